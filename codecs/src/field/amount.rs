@@ -1,0 +1,12 @@
+//! Amounts as whole numbers of fen. Yuan with two decimals is read by `Money` itself.
+
+use crate::payment::Money;
+
+/// Reads a whole number without sign, leading zeros or fraction.
+pub(super) fn fen(text: &str) -> Option<Money> {
+    let canonical = text == "0" || !text.starts_with('0');
+    if !canonical || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok().map(Money::from_fen)
+}

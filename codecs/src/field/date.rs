@@ -1,0 +1,90 @@
+//! Dates and moments. The canonical text of a moment is RFC 3339 in Beijing time, whole seconds.
+//!
+//! No clock is read here.
+
+use nom::bytes::complete::{tag, take_while_m_n};
+use nom::combinator::{all_consuming, map_res};
+use nom::{IResult, Parser};
+use time::format_description::well_known::Rfc3339;
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
+
+pub(super) fn date8(text: &str) -> Option<Date> {
+    finish(all_consuming((number(4), number(2), number(2))).parse(text)).and_then(|(year, month, day)| calendar(year, month, day))
+}
+
+pub(super) fn date_dash(text: &str) -> Option<Date> {
+    let (year, _, month, _, day) = finish(all_consuming((number(4), tag("-"), number(2), tag("-"), number(2))).parse(text))?;
+    calendar(year, month, day)
+}
+
+pub(super) fn time6(text: &str) -> bool {
+    finish(all_consuming((number(2), number(2), number(2))).parse(text))
+        .and_then(|(hour, minute, second)| clock(hour, minute, second))
+        .is_some()
+}
+
+/// Reads `2030-01-02T18:30:05` as Beijing time.
+pub(super) fn local(text: &str) -> Option<OffsetDateTime> {
+    let (day, moment) = text.split_once('T')?;
+    let (hour, _, minute, _, second) =
+        finish(all_consuming((number(2), tag(":"), number(2), tag(":"), number(2))).parse(moment))?;
+    Some(PrimitiveDateTime::new(date_dash(day)?, clock(hour, minute, second)?).assume_offset(beijing()?))
+}
+
+pub(crate) fn rfc3339(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok()
+}
+
+/// A moment as a payment may hold it: with or without its offset.
+pub(super) fn moment(text: &str) -> Option<OffsetDateTime> {
+    rfc3339(text).or_else(|| local(text))
+}
+
+pub(crate) fn canonical(moment: OffsetDateTime) -> Option<String> {
+    moment
+        .checked_to_offset(beijing()?)?
+        .replace_nanosecond(0)
+        .ok()?
+        .format(&Rfc3339)
+        .ok()
+}
+
+pub(super) fn write_local(moment: OffsetDateTime) -> Option<String> {
+    let moment = moment.checked_to_offset(beijing()?)?;
+    let (hour, minute, second) = moment.time().as_hms();
+    Some(format!(
+        "{}T{hour:02}:{minute:02}:{second:02}",
+        write_date_dash(moment.date())
+    ))
+}
+
+pub(super) fn write_date8(day: Date) -> String {
+    format!("{:04}{:02}{:02}", day.year(), u8::from(day.month()), day.day())
+}
+
+pub(super) fn write_date_dash(day: Date) -> String {
+    format!("{:04}-{:02}-{:02}", day.year(), u8::from(day.month()), day.day())
+}
+
+/// China keeps one offset and no summer time.
+fn beijing() -> Option<UtcOffset> {
+    UtcOffset::from_hms(8, 0, 0).ok()
+}
+
+fn number<'a>(digits: usize) -> impl Parser<&'a str, Output = u16, Error = nom::error::Error<&'a str>> {
+    map_res(take_while_m_n(digits, digits, |c: char| c.is_ascii_digit()), str::parse)
+}
+
+fn finish<T>(parsed: IResult<&str, T>) -> Option<T> {
+    parsed.ok().map(|(_, value)| value)
+}
+
+fn calendar(year: u16, month: u16, day: u16) -> Option<Date> {
+    let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+    Date::from_calendar_date(i32::from(year), month, u8::try_from(day).ok()?).ok()
+}
+
+fn clock(hour: u16, minute: u16, second: u16) -> Option<Time> {
+    let part = |number: u16| u8::try_from(number).ok();
+    Time::from_hms(part(hour)?, part(minute)?, part(second)?).ok()
+}

@@ -1,0 +1,290 @@
+//! What one field may hold: a kind from a closed list, a length, a charset; and how its text becomes an attribute's value.
+//!
+//! It knows no message and no container. Rules here apply to the clear text of a field, never to a sealed one.
+
+mod amount;
+mod charset;
+mod date;
+mod mask;
+pub(crate) mod tag;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use charset::Charset;
+pub(crate) use date::{canonical, rfc3339};
+pub(crate) use mask::Mask;
+
+use crate::error::{BuildError, ParseError};
+use crate::payment::{Money, Shape, Value};
+
+/// A broken rule, before it is known whether bytes are read or written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Broken {
+    pub(crate) rule: &'static str,
+    pub(crate) detail: String,
+}
+
+impl Broken {
+    pub(crate) fn new(rule: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            rule,
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn read(self, field: &str, offset: Option<usize>) -> ParseError {
+        ParseError {
+            rule: self.rule,
+            field: Some(field.to_owned()),
+            offset,
+            detail: self.detail,
+        }
+    }
+
+    pub(crate) fn built(self, field: &str) -> BuildError {
+        BuildError {
+            rule: self.rule,
+            field: field.to_owned(),
+            detail: self.detail,
+        }
+    }
+}
+
+/// The kind of a field's text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    Text,
+    Digits,
+    Alnum,
+    /// One of a closed list.
+    Code(Vec<String>),
+    /// `12.34`; as an XML element it carries the currency as an attribute.
+    AmountYuan,
+    /// A whole number of fen.
+    AmountFen,
+    /// `20300102`.
+    Date8,
+    /// `2030-01-02`.
+    DateDash,
+    /// `183005`.
+    Time6,
+    /// `2030-01-02T18:30:05`, Beijing time.
+    DateTime,
+    /// `2030-01-02T18:30:05+08:00`.
+    Rfc3339,
+    Base64,
+}
+
+impl Kind {
+    pub(crate) const NAMES: &'static [&'static str] = &[
+        "text",
+        "digits",
+        "alnum",
+        "code",
+        "amount_yuan",
+        "amount_fen",
+        "date8",
+        "date_dash",
+        "time6",
+        "datetime",
+        "rfc3339",
+        "base64",
+    ];
+
+    pub(crate) fn parse(name: &str, values: &[String]) -> Option<Self> {
+        Some(match name {
+            "text" => Self::Text,
+            "digits" => Self::Digits,
+            "alnum" => Self::Alnum,
+            "code" => Self::Code(values.to_vec()),
+            "amount_yuan" => Self::AmountYuan,
+            "amount_fen" => Self::AmountFen,
+            "date8" => Self::Date8,
+            "date_dash" => Self::DateDash,
+            "time6" => Self::Time6,
+            "datetime" => Self::DateTime,
+            "rfc3339" => Self::Rfc3339,
+            "base64" => Self::Base64,
+            _ => return None,
+        })
+    }
+
+    /// The shape of the value that this kind turns into; a list is made of texts.
+    pub(crate) fn shape(&self) -> Shape {
+        match self {
+            Self::AmountYuan | Self::AmountFen => Shape::Money,
+            Self::Date8 | Self::DateDash => Shape::Date,
+            Self::Text
+            | Self::Digits
+            | Self::Alnum
+            | Self::Code(_)
+            | Self::Time6
+            | Self::DateTime
+            | Self::Rfc3339
+            | Self::Base64 => Shape::Text,
+        }
+    }
+
+    fn check(&self, text: &str) -> Result<(), Broken> {
+        let kind_error = |wanted: &str| Broken::new("field.kind", format!("expected {wanted}"));
+        let fits = |good: bool, wanted: &str| if good { Ok(()) } else { Err(kind_error(wanted)) };
+        match self {
+            Self::Text => Ok(()),
+            Self::Digits => fits(text.bytes().all(|b| b.is_ascii_digit()), "digits"),
+            Self::Alnum => fits(text.bytes().all(|b| b.is_ascii_alphanumeric()), "letters and digits"),
+            Self::Code(values) => code(values, text),
+            Self::AmountYuan => fits(Money::parse_yuan(text).is_some(), "an amount such as 12.34"),
+            Self::AmountFen => fits(amount::fen(text).is_some(), "a whole number of fen"),
+            Self::Date8 => fits(date::date8(text).is_some(), "a date such as 20300102"),
+            Self::DateDash => fits(date::date_dash(text).is_some(), "a date such as 2030-01-02"),
+            Self::Time6 => fits(date::time6(text), "a time such as 183005"),
+            Self::DateTime => fits(date::local(text).is_some(), "a moment such as 2030-01-02T18:30:05"),
+            Self::Rfc3339 => fits(rfc3339(text).is_some(), "a moment such as 2030-01-02T18:30:05+08:00"),
+            Self::Base64 => fits(is_base64(text), "base64"),
+        }
+    }
+
+    /// The attribute's value of a text that `check` let through.
+    pub(crate) fn value(&self, text: &str) -> Option<Value> {
+        Some(match self {
+            Self::AmountYuan => Value::Money(Money::parse_yuan(text)?),
+            Self::AmountFen => Value::Money(amount::fen(text)?),
+            Self::Date8 => Value::Date(date::date8(text)?),
+            Self::DateDash => Value::Date(date::date_dash(text)?),
+            Self::DateTime => Value::Text(canonical(date::local(text)?)?),
+            Self::Rfc3339 => Value::Text(canonical(rfc3339(text)?)?),
+            Self::Text | Self::Digits | Self::Alnum | Self::Code(_) | Self::Time6 | Self::Base64 => Value::Text(text.to_owned()),
+        })
+    }
+
+    /// The text of an attribute's value; lists are written item by item.
+    pub(crate) fn text(&self, value: &Value) -> Option<String> {
+        Some(match (self, value) {
+            (Self::AmountYuan, Value::Money(money)) => money.to_string(),
+            (Self::AmountFen, Value::Money(money)) => money.fen().to_string(),
+            (Self::Date8, Value::Date(day)) => date::write_date8(*day),
+            (Self::DateDash, Value::Date(day)) => date::write_date_dash(*day),
+            (Self::DateTime, Value::Text(text)) => date::write_local(date::moment(text)?)?,
+            (Self::Rfc3339, Value::Text(text)) => canonical(date::moment(text)?)?,
+            (_, Value::Text(text)) => text.clone(),
+            (_, Value::Money(_) | Value::Date(_) | Value::List(_)) => return None,
+        })
+    }
+}
+
+/// Allowed length: characters always, bytes where a peer's columns count them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Length {
+    pub(crate) min: usize,
+    pub(crate) max: usize,
+    pub(crate) bytes_max: Option<usize>,
+}
+
+impl Length {
+    /// Reads `18` or `1..40`.
+    pub(crate) fn parse(text: &str, bytes_max: Option<usize>) -> Option<Self> {
+        let (min, max) = match text.split_once("..") {
+            Some((min, max)) => (min.parse().ok()?, max.parse().ok()?),
+            None => (text.parse().ok()?, text.parse().ok()?),
+        };
+        (min >= 1 && min <= max).then_some(Self { min, max, bytes_max })
+    }
+
+    fn check(self, text: &str) -> Result<(), Broken> {
+        let count = if text.is_ascii() { text.len() } else { text.chars().count() };
+        if count < self.min || count > self.max {
+            return Err(Broken::new(
+                "field.length",
+                format!("{count} characters, allowed {}..{}", self.min, self.max),
+            ));
+        }
+        match self.bytes_max {
+            Some(max) if text.len() > max => Err(Broken::new("field.length", format!("{} bytes, allowed {max}", text.len()))),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The longest sealed text of this field: nonce, ciphertext and tag in base64.
+    pub(crate) fn sealed_max(self) -> usize {
+        let clear = self.bytes_max.unwrap_or_else(|| self.max.saturating_mul(4));
+        clear.saturating_add(12 + 16).div_ceil(3).saturating_mul(4)
+    }
+}
+
+/// Everything that the clear text of a field must satisfy.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Rules {
+    pub(crate) kind: Kind,
+    pub(crate) length: Length,
+    pub(crate) charset: Charset,
+}
+
+impl Rules {
+    pub(crate) fn check(&self, text: &str) -> Result<(), Broken> {
+        self.length.check(text)?;
+        self.charset.check(text)?;
+        self.kind.check(text)
+    }
+
+    /// A free text made to fit: forbidden characters become spaces, the rest is cut. For texts that explain, never for values.
+    pub(crate) fn fit(&self, text: &str) -> String {
+        let mut fitted = String::new();
+        for c in text.chars().take(self.length.max) {
+            let allowed = self.charset.allows(c) && c != '|';
+            let c = if allowed { c } else { ' ' };
+            if self.length.bytes_max.is_some_and(|max| fitted.len() + c.len_utf8() > max) {
+                break;
+            }
+            fitted.push(c);
+        }
+        fitted
+    }
+}
+
+fn code(values: &[String], text: &str) -> Result<(), Broken> {
+    if values.iter().any(|value| value == text) {
+        return Ok(());
+    }
+    Err(Broken::new("field.code", format!("expected one of {}", values.join(", "))))
+}
+
+/// Strict base64 with padding: no white space, no other alphabet, no stray bits.
+pub(crate) fn base64_decode(text: &str) -> Option<Vec<u8>> {
+    use base64ct::{Base64, Encoding};
+    Base64::decode_vec(text).ok()
+}
+
+/// Whether `base64_decode` would succeed; short texts need no memory for that.
+fn is_base64(text: &str) -> bool {
+    use base64ct::{Base64, Encoding};
+    let mut buffer = [0; 384];
+    if text.len() <= 512 {
+        Base64::decode(text, &mut buffer).is_ok()
+    } else {
+        base64_decode(text).is_some()
+    }
+}
+
+pub(crate) fn base64_encode(bytes: &[u8]) -> String {
+    use base64ct::{Base64, Encoding};
+    Base64::encode_string(bytes)
+}
+
+/// Lower-case hex.
+pub(crate) fn hex_encode(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Reads lower-case hex; `None` for anything else.
+pub(crate) fn hex_decode(text: &str) -> Option<Vec<u8>> {
+    let nibble = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?));
+    if rest.is_empty() { bytes.collect() } else { None }
+}

@@ -1,0 +1,123 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+use super::*;
+
+fn rules(kind: Kind, length: &str, bytes_max: Option<usize>) -> Rules {
+    Rules {
+        kind,
+        length: Length::parse(length, bytes_max).unwrap(),
+        charset: Charset::Text,
+    }
+}
+
+fn broken(rules: &Rules, text: &str) -> &'static str {
+    rules.check(text).err().map_or("ok", |broken| broken.rule)
+}
+
+#[test]
+fn kinds_accept_their_own_form_only() {
+    let cases = [
+        (Kind::Digits, "0123", "12a"),
+        (Kind::Alnum, "A1b", "A-1"),
+        (Kind::AmountYuan, "0.10", "00.10"),
+        (Kind::AmountYuan, "12.34", "12.3"),
+        (Kind::AmountYuan, "12.34", "-12.34"),
+        (Kind::AmountFen, "1234", "01234"),
+        (Kind::AmountFen, "0", "1e3"),
+        (Kind::AmountFen, "1", "+1"),
+        (Kind::Date8, "20300228", "20300229"),
+        (Kind::DateDash, "2028-02-29", "2030-2-28"),
+        (Kind::Time6, "235959", "240000"),
+        (Kind::DateTime, "2030-01-02T18:30:05", "2030-01-02 18:30:05"),
+        (Kind::Rfc3339, "2030-01-02T18:30:05+08:00", "2030-01-02T18:30:05"),
+        (Kind::Base64, "AAA=", "AAB="),
+        (Kind::Base64, "AAAA", "AAA"),
+        (Kind::Base64, "AA==", "AA= ="),
+    ];
+    for (kind, good, bad) in cases {
+        let rules = rules(kind.clone(), "1..40", None);
+        assert_eq!(broken(&rules, good), "ok", "{kind:?} {good}");
+        assert_eq!(broken(&rules, bad), "field.kind", "{kind:?} {bad}");
+    }
+}
+
+#[test]
+fn full_width_digits_are_not_digits() {
+    assert_eq!(broken(&rules(Kind::Digits, "1..9", None), "\u{ff11}\u{ff12}"), "field.kind");
+}
+
+#[test]
+fn amounts_beyond_the_range_are_refused() {
+    assert_eq!(
+        broken(&rules(Kind::AmountYuan, "1..40", None), "99999999999999999999.00"),
+        "field.kind"
+    );
+    assert_eq!(
+        broken(&rules(Kind::AmountFen, "1..40", None), "9223372036854775808"),
+        "field.kind"
+    );
+}
+
+#[test]
+fn lengths_count_characters_and_bytes() {
+    let name = rules(Kind::Text, "1..3", Some(8));
+    assert_eq!(broken(&name, "\u{5f20}\u{4e09}"), "ok");
+    assert_eq!(broken(&name, "abcd"), "field.length");
+    assert_eq!(broken(&name, "\u{5f20}\u{4e09}\u{4e09}"), "field.length");
+    assert_eq!(broken(&name, ""), "field.length");
+}
+
+#[test]
+fn hidden_characters_are_refused() {
+    let text = rules(Kind::Text, "1..9", None);
+    for c in ['\u{7f}', '\u{1e}', '\u{feff}', '\u{202e}', '\u{fffd}', '\u{200b}', '\n'] {
+        assert_eq!(broken(&text, &format!("a{c}")), "field.charset", "{c:?}");
+    }
+}
+
+#[test]
+fn moments_are_canonical_in_both_kinds() {
+    let expected = Value::Text("2030-01-02T18:30:05+08:00".to_owned());
+    assert_eq!(Kind::DateTime.value("2030-01-02T18:30:05"), Some(expected.clone()));
+    assert_eq!(Kind::Rfc3339.value("2030-01-02T10:30:05.25Z"), Some(expected.clone()));
+    assert_eq!(Kind::DateTime.text(&expected).as_deref(), Some("2030-01-02T18:30:05"));
+}
+
+#[test]
+fn masks_show_little() {
+    let cases = [
+        (Mask::Account, "6200000000000000001", "620000*********0001"),
+        (Mask::Account, "990000001", "*******01"),
+        (Mask::Account, "0", "*"),
+        (Mask::Name, "\u{5f20}\u{4e09}", "\u{5f20}*"),
+        (Mask::Name, "A", "*"),
+        (Mask::Id, "110101199001011234", "110*************34"),
+        (Mask::Mobile, "13800000000", "138****0000"),
+        (Mask::Text, "secret", "(6 characters)"),
+    ];
+    for (mask, text, expected) in cases {
+        assert_eq!(mask.apply(text), expected);
+    }
+}
+
+#[test]
+fn tags_split_at_the_first_two_slashes_only() {
+    assert_eq!(tag::split("/OrdrDesc/a/b/c"), Some(("OrdrDesc", "a/b/c")));
+    assert_eq!(tag::split("/OrdrDesc/"), Some(("OrdrDesc", "")));
+    assert_eq!(tag::split("OrdrDesc/x"), None);
+    assert_eq!(tag::split("/a b/x"), None);
+}
+
+#[test]
+fn a_fitted_text_always_passes() {
+    let rules = rules(Kind::Text, "1..6", Some(7));
+    let fitted = rules.fit("a|\n\u{5f20}\u{4e09}\u{4e09}");
+    assert_eq!(fitted, "a  \u{5f20}");
+    assert_eq!(broken(&rules, &fitted), "ok");
+}

@@ -1,0 +1,182 @@
+//! A checking visitor: keeps order, refuses duplicate keys, bounds depth and count, never makes a float of a number.
+
+use crate::spec::plan::Limits;
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// A JSON value as it stands.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Json<'a> {
+    Object(Vec<(Cow<'a, str>, Self)>),
+    Array(Vec<Self>),
+    Text(Cow<'a, str>),
+    Whole(u64),
+    /// Literals and numbers that no field takes: null, booleans, negative numbers, fractions.
+    Other(&'static str),
+}
+
+/// Why a text was refused: the rule, and a sentence.
+pub(super) type Broken = (&'static str, String, Option<usize>);
+
+pub(super) fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Json<'a>, Broken> {
+    let budget = Budget {
+        nodes: Cell::new(limits.nodes_max),
+        rule: Cell::new("json.syntax"),
+        detail: RefCell::default(),
+    };
+    let mut source = serde_json::Deserializer::from_str(text);
+    let seed = Seed {
+        budget: &budget,
+        depth: limits.depth_max,
+    };
+    let parsed = seed.deserialize(&mut source).and_then(|json| source.end().map(|()| json));
+    parsed.map_err(|error| {
+        // serde_json may quote the text in its own sentence; ours never does.
+        let detail = if budget.rule.get() == "json.syntax" {
+            "malformed JSON".to_owned()
+        } else {
+            budget.detail.take()
+        };
+        (budget.rule.get(), detail, offset(text, error.line(), error.column()))
+    })
+}
+
+/// Line and column, both from 1, as an offset.
+fn offset(text: &str, line: usize, column: usize) -> Option<usize> {
+    let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
+    Some((before + column.saturating_sub(1)).min(text.len()))
+}
+
+struct Budget {
+    nodes: Cell<usize>,
+    rule: Cell<&'static str>,
+    detail: RefCell<String>,
+}
+
+impl Budget {
+    fn fail<E: Error>(&self, rule: &'static str, detail: &str) -> E {
+        self.rule.set(rule);
+        self.detail.replace(detail.to_owned());
+        E::custom(rule)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Seed<'b> {
+    budget: &'b Budget,
+    depth: usize,
+}
+
+impl Seed<'_> {
+    fn inside<E: Error>(self) -> Result<Self, E> {
+        match self.depth.checked_sub(1) {
+            Some(depth) => Ok(Self { depth, ..self }),
+            None => Err(self.budget.fail("limit.depth", "nested too deep")),
+        }
+    }
+
+    fn count<E: Error>(self) -> Result<(), E> {
+        match self.budget.nodes.get().checked_sub(1) {
+            Some(left) => {
+                self.budget.nodes.set(left);
+                Ok(())
+            }
+            None => Err(self.budget.fail("limit.nodes", "too many values")),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Json<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Json<'de>, D::Error> {
+        self.count()?;
+        source.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
+        let inside = self.inside()?;
+        let mut keys = BTreeSet::new();
+        let mut pairs = Vec::new();
+        while let Some(Key(key)) = map.next_key()? {
+            if !keys.insert(key.clone()) {
+                return Err(self.budget.fail("field.duplicate", "a key stands twice in one object"));
+            }
+            pairs.push((key, map.next_value_seed(inside)?));
+        }
+        Ok(Json::Object(pairs))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Json<'de>, A::Error> {
+        let inside = self.inside()?;
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element_seed(inside)? {
+            items.push(item);
+        }
+        Ok(Json::Array(items))
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Whole(number))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Other("a negative number"))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Json<'de>, E> {
+        Ok(Json::Other("a number with a fraction or exponent"))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Other("a boolean"))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Other("null"))
+    }
+}
+
+/// A key, borrowed where it holds no escapes.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> serde::Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Cow<'de, str>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Cow<'de, str>, E> {
+                Ok(Cow::Borrowed(text))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Cow<'de, str>, E> {
+                Ok(Cow::Owned(text.to_owned()))
+            }
+        }
+        source.deserialize_str(Text).map(Key)
+    }
+}

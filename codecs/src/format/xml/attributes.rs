@@ -1,0 +1,91 @@
+//! Attributes of a start tag and of the XML declaration, read strictly.
+
+use crate::spec::plan::Limits;
+
+/// A broken rule, with the offset inside the text that was given.
+pub(super) type Broken = (&'static str, usize, String);
+
+/// Name and raw value of every attribute. Each is preceded by white space, quoted, unique by name; values hold no `<` and
+/// no reference but the five named ones.
+pub(super) fn attributes<'a>(text: &'a str, limits: &Limits) -> Result<Vec<(&'a str, &'a str)>, Broken> {
+    let mut found: Vec<(&str, &str)> = Vec::new();
+    let mut rest = text;
+    loop {
+        let trimmed = rest.trim_start_matches(white);
+        let at = text.len() - trimmed.len();
+        if trimmed.is_empty() {
+            return Ok(found);
+        }
+        if trimmed.len() == rest.len() {
+            return Err(("xml.attribute", at, "attributes are set apart by white space".to_owned()));
+        }
+        let (name, value, after) = one(trimmed).ok_or_else(|| ("xml.attribute", at, "expected name=\"value\"".to_owned()))?;
+        if value.len() > limits.attribute_bytes_max {
+            return Err((
+                "limit.attribute_bytes",
+                at,
+                format!("an attribute over {} bytes", limits.attribute_bytes_max),
+            ));
+        }
+        if !clean(value) {
+            return Err(("xml.attribute", at, "`<` or a reference in an attribute".to_owned()));
+        }
+        if found.iter().any(|(known, _)| *known == name) {
+            return Err(("xml.attribute_duplicate", at, format!("attribute {name} stands twice")));
+        }
+        if found.len() >= limits.attributes_max {
+            return Err((
+                "limit.attributes",
+                at,
+                format!("more than {} attributes", limits.attributes_max),
+            ));
+        }
+        found.push((name, value));
+        rest = after;
+    }
+}
+
+/// Splits `name = "value"` from what follows.
+fn one(text: &str) -> Option<(&str, &str, &str)> {
+    let (name, rest) = text.split_once('=')?;
+    let name = name.trim_end_matches(white);
+    let rest = rest.trim_start_matches(white);
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (value, after) = rest.strip_prefix(quote)?.split_once(quote)?;
+    is_name(name).then_some((name, value, after))
+}
+
+/// ASCII names with at most one prefix; no peer uses others.
+pub(super) fn is_name(name: &str) -> bool {
+    let simple = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    };
+    match name.split_once(':') {
+        Some((prefix, local)) => simple(prefix) && simple(local),
+        None => simple(name),
+    }
+}
+
+/// The text of the five named references; character references and others are refused (`None`).
+pub(super) fn reference(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "amp" => "&",
+        "lt" => "<",
+        "gt" => ">",
+        "quot" => "\"",
+        "apos" => "'",
+        _ => return None,
+    })
+}
+
+fn clean(value: &str) -> bool {
+    let known = |part: &str| part.split_once(';').is_some_and(|(name, _)| reference(name).is_some());
+    !value.contains('<') && value.split('&').skip(1).all(known)
+}
+
+pub(super) fn white(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n')
+}

@@ -1,0 +1,23 @@
+//! XML: quick-xml's events under a strict layer, elements found by a tree of paths, one line written.
+
+mod attributes;
+mod read;
+mod scan;
+mod write;
+
+pub(crate) use read::{peek, read};
+pub(crate) use write::write;
+
+/// How a spec's messages stand in XML.
+#[derive(Clone, Debug)]
+pub(crate) struct XmlPlan {
+    pub(crate) root: String,
+    /// `{code}` stands for the message code.
+    pub(crate) namespace: String,
+    /// Children of the root, in their order.
+    pub(crate) order: Vec<String>,
+    /// The child under which a message's own root element stands.
+    pub(crate) body: String,
+    pub(crate) currency: String,
+    pub(crate) reject_unknown: bool,
+}

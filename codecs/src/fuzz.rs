@@ -1,0 +1,68 @@
+//! Entry points for fuzzing, each also run by a plain test with a fixed seed. They must return, whatever the bytes.
+
+use crate::error::ParseError;
+use crate::spec::{Spec, Specs};
+use crate::wire::{Start, Wire};
+use std::sync::OnceLock;
+
+/// Reads bytes as a message of every embedded codec, sealed and not, over a queue and over HTTP, and asks for everything that
+/// it can say.
+pub fn parse_any(bytes: &[u8]) {
+    static SPECS: OnceLock<Vec<Spec>> = OnceLock::new();
+    let starts = [
+        Start::Queue,
+        Start::Status(200),
+        Start::Request {
+            method: "POST".to_owned(),
+            target: "/v1/debit".to_owned(),
+        },
+    ];
+    for start in starts {
+        let wire = Wire {
+            start,
+            headers: headers(),
+            body: bytes.to_vec(),
+        };
+        for spec in SPECS.get_or_init(specs) {
+            // Refusals are the expected result here; only panics and endless loops are of interest.
+            drop(everything(spec, &wire));
+        }
+    }
+}
+
+fn specs() -> Vec<Spec> {
+    let embedded = Specs::embedded().unwrap_or_default();
+    embedded
+        .iter()
+        .flat_map(|spec| [spec.with_sealing(true), spec.with_sealing(false)])
+        .collect()
+}
+
+fn headers() -> Vec<(String, String)> {
+    let pairs = [
+        ("idempotency-key", "K1"),
+        ("hangu-key", "k1"),
+        ("hangu-timestamp", "2030-01-02T18:30:05+08:00"),
+        ("hangu-signature", "00"),
+    ];
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn everything(spec: &Spec, wire: &Wire) -> Result<(), ParseError> {
+    drop(spec.peek(wire));
+    let mut message = spec.parse(wire)?;
+    drop((
+        message.describe(false),
+        message.signed_fields(),
+        message.signature(),
+        message.envelope(),
+        message.signed_text(),
+    ));
+    for sealed in message.sealed_fields()? {
+        drop(message.set_opened(sealed.slot, &sealed.ciphertext));
+    }
+    message.payment().map(drop)
+}

@@ -1,0 +1,285 @@
+//! Between a message's values and the payment: attributes, operation, outcome. Both directions stand side by side.
+
+use crate::error::{BuildError, ParseError};
+use crate::field::Broken;
+use crate::payment::{Attribute, Operation, Outcome, Payment, Reason, Shape, Value};
+use crate::spec::plan::{Field, FieldId, Http, OutcomePlan, Place, Plan, Status, Tag, Verdict};
+use crate::spec::{MessageSpec, Spec};
+use crate::values::{Item, Values};
+
+/// The canonical form of what was read. Every sealed value must have been opened.
+pub(crate) fn payment(spec: &Spec, message: &MessageSpec, values: &Values<'_>) -> Result<Payment, ParseError> {
+    let plan = &message.plan;
+    let mut payment = Payment::new(operation(message, values)?, message.role);
+    for item in values.items() {
+        let Some(field) = plan.field(item.field) else { continue };
+        if let Some(attribute) = field.map {
+            let put = value(field, item).and_then(|value| put(&mut payment, attribute, value));
+            put.map_err(|broken| broken.read(&field.path, item.offset))?;
+        }
+    }
+    payment.set_text(Attribute::MessageCode, message.code.as_str());
+    for &(target, source) in &plan.derive {
+        if let (None, Some(value)) = (payment.value(target), payment.value(source).cloned()) {
+            // Shapes were compared when the spec was loaded.
+            payment
+                .put(target, value)
+                .map_err(|_| Broken::new("field.kind", "shape").read(target.name(), None))?;
+        }
+    }
+    payment.outcome = plan.outcome.as_ref().map(|outcome| outcome_of(spec, outcome, values));
+    Ok(payment)
+}
+
+/// The operation of a message: its own, or the one that its selecting field names.
+pub(crate) fn operation(message: &MessageSpec, values: &Values<'_>) -> Result<Operation, ParseError> {
+    let Some(selector) = &message.plan.selector else {
+        return Ok(message.operation);
+    };
+    let path = message
+        .plan
+        .field(selector.field)
+        .map(|field| field.path.as_str())
+        .unwrap_or_default();
+    let item = values.get(selector.field);
+    let found = item.and_then(|item| selector.values.iter().find(|(value, _)| *value == item.sent));
+    let offset = item.and_then(|item| item.offset);
+    found
+        .map(|(_, operation)| *operation)
+        .ok_or_else(|| Broken::new("field.operation", "its value selects no operation of this message").read(path, offset))
+}
+
+fn value(field: &Field, item: &Item<'_>) -> Result<Value, Broken> {
+    let clear = item
+        .clear()
+        .ok_or_else(|| Broken::new("seal.unopened", "a sealed value has not been opened"))?;
+    field
+        .rules
+        .kind
+        .value(clear)
+        .ok_or_else(|| Broken::new("field.kind", "its text is not of its kind"))
+}
+
+/// Sets an attribute; texts of one list follow each other.
+fn put(payment: &mut Payment, attribute: Attribute, value: Value) -> Result<(), Broken> {
+    let value = match (attribute.shape(), value) {
+        (Shape::List, Value::Text(text)) => {
+            let mut list = match payment.value(attribute) {
+                Some(Value::List(list)) => list.clone(),
+                Some(Value::Text(_) | Value::Money(_) | Value::Date(_)) | None => Vec::new(),
+            };
+            list.push(text);
+            Value::List(list)
+        }
+        (_, value) => value,
+    };
+    payment
+        .put(attribute, value)
+        .map_err(|_| Broken::new("field.kind", "its shape is not the attribute's"))
+}
+
+/// A status that the table does not know settles nothing: it is `Unknown`, like its absence.
+fn outcome_of(spec: &Spec, plan: &OutcomePlan, values: &Values<'_>) -> Outcome {
+    let status = values.get(plan.status).and_then(Item::clear);
+    let Some(row) = plan.table.iter().find(|row| Some(row.code.as_str()) == status) else {
+        return Outcome::Unknown;
+    };
+    match row.verdict {
+        Verdict::Success => Outcome::Success,
+        Verdict::Unknown => Outcome::Unknown,
+        Verdict::Failed => failure(spec, plan, row, values),
+    }
+}
+
+/// The HTTP status that fits an answer's outcome.
+pub(crate) fn status(spec: &Spec, message: &MessageSpec, values: &Values<'_>, http: &Http) -> u16 {
+    let outcome = message.plan.outcome.as_ref().map(|plan| outcome_of(spec, plan, values));
+    if outcome.is_none_or(|outcome| outcome.is_final()) {
+        http.status_final
+    } else {
+        http.status_unknown
+    }
+}
+
+fn failure(spec: &Spec, plan: &OutcomePlan, row: &Status, values: &Values<'_>) -> Outcome {
+    let clear = |field: Option<FieldId>| field.and_then(|field| values.get(field)).and_then(Item::clear);
+    let code = clear(plan.code);
+    let known = spec
+        .codes
+        .iter()
+        .find(|row| Some(row.code.as_str()) == code)
+        .map(|row| row.reason);
+    let reason = row.reason.or(known).unwrap_or(Reason::Other);
+    let text = match (clear(plan.text), code) {
+        (Some(text), _) => text.to_owned(),
+        (None, Some(code)) if known.is_none() => code.to_owned(),
+        (None, _) => String::new(),
+    };
+    Outcome::Failed { reason, text }
+}
+
+/// The values of a message that is to be written, all in the clear; envelope fields stay empty.
+pub(crate) fn values(spec: &Spec, message: &MessageSpec, payment: &Payment) -> Result<Values<'static>, BuildError> {
+    let plan = &message.plan;
+    let mut values = Values::new();
+    for (id, field) in plan.fields.iter().enumerate() {
+        if reserved(spec, id) || (message.is_bodyless() && id < spec.frame_count && matches!(field.place, Place::Body(_))) {
+            continue;
+        }
+        let texts = texts(spec, message, payment, id, field).map_err(|broken| broken.built(&field.path))?;
+        if texts.is_empty() && field.required {
+            let source = field.map.or(field.fill).map_or("nothing", Attribute::name);
+            return Err(Broken::new("field.missing", format!("required, and the payment has no {source}")).built(&field.path));
+        }
+        for (occurrence, text) in texts.into_iter().enumerate() {
+            field.rules.check(&text).map_err(|broken| broken.built(&field.path))?;
+            push(spec, &mut values, id, field, occurrence, text);
+        }
+    }
+    runs(plan, &values)?;
+    Ok(values)
+}
+
+/// Fields that sealing and signing fill in.
+fn reserved(spec: &Spec, id: FieldId) -> bool {
+    let envelope = &spec.envelope;
+    let sealing = envelope.sealing.as_ref().map(|sealing| [sealing.serial, sealing.key]);
+    let own = [envelope.signature, envelope.serial, envelope.made_at];
+    own.contains(&Some(id)) || sealing.is_some_and(|sealing| sealing.contains(&id))
+}
+
+fn push(spec: &Spec, values: &mut Values<'static>, id: FieldId, field: &Field, occurrence: usize, text: String) {
+    let item = if field.seal && spec.seals() {
+        Item {
+            occurrence,
+            sealed: true,
+            clear: Some(text),
+            ..Item::new(id, String::new())
+        }
+    } else {
+        Item {
+            occurrence,
+            ..Item::new(id, text)
+        }
+    };
+    values.push(item);
+}
+
+/// What a field is written with: the code, the selecting value, a part of the outcome, its attribute, its default.
+fn texts(spec: &Spec, message: &MessageSpec, payment: &Payment, id: FieldId, field: &Field) -> Result<Vec<String>, Broken> {
+    let plan = &message.plan;
+    if id == spec.code_field {
+        return Ok(vec![message.code.clone()]);
+    }
+    if let Some(selector) = plan.selector.as_ref().filter(|selector| selector.field == id) {
+        let own = field.map.and_then(|attribute| payment.text(attribute));
+        let fitting = || {
+            selector
+                .values
+                .iter()
+                .filter(|(_, operation)| *operation == payment.operation)
+        };
+        let value = fitting()
+            .find(|(value, _)| Some(value.as_str()) == own)
+            .or_else(|| fitting().next());
+        let (value, _) = value.ok_or_else(|| Broken::new("field.operation", format!("no value for {}", payment.operation)))?;
+        return Ok(vec![value.clone()]);
+    }
+    if let Some(outcome) = plan
+        .outcome
+        .as_ref()
+        .filter(|plan| [Some(plan.status), plan.code, plan.text].contains(&Some(id)))
+    {
+        return outcome_text(spec, outcome, payment, id, field);
+    }
+    match field.map.or(field.fill).and_then(|attribute| payment.value(attribute)) {
+        Some(Value::List(items)) => list(plan, field, items),
+        Some(value) => {
+            let text = field.rules.kind.text(value);
+            text.map(|text| vec![text])
+                .ok_or_else(|| Broken::new("field.kind", "the attribute cannot be written as this kind"))
+        }
+        None => Ok(field.default.iter().cloned().collect()),
+    }
+}
+
+/// Items of a list; the rest of tagged texts may not name a tag that is a field of its own.
+fn list(plan: &Plan, field: &Field, items: &[String]) -> Result<Vec<String>, Broken> {
+    let max = field
+        .group
+        .and_then(|group| plan.groups.get(group))
+        .map_or(1, |group| group.max);
+    if items.len() > max {
+        return Err(Broken::new("limit.repeats", format!("{} items, allowed {max}", items.len())));
+    }
+    if field.tag != Tag::Rest {
+        return Ok(items.to_vec());
+    }
+    let taken = |name: &str| {
+        plan.fields
+            .iter()
+            .any(|other| other.place == field.place && other.tag == Tag::Named(name.to_owned()))
+    };
+    let clash = items
+        .iter()
+        .filter_map(|item| crate::field::tag::split(item))
+        .find(|(name, _)| taken(name));
+    match clash {
+        Some((name, _)) => Err(Broken::new("field.duplicate", format!("tag {name} is a field of its own"))),
+        None => Ok(items.to_vec()),
+    }
+}
+
+fn outcome_text(spec: &Spec, plan: &OutcomePlan, payment: &Payment, id: FieldId, field: &Field) -> Result<Vec<String>, Broken> {
+    let Some(outcome) = &payment.outcome else {
+        let optional = id != plan.status || field.default.is_some();
+        return if optional {
+            Ok(field.default.iter().cloned().collect())
+        } else {
+            Err(Broken::new("outcome.missing", "a reply states an outcome"))
+        };
+    };
+    if id == plan.status {
+        let row = status_row(plan, outcome)
+            .ok_or_else(|| Broken::new("outcome.unmapped", format!("no status for {}", outcome.name())))?;
+        return Ok(vec![row.code.clone()]);
+    }
+    let Outcome::Failed { reason, text } = outcome else {
+        return Ok(Vec::new());
+    };
+    if plan.code == Some(id) {
+        let code = |reason: Reason| spec.codes.iter().find(|row| row.reason == reason);
+        return Ok(code(*reason)
+            .or_else(|| code(Reason::Other))
+            .map(|row| row.code.clone())
+            .into_iter()
+            .collect());
+    }
+    // A text for people must not stop a reply: it is made to fit.
+    let text = field.rules.fit(text);
+    Ok(if text.trim().is_empty() { Vec::new() } else { vec![text] })
+}
+
+/// The first row of this outcome; one that names the very reason goes before one that names none.
+fn status_row<'p>(plan: &'p OutcomePlan, outcome: &Outcome) -> Option<&'p Status> {
+    let (verdict, reason) = match outcome {
+        Outcome::Success => (Verdict::Success, None),
+        Outcome::Unknown => (Verdict::Unknown, None),
+        Outcome::Failed { reason, .. } => (Verdict::Failed, Some(*reason)),
+    };
+    let fitting = || plan.table.iter().filter(|row| row.verdict == verdict);
+    fitting()
+        .find(|row| reason.is_some() && row.reason == reason)
+        .or_else(|| fitting().find(|row| row.reason.is_none()))
+}
+
+/// The fields of a repeated element have equally many values.
+fn runs(plan: &Plan, values: &Values<'_>) -> Result<(), BuildError> {
+    for group in &plan.groups {
+        let counts: Vec<usize> = group.fields.iter().map(|&field| values.all(field).count()).collect();
+        if counts.windows(2).any(|pair| matches!(pair, [a, b] if a != b)) {
+            return Err(Broken::new("field.repeats", "the lists of a repeated element differ in length").built(&group.path));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Payments with every attribute that a message maps, found by asking the draft what it misses, and a toy seal and signature:
+//! layouts are tested here, not cryptography.
+
+use codecs::envelope::RawCiphertext;
+use codecs::message::{Draft, Message};
+use codecs::payment::{Attribute, Date, Money, Operation, Outcome, Payment, Reason, Role, Value};
+use codecs::spec::Specs;
+use codecs::wire::Wire;
+use std::sync::OnceLock;
+use time::macros::{date, datetime};
+
+pub(crate) fn specs() -> &'static Specs {
+    static SPECS: OnceLock<Specs> = OnceLock::new();
+    SPECS.get_or_init(|| Specs::embedded().unwrap_or_else(|error| panic!("{error}")))
+}
+
+const NONCE: [u8; 12] = [7; 12];
+const TAG: [u8; 16] = [9; 16];
+
+/// Seals by inverting bits, wraps nothing, signs with a pattern.
+pub(crate) fn finish(mut draft: Draft<'_>) -> (Vec<u8>, Wire) {
+    let targets = draft.seal_targets();
+    for target in &targets {
+        let ciphertext: Vec<u8> = target.clear.bytes().map(|byte| !byte).collect();
+        draft.set_sealed(target.slot, &NONCE, &ciphertext, &TAG);
+    }
+    if !targets.is_empty() {
+        draft.set_envelope(
+            "seal-1",
+            &RawCiphertext {
+                c1: [0x81; 64],
+                c3: [3; 32],
+                c2: vec![4; 16],
+            },
+        );
+    }
+    draft.set_signer("sign-1", datetime!(2030-01-02 18:30:05 +8));
+    let text = draft.signed_text().unwrap();
+    let wire = match draft.signature_scheme() {
+        codecs::envelope::SignatureScheme::None => draft.finish_unsigned(),
+        codecs::envelope::SignatureScheme::Sm2Sm3 => draft.finish_sm2(&[0x85; 64]),
+        codecs::envelope::SignatureScheme::HmacSm3 => draft.finish_mac(&[0x55; 32]),
+    };
+    (text, wire.unwrap())
+}
+
+/// Opens what `finish` sealed.
+pub(crate) fn open(message: &mut Message<'_>) {
+    for sealed in message.sealed_fields().unwrap() {
+        assert_eq!((sealed.nonce, sealed.tag), (NONCE, TAG));
+        let clear: Vec<u8> = sealed.ciphertext.iter().map(|byte| !byte).collect();
+        message.set_opened(sealed.slot, &clear).unwrap();
+    }
+}
+
+/// A value of every attribute that fits all messages of both specs.
+pub(crate) fn full(operation: Operation, role: Role) -> Payment {
+    let mut payment = Payment::new(operation, role);
+    for &attribute in Attribute::ALL {
+        payment.put(attribute, value(attribute)).unwrap();
+    }
+    if matches!(role, Role::Reply | Role::Notice) {
+        payment.outcome = Some(Outcome::Success);
+    }
+    payment
+}
+
+fn value(attribute: Attribute) -> Value {
+    const DAY: Date = date!(2030 - 01 - 02);
+    match attribute.shape() {
+        codecs::payment::Shape::Money => return Value::Money(Money::from_fen(1234)),
+        codecs::payment::Shape::Date => return Value::Date(DAY),
+        codecs::payment::Shape::List => return Value::List(vec!["/Extra/1|2".to_owned(), "/Other/\u{5f20}&<".to_owned()]),
+        codecs::payment::Shape::Text => {}
+    }
+    let text = match attribute.name() {
+        "com.sender" | "com.receiver" | "ref.sender" | "initiator" | "original.initiator" | "payer.bank" | "payer.branch"
+        | "payee.bank" | "payee.branch" => "402100088888",
+        "com.sender_app" | "ref.sender_app" => "NPS",
+        "com.receiver_app" => "MPS",
+        "com.time" => "183005",
+        "com.code" | "ref.code" | "original.code" => "NPS.142.001.01",
+        "msg_id" | "tx_id" | "original.msg_id" | "original.tx_id" => "203001026600001234",
+        "created_at" => "2030-01-02T18:30:05+08:00",
+        "business_type" => "D200",
+        "business_kind" => "01602",
+        "charge_bearer" => "CRED",
+        "payer.name" | "payee.name" => "\u{5f20}\u{4e09} & 'Co'",
+        "trade_channel" => "07",
+        "batch" => "B203001010019",
+        "original.operation" => "debit",
+        "order.text" => "1|1|shop%1|",
+        "institution" | "institution.account_issuer" => "Z2099999000010",
+        "payer.account_type" | "payee.account_type" => "PT05",
+        "auth_method" => "AC00",
+        "id_type" => "01",
+        "cancel_reason" => "TMOT",
+        "system.status" => "ST01",
+        "mobile" => "13800000000",
+        _ => "A1234567",
+    };
+    Value::Text(text.to_owned())
+}
+
+pub(crate) fn failed() -> Outcome {
+    Outcome::failed(Reason::InsufficientFunds, "balance too low")
+}

@@ -1,0 +1,140 @@
+//! What is known of a key besides its bytes.
+
+use time::OffsetDateTime;
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Side {
+    /// Our private key for this link.
+    Ours,
+    /// The counterparty's public key.
+    Theirs,
+    /// A secret both sides hold (MAC), or only we hold (journal).
+    Shared,
+}
+
+impl Side {
+    pub const ALL: [Self; 3] = [Self::Ours, Self::Theirs, Self::Shared];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Theirs => "theirs",
+            Self::Shared => "shared",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|side| side.name() == name)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Usage {
+    Sign,
+    Seal,
+    Mac,
+    Journal,
+}
+
+impl Usage {
+    pub const ALL: [Self; 4] = [Self::Sign, Self::Seal, Self::Mac, Self::Journal];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sign => "sign",
+            Self::Seal => "seal",
+            Self::Mac => "mac",
+            Self::Journal => "journal",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|usage| usage.name() == name)
+    }
+
+    /// The one algorithm that serves this usage, as `keyring.toml` names it.
+    pub fn algorithm(self) -> &'static str {
+        match self {
+            Self::Sign | Self::Seal => "sm2",
+            Self::Mac => "hmac-sm3",
+            Self::Journal => "sm4-gcm",
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Status {
+    Pending,
+    Accepted,
+    Primary,
+    Draining,
+    Retired,
+    Revoked,
+}
+
+impl Status {
+    pub const ALL: [Self; 6] = [
+        Self::Pending,
+        Self::Accepted,
+        Self::Primary,
+        Self::Draining,
+        Self::Retired,
+        Self::Revoked,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Primary => "primary",
+            Self::Draining => "draining",
+            Self::Retired => "retired",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
+    /// Whether a key in this status still works when a message names it by serial (`design.md` 10).
+    pub fn is_live(self) -> bool {
+        match self {
+            Self::Accepted | Self::Primary | Self::Draining => true,
+            Self::Pending | Self::Retired | Self::Revoked => false,
+        }
+    }
+}
+
+/// A key's description as an operator states it: what goes into the keyring with the key's bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyEntry {
+    pub id: String,
+    pub link: String,
+    pub side: Side,
+    pub usage: Usage,
+    pub status: Status,
+    pub serial: String,
+    /// First instant at which the key may be used.
+    pub not_before: OffsetDateTime,
+    /// Last instant at which the key may be used.
+    pub not_after: OffsetDateTime,
+    /// SM2 user id of a signing key; `DEFAULT_USER_ID` if none is given.
+    pub user_id: Option<String>,
+}
+
+/// A key's public description; safe to print.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyInfo {
+    pub id: String,
+    pub link: String,
+    pub side: Side,
+    pub usage: Usage,
+    pub status: Status,
+    /// As messages carry it.
+    pub serial: String,
+    pub not_before: OffsetDateTime,
+    pub not_after: OffsetDateTime,
+    /// First 16 bytes of SM3 over the public point (or over a labelled digest of a shared secret), in hex.
+    pub fingerprint: String,
+}

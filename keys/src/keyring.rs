@@ -1,0 +1,227 @@
+//! The keyring: which key signs, verifies, seals and opens for a link. Built once, then only read.
+//!
+//! A key is picked by link, side, usage and serial, never by trying several: trying is how a downgrade works.
+
+use crate::error::KeyError;
+use crate::key::{KeyInfo, Status};
+use crate::sm2::{Sign, Unwrap, Verify, Wrap};
+use crate::sm3::HmacSm3;
+use crate::sm4::Sm4Gcm;
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+
+mod builder; // checks and prepares keys
+mod shelf; // the keys of one link, side and usage
+
+pub use builder::{BuildError, KeyringBuilder};
+
+use shelf::Shelf;
+
+/// The link under which journal keys are filed; no counterparty has it.
+pub const JOURNAL_LINK: &str = "journal";
+
+/// Prepared keys of every link. Has no `Debug` and no `Clone`; is shared in an `Arc`.
+#[derive(Default)]
+pub struct Keyring {
+    links: BTreeMap<String, LinkKeys>,
+    journal: Shelf<Sm4Gcm>,
+    digest: Option<HmacSm3>,
+}
+
+/// A key that may be used for what was asked, with its description.
+pub struct Usable<'a, T: ?Sized> {
+    pub info: &'a KeyInfo,
+    pub key: &'a T,
+}
+
+impl Keyring {
+    pub fn builder() -> KeyringBuilder {
+        KeyringBuilder::default()
+    }
+
+    pub fn infos(&self) -> impl Iterator<Item = &KeyInfo> {
+        self.links.values().flat_map(LinkKeys::infos).chain(self.journal.infos())
+    }
+
+    /// Our primary signing key for a link.
+    pub fn signer(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, dyn Sign>, KeyError> {
+        self.primary(link, "signing", |keys| &keys.sign_ours, now)
+    }
+
+    /// Our signing key with this serial: accepted, primary or draining, and valid now.
+    pub fn signer_with(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, dyn Sign>, KeyError> {
+        self.live(
+            &Named {
+                link,
+                usage: "signing",
+                serial,
+            },
+            |keys| &keys.sign_ours,
+            now,
+        )
+    }
+
+    /// The counterparty's verification key with this serial: accepted, primary or draining, and valid now.
+    pub fn verifier(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, dyn Verify>, KeyError> {
+        self.live(
+            &Named {
+                link,
+                usage: "verifying",
+                serial,
+            },
+            |keys| &keys.sign_theirs,
+            now,
+        )
+    }
+
+    /// The counterparty's primary sealing key.
+    pub fn wrapper(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, dyn Wrap>, KeyError> {
+        self.primary(link, "sealing", |keys| &keys.seal_theirs, now)
+    }
+
+    /// Our opening key with this serial: accepted, primary or draining, and valid now.
+    pub fn unwrapper(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, dyn Unwrap>, KeyError> {
+        self.live(
+            &Named {
+                link,
+                usage: "opening",
+                serial,
+            },
+            |keys| &keys.seal_ours,
+            now,
+        )
+    }
+
+    /// The primary shared MAC key of a link, to make tags.
+    pub fn mac(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, HmacSm3>, KeyError> {
+        self.primary(link, "mac", |keys| &keys.mac, now)
+    }
+
+    /// The shared MAC key with this id, to check tags.
+    pub fn mac_with(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, HmacSm3>, KeyError> {
+        self.live(
+            &Named {
+                link,
+                usage: "mac",
+                serial,
+            },
+            |keys| &keys.mac,
+            now,
+        )
+    }
+
+    /// The primary journal key: seals stored bytes.
+    pub fn journal(&self, now: OffsetDateTime) -> Result<Usable<'_, Sm4Gcm>, KeyError> {
+        let primary = self.journal.primary().ok_or_else(|| no_primary(JOURNAL_LINK, "journal"))?;
+        valid(primary, now)
+    }
+
+    /// Any journal key by serial that is not revoked, to open stored bytes.
+    pub fn journal_with(&self, serial: &str) -> Result<Usable<'_, Sm4Gcm>, KeyError> {
+        let named = Named {
+            link: JOURNAL_LINK,
+            usage: "journal",
+            serial,
+        };
+        let found = self.journal.with(serial).ok_or_else(|| named.unknown())?;
+        if found.info.status == Status::Revoked {
+            Err(unusable(found.info))
+        } else {
+            Ok(found)
+        }
+    }
+
+    /// Keyed SM3 for content equality and searchable fields; its key is derived from the oldest journal key that is not
+    /// revoked, under the label `hangu digest`, so that it stays the same while journal keys rotate.
+    pub fn digest(&self) -> Result<&HmacSm3, KeyError> {
+        self.digest.as_ref().ok_or_else(|| no_primary(JOURNAL_LINK, "journal"))
+    }
+
+    fn primary<T: ?Sized>(
+        &self,
+        link: &str,
+        usage: &'static str,
+        shelf: fn(&LinkKeys) -> &Shelf<T>,
+        now: OffsetDateTime,
+    ) -> Result<Usable<'_, T>, KeyError> {
+        let primary = self.links.get(link).and_then(|keys| shelf(keys).primary());
+        valid(primary.ok_or_else(|| no_primary(link, usage))?, now)
+    }
+
+    fn live<T: ?Sized>(
+        &self,
+        named: &Named<'_>,
+        shelf: fn(&LinkKeys) -> &Shelf<T>,
+        now: OffsetDateTime,
+    ) -> Result<Usable<'_, T>, KeyError> {
+        let found = self.links.get(named.link).and_then(|keys| shelf(keys).with(named.serial));
+        let found = found.ok_or_else(|| named.unknown())?;
+        if found.info.status.is_live() {
+            valid(found, now)
+        } else {
+            Err(unusable(found.info))
+        }
+    }
+}
+
+/// What a message or a caller asked for.
+struct Named<'a> {
+    link: &'a str,
+    usage: &'static str,
+    serial: &'a str,
+}
+
+impl Named<'_> {
+    fn unknown(&self) -> KeyError {
+        KeyError::UnknownSerial {
+            link: self.link.to_owned(),
+            usage: self.usage,
+            serial: self.serial.to_owned(),
+        }
+    }
+}
+
+/// One shelf for each pair of side and usage that exists.
+#[derive(Default)]
+struct LinkKeys {
+    sign_ours: Shelf<dyn Sign>,
+    sign_theirs: Shelf<dyn Verify>,
+    seal_ours: Shelf<dyn Unwrap>,
+    seal_theirs: Shelf<dyn Wrap>,
+    mac: Shelf<HmacSm3>,
+}
+
+impl LinkKeys {
+    fn infos(&self) -> impl Iterator<Item = &KeyInfo> {
+        let signing = self.sign_ours.infos().chain(self.sign_theirs.infos());
+        let sealing = self.seal_ours.infos().chain(self.seal_theirs.infos());
+        signing.chain(sealing).chain(self.mac.infos())
+    }
+}
+
+fn valid<T: ?Sized>(found: Usable<'_, T>, now: OffsetDateTime) -> Result<Usable<'_, T>, KeyError> {
+    if (found.info.not_before..=found.info.not_after).contains(&now) {
+        Ok(found)
+    } else {
+        Err(KeyError::Expired {
+            id: found.info.id.clone(),
+        })
+    }
+}
+
+fn no_primary(link: &str, usage: &'static str) -> KeyError {
+    KeyError::NoPrimary {
+        link: link.to_owned(),
+        usage,
+    }
+}
+
+fn unusable(info: &KeyInfo) -> KeyError {
+    KeyError::Unusable {
+        id: info.id.clone(),
+        status: info.status.name(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! The keys of one link, side and usage: at most one primary, each serial once.
+
+use super::Usable;
+use crate::key::{KeyInfo, Status};
+use std::collections::BTreeMap;
+
+pub(super) struct Shelf<T: ?Sized> {
+    by_serial: BTreeMap<String, Placed<T>>,
+    primary: Option<String>,
+}
+
+struct Placed<T: ?Sized> {
+    info: KeyInfo,
+    key: Box<T>,
+}
+
+impl<T: ?Sized> Shelf<T> {
+    /// Refuses a second primary and a second key of the same serial; says which rule.
+    pub(super) fn place(&mut self, info: KeyInfo, key: Box<T>) -> Result<(), String> {
+        if let Some(other) = self.by_serial.get(&info.serial) {
+            return Err(format!("has the serial {} of key {}", info.serial, other.info.id));
+        }
+        if info.status == Status::Primary {
+            if let Some(other) = self.primary() {
+                return Err(format!("is a second primary key beside {}", other.info.id));
+            }
+            self.primary = Some(info.serial.clone());
+        }
+        self.by_serial.insert(info.serial.clone(), Placed { info, key });
+        Ok(())
+    }
+
+    pub(super) fn primary(&self) -> Option<Usable<'_, T>> {
+        self.with(self.primary.as_deref()?)
+    }
+
+    pub(super) fn with(&self, serial: &str) -> Option<Usable<'_, T>> {
+        self.by_serial.get(serial).map(|placed| Usable {
+            info: &placed.info,
+            key: &*placed.key,
+        })
+    }
+
+    pub(super) fn infos(&self) -> impl Iterator<Item = &KeyInfo> {
+        self.by_serial.values().map(|placed| &placed.info)
+    }
+}
+
+impl<T: ?Sized> Default for Shelf<T> {
+    fn default() -> Self {
+        Self {
+            by_serial: BTreeMap::new(),
+            primary: None,
+        }
+    }
+}

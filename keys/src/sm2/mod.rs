@@ -1,0 +1,61 @@
+//! SM2 (GB/T 32918, GM/T 0003): the traits behind which an engine or an HSM stands, and the reference engine.
+//!
+//! No encoding of signatures or ciphertexts is here: DER and the layouts of institutions belong to `codecs`.
+
+use crate::error::CryptoError;
+use crate::secret::Secret;
+use rand_core::CryptoRng;
+
+pub mod engine; // which implementation prepares a key
+mod identity; // Z and e of GB/T 32918.2
+mod kdf; // the mask and C3 of GB/T 32918.4
+mod key; // key pairs and their PEM files
+mod nonce; // k, hedged against a bad random source
+pub mod reference; // our protocol code over the crate `sm2`'s curve arithmetic
+
+pub use engine::Engine;
+pub use key::{PrivateKey, PublicKey};
+pub use reference::{ReferenceSigner, ReferenceUnwrapper, ReferenceVerifier, ReferenceWrapper};
+
+/// Default user id of GM/T 0009.
+pub const DEFAULT_USER_ID: &[u8] = b"1234567812345678";
+
+/// Longest user id: its length in bits is carried in 16 bits (GB/T 32918.2 5.5).
+pub const USER_ID_BYTES_MAX: usize = 8191;
+
+/// Longest clear text that `Wrap` takes and `Unwrap` gives. SM2 is for keys and single fields, not for documents.
+pub const WRAP_BYTES_MAX: usize = 4096;
+
+/// r||s, 32 bytes each, big-endian.
+pub type Signature = [u8; 64];
+
+/// C1 (x||y), C3, C2 of GB/T 32918.4.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ciphertext {
+    pub c1: [u8; 64],
+    pub c3: [u8; 32],
+    pub c2: Vec<u8>,
+}
+
+/// Signs under one prepared key and user id (Z and (1+d)^-1 computed once).
+pub trait Sign: Send + Sync {
+    fn sign(&self, message: &[u8], rng: &mut dyn CryptoRng) -> Result<Signature, CryptoError>;
+}
+
+/// Verifies under one prepared public key and user id (Z computed once).
+pub trait Verify: Send + Sync {
+    fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), CryptoError>;
+}
+
+/// Encrypts short secrets (data keys) for one public key.
+pub trait Wrap: Send + Sync {
+    fn wrap(&self, clear: &[u8], rng: &mut dyn CryptoRng) -> Result<Ciphertext, CryptoError>;
+}
+
+/// Decrypts what `Wrap` made for our private key; the clear text is released only after C3 fits.
+pub trait Unwrap: Send + Sync {
+    fn unwrap(&self, ciphertext: &Ciphertext) -> Result<Secret, CryptoError>;
+}
+
+#[cfg(test)]
+mod tests;

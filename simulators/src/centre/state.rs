@@ -1,0 +1,205 @@
+//! The centre's memory: what it expects, what it has been told, and its book.
+
+use super::answers::CounterBook;
+use crate::ids::reference_key;
+use crate::report::{Book, BookEntry, has_effect, key_of};
+use codecs::payment::{Operation, Outcome, Payment, Reason};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// Counts of a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+pub struct Figures {
+    /// Requests put to the bank, repeats included.
+    pub sent: u64,
+    /// Messages from the bank that were verified and opened.
+    pub verified: u64,
+    pub bad_signature: u64,
+    /// Refused for another reason: unreadable, not to be opened.
+    pub unreadable: u64,
+    /// Replies to nothing that was sent.
+    pub unmatched: u64,
+    /// Replies after the sender had given up.
+    pub late: u64,
+    /// Replies that say again what is known.
+    pub repeated_replies: u64,
+    /// Final replies that contradict an earlier final one.
+    pub contradicted: u64,
+    pub processing: u64,
+    /// Final replies after "processing".
+    pub final_after_processing: u64,
+    /// Requests of the bank that were answered.
+    pub answered: u64,
+    pub acknowledged: u64,
+}
+
+/// A reply as handed to whoever waits for it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Reply {
+    pub(crate) payment: Payment,
+    pub(crate) outcome: Outcome,
+    /// Digest of the reply's bytes, to see whether a repeat gets the same ones.
+    pub(crate) digest: [u8; 32],
+    pub(crate) at: Instant,
+}
+
+/// A request that was sent, until the run ends: late and repeated replies find it.
+struct Expectation {
+    business_key: String,
+    /// Whether the replies go into the book; not for echoes and queries.
+    booked: bool,
+    first: watch::Sender<Option<Reply>>,
+    last: watch::Sender<Option<Reply>>,
+    /// Takes the replies while a repeat or an altered repeat is out.
+    probe: Option<mpsc::UnboundedSender<Reply>>,
+    given_up: bool,
+}
+
+/// The two ends that a sender waits on.
+pub(crate) struct Waiting {
+    pub(crate) first: watch::Receiver<Option<Reply>>,
+    pub(crate) last: watch::Receiver<Option<Reply>>,
+    pub(crate) since: Instant,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    expectations: BTreeMap<String, Expectation>,
+    entries: BTreeMap<String, BookEntry>,
+    pub(super) counter: CounterBook,
+    pub(super) figures: Figures,
+}
+
+impl State {
+    /// Expects replies to a request, and books it as unknown.
+    pub(crate) fn expect(&mut self, communication_key: &str, request: &Payment) -> Waiting {
+        let (business_key, booked) = (key_of(request), has_effect(request.operation));
+        if booked {
+            self.entries
+                .entry(business_key.clone())
+                .or_insert_with(|| BookEntry::of(request, &Outcome::Unknown));
+        }
+        let ((first, first_end), (last, last_end)) = (watch::channel(None), watch::channel(None));
+        let expectation = Expectation {
+            business_key,
+            booked,
+            first,
+            last,
+            probe: None,
+            given_up: false,
+        };
+        self.expectations.insert(communication_key.to_owned(), expectation);
+        Waiting {
+            first: first_end,
+            last: last_end,
+            since: Instant::now(),
+        }
+    }
+
+    /// Hands further replies to a request to the caller, and keeps them from the book.
+    pub(crate) fn probe(&mut self, communication_key: &str) -> mpsc::UnboundedReceiver<Reply> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        if let Some(expectation) = self.expectations.get_mut(communication_key) {
+            expectation.probe = Some(sender);
+        }
+        receiver
+    }
+
+    pub(crate) fn end_probe(&mut self, communication_key: &str) {
+        if let Some(expectation) = self.expectations.get_mut(communication_key) {
+            expectation.probe = None;
+        }
+    }
+
+    /// Notes that the sender no longer waits: what comes from then on is late.
+    pub(crate) fn give_up(&mut self, communication_key: &str) {
+        if let Some(expectation) = self.expectations.get_mut(communication_key) {
+            expectation.given_up = true;
+        }
+    }
+
+    /// Books an outcome that was learnt by a query or made by a cancel.
+    pub(crate) fn settle(&mut self, request: &Payment, outcome: &Outcome) {
+        if let Some(entry) = self
+            .entries
+            .get_mut(&key_of(request))
+            .filter(|entry| entry.outcome == Outcome::Unknown.name())
+        {
+            outcome.name().clone_into(&mut entry.outcome);
+        }
+    }
+
+    /// Takes a message for a reply if it refers to a request that was sent. `false` when it does not.
+    pub(crate) fn take_reply(&mut self, payment: Payment, digest: [u8; 32]) -> bool {
+        let Some(key) = reference_key(&payment) else {
+            return false;
+        };
+        let Some(expectation) = self.expectations.get_mut(&key) else {
+            return false;
+        };
+        let outcome = payment.outcome.clone();
+        // An echo's reply states none: that it came is the answer.
+        let echoes = payment.operation == Operation::Echo;
+        let unstated = || {
+            if echoes {
+                Outcome::Success
+            } else {
+                Outcome::failed(Reason::Other, "the reply states no outcome")
+            }
+        };
+        let outcome = outcome.unwrap_or_else(unstated);
+        let reply = Reply {
+            payment,
+            outcome,
+            digest,
+            at: Instant::now(),
+        };
+        if let Some(probe) = &expectation.probe
+            && probe.send(reply.clone()).is_ok()
+        {
+            return true;
+        }
+        expectation.take(&reply, &mut self.figures);
+        if expectation.booked
+            && let Some(entry) = self.entries.get_mut(&expectation.business_key)
+            && entry.outcome == Outcome::Unknown.name()
+        {
+            reply.outcome.name().clone_into(&mut entry.outcome);
+        }
+        true
+    }
+
+    pub(crate) fn book(&self) -> Book {
+        let mut entries = self.entries.clone();
+        entries.extend(self.counter.entries().map(|(key, entry)| (key.clone(), entry.clone())));
+        Book { entries }
+    }
+
+    pub(crate) const fn figures(&self) -> Figures {
+        self.figures
+    }
+}
+
+impl Expectation {
+    fn take(&mut self, reply: &Reply, figures: &mut Figures) {
+        if self.given_up {
+            figures.late += 1;
+        }
+        let known = self.last.borrow().as_ref().map(|last| last.outcome.name());
+        match known {
+            Some(known) if known == reply.outcome.name() || !reply.outcome.is_final() => figures.repeated_replies += 1,
+            Some(_) => figures.contradicted += 1,
+            None if !reply.outcome.is_final() => figures.processing += 1,
+            None if self.first.borrow().is_some() => figures.final_after_processing += 1,
+            None => {}
+        }
+        if self.first.borrow().is_none() {
+            self.first.send_replace(Some(reply.clone()));
+        }
+        if known.is_none() && reply.outcome.is_final() {
+            self.last.send_replace(Some(reply.clone()));
+        }
+    }
+}

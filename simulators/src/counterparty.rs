@@ -1,0 +1,312 @@
+//! One party at the other end of a link: it reads, verifies and opens what it gets, and seals and signs what it sends.
+//!
+//! It is built on `codecs` and `keys` alone and shares no code with the gateway's pipeline: what both agree on, two
+//! readers of the same specs agree on.
+
+#[cfg(test)]
+mod tests;
+
+use codecs::envelope::{RawCiphertext, RawSignature, SignatureScheme};
+use codecs::error::{BuildError, ParseError};
+use codecs::message::{Draft, EnvelopeFound, Message, SignatureFound};
+use codecs::payment::{Operation, Payment, Reason, Role};
+use codecs::spec::{Spec, Specs};
+use codecs::wire::Wire;
+use keys::keyring::Keyring;
+use keys::sm2::Ciphertext;
+use keys::sm4::Sm4Gcm;
+use rand_core::CryptoRng;
+use std::fmt;
+use std::sync::Arc;
+use time::OffsetDateTime;
+
+/// At which step a message was refused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Step {
+    Parse,
+    Verify,
+    Open,
+    Translate,
+    Build,
+    Seal,
+    Sign,
+}
+
+impl Step {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Parse => "parse",
+            Self::Verify => "verify",
+            Self::Open => "open",
+            Self::Translate => "translate",
+            Self::Build => "build",
+            Self::Seal => "seal",
+            Self::Sign => "sign",
+        }
+    }
+}
+
+/// Why a message was refused, or could not be made.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub struct Refusal {
+    pub step: Step,
+    pub text: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.step.name(), self.text)
+    }
+}
+
+impl Refusal {
+    fn new(step: Step, text: impl fmt::Display) -> Self {
+        Self {
+            step,
+            text: text.to_string(),
+        }
+    }
+
+    fn parse(error: &ParseError) -> Self {
+        Self::new(Step::Parse, error)
+    }
+
+    fn build(error: &BuildError) -> Self {
+        Self::new(Step::Build, error)
+    }
+
+    /// What the refused side is told.
+    pub const fn reason(&self) -> Reason {
+        match self.step {
+            Step::Verify => Reason::SignatureInvalid,
+            Step::Parse | Step::Open | Step::Translate => Reason::InvalidMessage,
+            Step::Build | Step::Seal | Step::Sign => Reason::Other,
+        }
+    }
+}
+
+/// A deliberate error in a message that is otherwise made correctly.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Twist {
+    None,
+    /// One bit of the signature or tag is flipped.
+    BadSignature,
+    /// Correctly signed, but it names a key serial that the receiver does not know.
+    UnknownSerial,
+    /// The data key is wrapped so that the receiver's key does not open it.
+    WrongSealKey,
+}
+
+/// A party: which codec it speaks on which link, and its keys.
+#[derive(Clone)]
+pub struct Party {
+    specs: Arc<Specs>,
+    codec: String,
+    keyring: Arc<Keyring>,
+    link: String,
+}
+
+impl Party {
+    pub fn new(specs: Arc<Specs>, codec: &str, keyring: Arc<Keyring>, link: &str) -> Self {
+        Self {
+            specs,
+            codec: codec.to_owned(),
+            keyring,
+            link: link.to_owned(),
+        }
+    }
+
+    pub fn link(&self) -> &str {
+        &self.link
+    }
+
+    pub fn spec(&self) -> Result<&Spec, Refusal> {
+        let spec = self.specs.spec(&self.codec).map(AsRef::as_ref);
+        spec.ok_or_else(|| Refusal::new(Step::Parse, format!("no codec {}", self.codec)))
+    }
+
+    /// The message code that carries an operation in a role.
+    pub fn code(&self, operation: Operation, role: Role) -> Result<String, Refusal> {
+        let found = self.spec()?.message_for(operation, role).map(|kind| kind.code.clone());
+        found.ok_or_else(|| Refusal::new(Step::Build, format!("codec {} has no {operation} {role}", self.codec)))
+    }
+
+    /// Parses, verifies, opens and translates a message, in that order; nothing unverified is opened.
+    pub fn receive(&self, wire: &Wire, now: OffsetDateTime) -> Result<Payment, Refusal> {
+        let mut message = self.spec()?.parse(wire).map_err(|error| Refusal::parse(&error))?;
+        self.verify(&message, now)?;
+        self.open(&mut message, now)?;
+        message.payment().map_err(|error| Refusal::new(Step::Translate, error))
+    }
+
+    /// Writes a message of type `code`, sealed and signed.
+    pub fn emit(&self, code: &str, payment: &Payment, now: OffsetDateTime, rng: &mut dyn CryptoRng) -> Result<Wire, Refusal> {
+        self.emit_twisted(code, payment, now, rng, Twist::None)
+    }
+
+    /// Writes a message with one deliberate error.
+    pub fn emit_twisted(
+        &self,
+        code: &str,
+        payment: &Payment,
+        now: OffsetDateTime,
+        rng: &mut dyn CryptoRng,
+        twist: Twist,
+    ) -> Result<Wire, Refusal> {
+        let mut draft = self.spec()?.draft(code, payment).map_err(|error| Refusal::build(&error))?;
+        self.seal(&mut draft, now, rng, twist)?;
+        self.sign(draft, now, rng, twist)
+    }
+
+    fn verify(&self, message: &Message<'_>, now: OffsetDateTime) -> Result<(), Refusal> {
+        let refuse = |text: &dyn fmt::Display| Refusal::new(Step::Verify, text);
+        let Some(found) = message.signature().map_err(|error| refuse(&error))? else {
+            return Ok(());
+        };
+        check_freshness(&found, now)?;
+        let text = message.signed_text().map_err(|error| refuse(&error))?;
+        match (found.scheme, found.sm2, found.tag) {
+            (SignatureScheme::Sm2Sm3, Some(signature), _) => {
+                let verifier = self
+                    .keyring
+                    .verifier(&self.link, &found.serial, now)
+                    .map_err(|error| refuse(&error))?;
+                verifier.key.verify(&text, &signature).map_err(|error| refuse(&error))
+            }
+            (SignatureScheme::HmacSm3, _, Some(tag)) => {
+                let mac = self
+                    .keyring
+                    .mac_with(&self.link, &found.serial, now)
+                    .map_err(|error| refuse(&error))?;
+                mac.key.check(&[&text], &tag).map_err(|error| refuse(&error))
+            }
+            (SignatureScheme::None | SignatureScheme::Sm2Sm3 | SignatureScheme::HmacSm3, _, _) => {
+                Err(refuse(&"the message carries no signature of its scheme"))
+            }
+        }
+    }
+
+    fn open(&self, message: &mut Message<'_>, now: OffsetDateTime) -> Result<(), Refusal> {
+        let refuse = |text: &dyn fmt::Display| Refusal::new(Step::Open, text);
+        let Some(EnvelopeFound { serial, wrapped }) = message.envelope().map_err(|error| refuse(&error))? else {
+            return Ok(());
+        };
+        let unwrapper = self
+            .keyring
+            .unwrapper(&self.link, &serial, now)
+            .map_err(|error| refuse(&error))?;
+        let secret = unwrapper.key.unwrap(&ciphertext(wrapped)).map_err(|error| refuse(&error))?;
+        let data_key = <&[u8; 16]>::try_from(secret.danger_expose()).map_err(|_| refuse(&"data key is not 16 bytes"))?;
+        let cipher = Sm4Gcm::new(data_key);
+        for field in message.sealed_fields().map_err(|error| refuse(&error))? {
+            let clear = cipher.open(&field.nonce, &field.additional, &field.ciphertext, &field.tag);
+            let clear = clear.map_err(|error| refuse(&format_args!("{}: {error}", field.path)))?;
+            message.set_opened(field.slot, &clear).map_err(|error| refuse(&error))?;
+        }
+        Ok(())
+    }
+
+    /// A fresh data key seals every field of one message (design.md 7).
+    fn seal(&self, draft: &mut Draft<'_>, now: OffsetDateTime, rng: &mut dyn CryptoRng, twist: Twist) -> Result<(), Refusal> {
+        let targets = draft.seal_targets();
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let mut data_key = [0; 16];
+        rng.fill_bytes(&mut data_key);
+        let cipher = Sm4Gcm::new(&data_key);
+        for target in targets {
+            let mut nonce = [0; 12];
+            rng.fill_bytes(&mut nonce);
+            let (sealed, tag) = cipher.seal(&nonce, &target.additional, target.clear.as_bytes());
+            draft.set_sealed(target.slot, &nonce, &sealed, &tag);
+        }
+        let wrapper = self
+            .keyring
+            .wrapper(&self.link, now)
+            .map_err(|error| Refusal::new(Step::Seal, error))?;
+        let mut wrapped = wrapper
+            .key
+            .wrap(&data_key, rng)
+            .map_err(|error| Refusal::new(Step::Seal, error))?;
+        // What the right key opens to another clear text is what a wrong key sees: C3 does not fit.
+        if let (Twist::WrongSealKey, Some(first)) = (twist, wrapped.c2.first_mut()) {
+            *first ^= 1;
+        }
+        draft.set_envelope(
+            &wrapper.info.serial,
+            &RawCiphertext {
+                c1: wrapped.c1,
+                c3: wrapped.c3,
+                c2: wrapped.c2,
+            },
+        );
+        Ok(())
+    }
+
+    fn sign(&self, mut draft: Draft<'_>, now: OffsetDateTime, rng: &mut dyn CryptoRng, twist: Twist) -> Result<Wire, Refusal> {
+        let refuse = |text: &dyn fmt::Display| Refusal::new(Step::Sign, text);
+        match draft.signature_scheme() {
+            SignatureScheme::None => draft.finish_unsigned(),
+            SignatureScheme::Sm2Sm3 => {
+                let signer = self.keyring.signer(&self.link, now).map_err(|error| refuse(&error))?;
+                draft.set_signer(&named_serial(&signer.info.serial, twist), now);
+                let text = draft.signed_text().map_err(|error| refuse(&error))?;
+                let mut signature: RawSignature = signer.key.sign(&text, rng).map_err(|error| refuse(&error))?;
+                spoil(&mut signature, twist);
+                draft.finish_sm2(&signature)
+            }
+            SignatureScheme::HmacSm3 => {
+                let mac = self.keyring.mac(&self.link, now).map_err(|error| refuse(&error))?;
+                draft.set_signer(&named_serial(&mac.info.serial, twist), now);
+                let text = draft.signed_text().map_err(|error| refuse(&error))?;
+                let mut tag = mac.key.tag(&[&text]);
+                spoil(&mut tag, twist);
+                draft.finish_mac(&tag)
+            }
+        }
+        .map_err(|error| Refusal::build(&error))
+    }
+}
+
+fn check_freshness(found: &SignatureFound, now: OffsetDateTime) -> Result<(), Refusal> {
+    let Some(window_s) = found.window_s else {
+        return Ok(());
+    };
+    let fresh = found
+        .made_at
+        .is_some_and(|made_at| (now - made_at).abs() <= time::Duration::seconds(i64::from(window_s)));
+    if fresh {
+        Ok(())
+    } else {
+        Err(Refusal::new(
+            Step::Verify,
+            format_args!("time stamp is not within {window_s} s"),
+        ))
+    }
+}
+
+fn ciphertext(raw: RawCiphertext) -> Ciphertext {
+    Ciphertext {
+        c1: raw.c1,
+        c3: raw.c3,
+        c2: raw.c2,
+    }
+}
+
+/// The serial that a message names: as long as the real one, and another one under `UnknownSerial`.
+fn named_serial(serial: &str, twist: Twist) -> String {
+    if twist != Twist::UnknownSerial {
+        return serial.to_owned();
+    }
+    let mut named = serial.to_owned();
+    let last = named.pop();
+    named.push(if last == Some('9') { '8' } else { '9' });
+    named
+}
+
+fn spoil(authentication: &mut [u8], twist: Twist) {
+    if let (Twist::BadSignature, Some(last)) = (twist, authentication.last_mut()) {
+        *last ^= 1;
+    }
+}

@@ -1,0 +1,56 @@
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+use super::{Load, drive};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+#[tokio::test(start_paused = true)]
+async fn a_stall_is_charged_to_all_who_waited() {
+    let load = Load {
+        rate_per_s: 100,
+        concurrency_max: 1,
+    };
+    let work = |n: u64| async move { tokio::time::sleep(Duration::from_millis(if n == 0 { 1000 } else { 1 })).await };
+    let finished = drive((0..50).collect(), load, work, |_| {}).await;
+    assert_eq!(finished.len(), 50);
+    // The 50th was due at 490 ms and could only start when the first was done.
+    assert!(finished[49].latency >= Duration::from_millis(500), "{:?}", finished[49]);
+    assert!(finished[49].lag >= Duration::from_millis(500), "{:?}", finished[49]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn arrivals_keep_their_rate_and_the_bound_holds() {
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let work = {
+        let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+        move |_| {
+            let (running, most) = (Arc::clone(&running), Arc::clone(&most));
+            async move {
+                most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(95)).await;
+                running.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+    };
+    let mut ends = 0;
+    let finished = drive(
+        (0..40).collect::<Vec<_>>(),
+        Load {
+            rate_per_s: 100,
+            concurrency_max: 20,
+        },
+        work,
+        |count| ends = count,
+    )
+    .await;
+    assert!(finished.iter().all(|one| one.lag < Duration::from_millis(5)));
+    assert_eq!((finished.len(), ends), (40, 40));
+    assert!((9..=20).contains(&most.load(Ordering::SeqCst)));
+}

@@ -1,0 +1,353 @@
+//! The platform as a client of the gateway (flow C): payouts, terminations, queries, cancels.
+//!
+//! A request is written once. Whatever is not an authenticated answer is no answer: the same bytes are sent again under
+//! the same key until one comes or the time is over.
+
+#[cfg(test)]
+mod tests;
+
+use super::{SharedLedger, lock};
+use crate::counterparty::{Party, Refusal, Step};
+use crate::ids::Numbering;
+use crate::institution::{Order, Sending};
+use crate::mix::{Planned, SERIALS_EACH, Shape};
+use crate::play::{Exchanged, Played, Script};
+use crate::report::has_effect;
+use crate::world::World;
+use axum::http::{HeaderMap, Request};
+use bytes::Bytes;
+use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
+use codecs::wire::{Start, Wire};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use std::sync::Arc;
+use std::time::Duration;
+use time::Date;
+use tokio::time::Instant;
+
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// The platform codec's query by id, which is a GET.
+const POLL: &str = "payment";
+
+/// Who the platform is and how it waits.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlatformClientConfig {
+    /// The gateway, such as `http://127.0.0.1:8080`.
+    pub base_url: String,
+    pub bank: String,
+    pub centre: String,
+    pub mfe: char,
+    pub settlement_date: Date,
+    /// Serials of the platform start here, apart from the centre's.
+    pub first_serial: u64,
+    /// Of one HTTP exchange.
+    pub attempt_ms: u64,
+    /// Between two attempts, and between two polls after "processing".
+    pub pause_ms: u64,
+    /// Until the platform stops asking.
+    pub final_ms: u64,
+}
+
+impl PlatformClientConfig {
+    pub fn new(base_url: &str, settlement_date: Date) -> Self {
+        Self {
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            bank: "402100088888".to_owned(),
+            centre: "900584099999".to_owned(),
+            mfe: 'B',
+            settlement_date,
+            first_serial: 60_000_000,
+            attempt_ms: 5_000,
+            pause_ms: 300,
+            final_ms: 60_000,
+        }
+    }
+}
+
+/// The client; cheap to clone.
+#[derive(Clone)]
+pub struct PlatformClient {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: PlatformClientConfig,
+    party: Party,
+    world: World,
+    ledger: SharedLedger,
+    http: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// What one HTTP exchange brought.
+enum Attempt {
+    Answer(Box<Payment>),
+    /// No authenticated answer: nothing is known of the effect.
+    Nothing(String),
+}
+
+impl PlatformClient {
+    /// Sends a request until its final outcome is known, and books nothing.
+    #[cfg(test)]
+    pub(crate) async fn exchange(&self, request: &Payment) -> Result<Outcome, Refusal> {
+        self.inner.exchange(request).await.map(|(outcome, _)| outcome)
+    }
+
+    pub fn new(config: PlatformClientConfig, party: Party, world: World, ledger: SharedLedger) -> Self {
+        let http = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(Duration::from_secs(30))
+            .build_http();
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                party,
+                world,
+                ledger,
+                http,
+            }),
+        }
+    }
+
+    /// Plays one planned payment of flow C to its end.
+    pub async fn play(&self, planned: &Planned) -> Played {
+        let mut script = Script::new(planned);
+        if let Err(refusal) = self.act(planned, &mut script).await {
+            script.complain(format!("a message could not be written: {refusal}"));
+        }
+        script.played()
+    }
+
+    /// Books a request in the ledger, sends it, and books its final outcome.
+    pub async fn send(&self, request: &Payment) -> Result<Exchanged, Refusal> {
+        let inner = &self.inner;
+        let booked = has_effect(request.operation);
+        if booked {
+            let begun = lock(&inner.ledger).begin(request);
+            if begun.outcome.is_final() {
+                return Ok(exchanged(request, begun.outcome, Timing::default()));
+            }
+        }
+        let (outcome, timing) = inner.exchange(request).await?;
+        if booked {
+            lock(&inner.ledger).settle(request, &outcome);
+        }
+        Ok(exchanged(request, outcome, timing))
+    }
+
+    async fn act(&self, planned: &Planned, script: &mut Script<'_>) -> Result<(), Refusal> {
+        match planned.shape {
+            Shape::Plain(operation) => {
+                script.ends(self.send(&self.inner.request(planned, operation, 0, None)).await?);
+            }
+            Shape::Query => self.after_payout(planned, Operation::Query, script).await?,
+            Shape::Cancel => self.after_payout(planned, Operation::Cancel, script).await?,
+            Shape::Refund | Shape::CancelFirst | Shape::PlatformTimeout | Shape::Again | Shape::Faulty(..) => {
+                script.complain("the platform does not start this course");
+            }
+        }
+        Ok(())
+    }
+
+    async fn after_payout(&self, planned: &Planned, operation: Operation, script: &mut Script<'_>) -> Result<(), Refusal> {
+        let payout = self.inner.request(planned, Operation::Credit, 0, None);
+        script.succeeds(self.send(&payout).await?);
+        let request = self.inner.request(planned, operation, 1, Some(&payout));
+        script.succeeds(self.send(&request).await?);
+        Ok(())
+    }
+}
+
+/// How long an exchange took.
+#[derive(Clone, Copy, Default)]
+struct Timing {
+    interim: bool,
+    first: Option<Duration>,
+    last: Option<Duration>,
+    sends: u32,
+}
+
+impl Inner {
+    /// Sends a request until an authenticated final answer comes or the time is over.
+    async fn exchange(&self, request: &Payment) -> Result<(Outcome, Timing), Refusal> {
+        let code = self.party.code(request.operation, Role::Request)?;
+        let wire = self.party.emit(&code, request, self.world.now(), &mut self.world.rng())?;
+        let (start, mut timing) = (Instant::now(), Timing::default());
+        let deadline = start + Duration::from_millis(self.config.final_ms);
+        let mut poll = None;
+        while Instant::now() < deadline {
+            timing.sends += u32::from(poll.is_none());
+            let polls = poll.is_some();
+            match self.attempt(poll.as_ref().unwrap_or(&wire)).await? {
+                Attempt::Answer(answer) => {
+                    timing.first.get_or_insert_with(|| start.elapsed());
+                    // A poll that finds nothing says nothing of the payment: the request goes out again.
+                    let settled = answer
+                        .outcome
+                        .filter(|outcome| outcome.is_final() && !(polls && not_found(outcome)));
+                    if let Some(outcome) = settled {
+                        timing.last = Some(start.elapsed());
+                        return Ok((outcome, timing));
+                    }
+                    timing.interim = true;
+                    poll = if polls { None } else { self.poll(request)? };
+                }
+                Attempt::Nothing(reason) => tracing::info!(reason, "the platform asks again"),
+            }
+            tokio::time::sleep(Duration::from_millis(self.config.pause_ms)).await;
+        }
+        Ok((Outcome::Unknown, timing))
+    }
+
+    /// `GET /v1/payments/{id}` for a payment in work; `None` for what has no end-to-end id and is sent again instead.
+    fn poll(&self, request: &Payment) -> Result<Option<Wire>, Refusal> {
+        let Some(id) = request.text(Attribute::EndToEndId) else {
+            return Ok(None);
+        };
+        let mut query = Payment::new(Operation::Query, Role::Request);
+        query.copy(request, &[Attribute::Sender, Attribute::Receiver]);
+        let serial = request.text(Attribute::Serial).unwrap_or_default();
+        query
+            .set_text(Attribute::OriginalEndToEndId, id)
+            .set_text(Attribute::Serial, format!("{serial}-poll"));
+        self.party
+            .emit(POLL, &query, self.world.now(), &mut self.world.rng())
+            .map(Some)
+    }
+
+    async fn attempt(&self, wire: &Wire) -> Result<Attempt, Refusal> {
+        let request = self.http_request(wire)?;
+        let limit = Duration::from_millis(self.config.attempt_ms);
+        let answered = tokio::time::timeout(limit, self.round_trip(request)).await;
+        let answer = match answered {
+            Err(_) => return Ok(Attempt::Nothing("no answer in time".to_owned())),
+            Ok(Err(reason)) => return Ok(Attempt::Nothing(reason)),
+            Ok(Ok(answer)) => answer,
+        };
+        if answer
+            .header("idempotency-key")
+            .is_some_and(|key| wire.header("idempotency-key") != Some(key))
+        {
+            return Ok(Attempt::Nothing("the answer is for another key".to_owned()));
+        }
+        Ok(match self.party.receive(&answer, self.world.now()) {
+            Ok(payment) => Attempt::Answer(Box::new(payment)),
+            Err(refusal) => Attempt::Nothing(refusal.to_string()),
+        })
+    }
+
+    async fn round_trip(&self, request: Request<Full<Bytes>>) -> Result<Wire, String> {
+        let response = self.http.request(request).await.map_err(|error| error.to_string())?;
+        let (status, headers) = (response.status().as_u16(), headers_of(response.headers()));
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(Wire {
+            start: Start::Status(status),
+            headers,
+            body: body.to_bytes().to_vec(),
+        })
+    }
+
+    fn http_request(&self, wire: &Wire) -> Result<Request<Full<Bytes>>, Refusal> {
+        let refuse = |text: String| Refusal { step: Step::Build, text };
+        let Start::Request { method, target } = &wire.start else {
+            return Err(refuse("the codec wrote no HTTP request".to_owned()));
+        };
+        let mut request = Request::builder()
+            .method(method.as_str())
+            .uri(format!("{}{target}", self.config.base_url));
+        for (name, value) in &wire.headers {
+            request = request.header(name, value);
+        }
+        request
+            .body(Full::new(Bytes::from(wire.body.clone())))
+            .map_err(|error| refuse(error.to_string()))
+    }
+
+    fn request(&self, planned: &Planned, operation: Operation, place: u64, original: Option<&Payment>) -> Payment {
+        let order = Order {
+            serial: self.config.first_serial + planned.n * SERIALS_EACH + place,
+            institution: planned.institution,
+            person: planned.person.clone(),
+            amount: planned.amount,
+        };
+        let mut request = self.sending().request(operation, &order, original, self.world.now());
+        if operation == Operation::Credit {
+            pay_out(&mut request, &order, &self.config);
+        }
+        request
+    }
+
+    fn sending(&self) -> Sending {
+        Sending {
+            member: self.config.bank.clone(),
+            application: "MPS".to_owned(),
+            counter_member: self.config.centre.clone(),
+            counter_application: "NPS".to_owned(),
+            numbering: Numbering {
+                mfe: self.config.mfe,
+                settlement_date: self.config.settlement_date,
+            },
+        }
+    }
+}
+
+/// A payout: the bank's customer pays somebody at another bank.
+fn pay_out(request: &mut Payment, order: &Order, config: &PlatformClientConfig) {
+    request
+        .set_text(Attribute::PayerName, order.person.name.clone())
+        .set_text(Attribute::PayerAccount, order.person.account.clone())
+        .set_text(Attribute::PayerAccountType, "PT01")
+        .set_text(Attribute::PayerBank, config.bank.clone())
+        .set_text(Attribute::PayerBranch, config.bank.clone())
+        .set_text(Attribute::PayeeName, format!("{}\u{7532}", order.person.name))
+        .set_text(
+            Attribute::PayeeAccount,
+            format!("6200000001{:08}1", order.serial % 100_000_000),
+        )
+        .set_text(Attribute::PayeeAccountType, "PT01")
+        .set_text(Attribute::PayeeBank, config.centre.clone())
+        .set_text(Attribute::PayeeBranch, config.centre.clone());
+}
+
+fn not_found(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Failed {
+            reason: Reason::OriginalNotFound,
+            ..
+        }
+    )
+}
+
+fn headers_of(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
+        .collect()
+}
+
+fn exchanged(request: &Payment, outcome: Outcome, timing: Timing) -> Exchanged {
+    let text = |attribute| request.text(attribute).unwrap_or_default().to_owned();
+    let Timing {
+        interim,
+        first,
+        last,
+        sends,
+    } = timing;
+    let (msg_id, end_to_end_id) = (text(Attribute::MsgId), text(Attribute::EndToEndId));
+    Exchanged {
+        operation: request.operation,
+        msg_id,
+        end_to_end_id,
+        outcome,
+        interim,
+        first,
+        last,
+        sends,
+    }
+}

@@ -1,0 +1,53 @@
+//! `hangu check`: whatever can be known before a start, one line each, with what to do about it.
+
+mod keys;
+mod links;
+mod report;
+mod services;
+
+pub(crate) use keys::{days_left, hold, keyring_checks};
+pub(crate) use report::{Check, Report};
+
+use super::output::{Exit, Failure, Form};
+use hangu::clock::Clock;
+use hangu::config::Config;
+use hangu::shell::SystemClock;
+use std::path::PathBuf;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Configuration file.
+    #[arg(short, long, default_value = "hangu.toml")]
+    config: PathBuf,
+    /// Also reach for the broker, its queues and the counterparties' ports.
+    #[arg(long)]
+    connect: bool,
+}
+
+/// Exit 78 when the configuration, a spec, a key or a route is wrong; 69 when only services are away.
+pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
+    let mut report = Report::default();
+    let place = args.config.display().to_string();
+    let config = match Config::load(&args.config) {
+        Ok(config) => config,
+        Err(error) => {
+            report.add(Check::fail("check.config", &error.place, error.detail, "do.config"));
+            report.print(form);
+            return Ok(Exit::Config);
+        }
+    };
+    report.add(Check::ok(
+        "check.config",
+        &place,
+        format!("{} links, {} routes", config.link.len(), config.route.len()),
+    ));
+    let specs = links::spec_checks(&config, &mut report);
+    keys::link_checks(&config, &specs, SystemClock.now(), &mut report);
+    links::route_checks(&config, &specs, &mut report);
+    links::journal_check(&config, &mut report);
+    if args.connect {
+        services::checks(&config, &mut report)?;
+    }
+    report.print(form);
+    Ok(report.exit())
+}

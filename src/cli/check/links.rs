@@ -1,0 +1,147 @@
+//! Specs, routes and the journal's folder.
+
+use super::{Check, Report};
+use codecs::payment::{Operation, Role};
+use codecs::spec::{Spec, Specs};
+use hangu::config::{Config, RouteConfig};
+use hangu::start::spec_of;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Specs of the links that have one.
+pub(crate) type LinkSpecs = BTreeMap<String, Arc<Spec>>;
+
+pub(super) fn spec_checks(config: &Config, report: &mut Report) -> LinkSpecs {
+    let specs = match Specs::embedded() {
+        Ok(specs) => specs,
+        Err(error) => {
+            report.add(Check::fail("check.spec", &error.codec, error.to_string(), "do.codec"));
+            return LinkSpecs::new();
+        }
+    };
+    let mut found = LinkSpecs::new();
+    for (name, link) in &config.link {
+        match spec_of(&specs, name, link) {
+            Err(error) => report.add(Check::fail("check.spec", &error.place, error.detail, "do.codec")),
+            Ok(spec) => {
+                report.extend(of_spec(name, &spec));
+                found.insert(name.clone(), spec);
+            }
+        }
+    }
+    found
+}
+
+fn of_spec(link: &str, spec: &Spec) -> Vec<Check> {
+    let warnings = spec.warnings();
+    if warnings.is_empty() {
+        return vec![Check::ok(
+            "check.spec",
+            link,
+            format!("{}, {} messages", spec.codec, spec.messages().count()),
+        )];
+    }
+    let warn = |warning: codecs::spec::SpecWarning| {
+        let detail = format!("{} {}: {}", spec.codec, warning.place, warning.detail);
+        Check::warn("check.spec", link, detail, "do.spec")
+    };
+    warnings.into_iter().map(warn).collect()
+}
+
+/// Each route's operations need a request on the target; each link's requests need a route.
+pub(super) fn route_checks(config: &Config, specs: &LinkSpecs, report: &mut Report) {
+    for (index, route) in config.route.iter().enumerate() {
+        let subject = format!("[{index}] {} -> {}", route.from, route.to);
+        if let (Some(source), Some(target)) = (specs.get(&route.from), specs.get(&route.to)) {
+            report.add(of_route(&subject, route, source, target));
+        }
+    }
+    for (link, spec) in specs {
+        let missing: Vec<_> = forwarded(spec)
+            .into_iter()
+            .filter(|operation| !is_routed(config, link, *operation))
+            .collect();
+        if !missing.is_empty() {
+            report.add(Check::warn(
+                "check.route",
+                link,
+                format!("no route for {}", names(&missing)),
+                "do.route.none",
+            ));
+        }
+    }
+}
+
+fn of_route(subject: &str, route: &RouteConfig, source: &Spec, target: &Spec) -> Check {
+    let named = route
+        .operations
+        .as_ref()
+        .map(|names| names.iter().filter_map(|name| Operation::parse(name)).collect::<Vec<_>>());
+    let is_named = named.is_some();
+    let operations = named.unwrap_or_else(|| forwarded(source));
+    let (served, missing): (Vec<_>, Vec<_>) = operations
+        .into_iter()
+        .partition(|&operation| target.message_for(operation, Role::Request).is_some());
+    if missing.is_empty() {
+        return Check::ok("check.route", subject, names(&served));
+    }
+    let detail = format!("{} has no request for {}", target.codec, names(&missing));
+    if is_named {
+        Check::fail("check.route", subject, detail, "do.route.missing")
+    } else {
+        Check::warn("check.route", subject, detail, "do.route.missing")
+    }
+}
+
+/// The requests of a link that go on to another one; the gateway answers status, notices and echoes itself.
+fn forwarded(spec: &Spec) -> Vec<Operation> {
+    let is_own = |operation: &Operation| {
+        matches!(
+            operation,
+            Operation::Status | Operation::Notice | Operation::Ack | Operation::Echo
+        )
+    };
+    let requests = spec.messages().filter(|message| message.role == Role::Request);
+    let operations: BTreeSet<_> = requests.flat_map(|message| message.operations().iter().copied()).collect();
+    operations.into_iter().filter(|operation| !is_own(operation)).collect()
+}
+
+fn is_routed(config: &Config, link: &str, operation: Operation) -> bool {
+    let fits = |route: &RouteConfig| {
+        let named = route
+            .operations
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| name == operation.name()));
+        route.from == link && named
+    };
+    config.route.iter().any(fits)
+}
+
+fn names(operations: &[Operation]) -> String {
+    operations
+        .iter()
+        .map(|operation| operation.name())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The folder, not the file: a running gateway holds that.
+pub(super) fn journal_check(config: &Config, report: &mut Report) {
+    let file = &config.journal.file;
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
+    let subject = folder.display().to_string();
+    report.add(match write_probe(folder) {
+        Ok(()) => Check::ok("check.journal", &subject, file.display().to_string()),
+        Err(error) => Check::fail("check.journal", &subject, format!("cannot be written: {error}"), "do.journal"),
+    });
+}
+
+fn write_probe(folder: &Path) -> std::io::Result<()> {
+    let probe = folder.join(format!(".hangu-check-{}", std::process::id()));
+    std::fs::write(&probe, b"probe")?;
+    std::fs::remove_file(&probe)
+}

@@ -1,0 +1,74 @@
+//! `--connect`: the broker, its queues, the counterparties' ports. Nothing is sent but what opening needs.
+
+use super::{Check, Report};
+use crate::cli::output::{Exit, Failure};
+use hangu::config::{Config, HttpConfig, MqConfig};
+use hangu::mq::{MqError, QueueState};
+use hangu::start::connect;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+pub(super) fn checks(config: &Config, report: &mut Report) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
+    runtime.block_on(async {
+        for (name, link) in &config.link {
+            if let Some(mq) = &link.mq {
+                report.extend(of_broker(name, mq).await);
+            }
+            if let Some(http) = &link.http {
+                report.add(of_port(name, http).await);
+            }
+        }
+    });
+    Ok(())
+}
+
+async fn of_broker(link: &str, config: &MqConfig) -> Vec<Check> {
+    let mq = match connect(link, config) {
+        Ok(mq) => mq,
+        Err(error) => return vec![Check::fail("check.broker", &error.place, error.detail, "do.config")],
+    };
+    let mut checks = Vec::new();
+    // One by one, so that every missing queue is named.
+    for queue in [&config.request_queue, &config.reply_queue, &config.outbound_queue] {
+        match mq.check(std::slice::from_ref(queue)).await {
+            Ok(states) => checks.extend(states.iter().map(of_queue)),
+            Err(MqError::Queue { queue, detail }) => {
+                checks.push(Check::fail("check.queue", &queue, detail, "do.queue").of_service());
+            }
+            Err(MqError::Unavailable(detail)) => {
+                checks.push(Check::fail("check.broker", link, detail, "do.broker").of_service());
+                break;
+            }
+        }
+    }
+    if !checks.iter().any(|check| check.name == "check.broker") {
+        checks.insert(0, Check::ok("check.broker", link, config.addresses.join(", ")));
+    }
+    mq.close().await;
+    checks
+}
+
+fn of_queue(state: &QueueState) -> Check {
+    let detail = format!("{} messages, {} consumers", state.messages, state.consumers);
+    Check::ok("check.queue", &state.queue, detail)
+}
+
+async fn of_port(link: &str, config: &HttpConfig) -> Check {
+    let uri = config.base_url.parse::<hyper::Uri>().ok();
+    let place = uri.as_ref().and_then(|uri| Some((uri.host()?, uri.port_u16().unwrap_or(80))));
+    let Some((host, port)) = place else {
+        return Check::fail("check.tcp", link, "base_url has no host", "do.config");
+    };
+    let subject = format!("{link} {host}:{port}");
+    // A host in brackets is an IPv6 address, which a connection takes without them.
+    let reached = timeout(TCP_TIMEOUT, TcpStream::connect((host.trim_matches(['[', ']']), port))).await;
+    match reached {
+        Ok(Ok(_stream)) => Check::ok("check.tcp", &subject, "reachable"),
+        Ok(Err(error)) => Check::fail("check.tcp", &subject, error.to_string(), "do.tcp").of_service(),
+        Err(_elapsed) => Check::fail("check.tcp", &subject, "no answer within 3 s", "do.tcp").of_service(),
+    }
+}
+
+const TCP_TIMEOUT: Duration = Duration::from_secs(3);

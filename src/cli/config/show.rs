@@ -1,0 +1,128 @@
+//! The effective configuration as a table. Secrets are kept by reference, so that only a URL's user part needs care.
+
+use hangu::config::{Config, HttpConfig, LinkConfig, MqConfig, RouteConfig};
+use std::path::Path;
+use toml::{Table, Value};
+
+pub(super) fn table(config: &Config) -> Table {
+    let Config {
+        instance,
+        journal,
+        keys,
+        admin,
+        settle,
+        stop,
+        link,
+        route,
+    } = config;
+    let links = link
+        .iter()
+        .map(|(name, link)| (name.clone(), Value::Table(of_link(link))))
+        .collect();
+    let waits = settle.query_after_ms.iter().map(|&wait| Value::Integer(wait)).collect();
+    rows([
+        ("instance", string(instance)),
+        (
+            "journal",
+            nested([("file", path(&journal.file)), ("keep_days", number(journal.keep_days))]),
+        ),
+        ("keys", nested([("folder", path(&keys.folder))])),
+        ("admin", nested([("listen", admin.listen.as_deref().and_then(string))])),
+        (
+            "settle",
+            nested([
+                ("query_after_ms", Some(Value::Array(waits))),
+                ("resend_after_ms", Some(Value::Integer(settle.resend_after_ms))),
+                ("wait_ms", number(settle.wait_ms)),
+            ]),
+        ),
+        ("stop", nested([("grace_s", number(stop.grace_s))])),
+        ("link", Some(Value::Table(links))),
+        ("route", Some(Value::Array(route.iter().map(of_route).collect()))),
+    ])
+}
+
+fn of_link(link: &LinkConfig) -> Table {
+    rows([
+        ("codec", string(&link.codec)),
+        ("member", string(&link.member)),
+        ("counterparty", string(&link.counterparty)),
+        ("app", string(&link.app)),
+        ("counterparty_app", string(&link.counterparty_app)),
+        ("channel", string(&link.channel)),
+        ("origin", string(&link.origin)),
+        ("sealing", Some(Value::Boolean(link.sealing))),
+        ("answer_ms", number(link.answer_ms)),
+        ("in_flight_max", number(u64::try_from(link.in_flight_max).unwrap_or(u64::MAX))),
+        ("mq", link.mq.as_ref().map(of_mq)),
+        ("http", link.http.as_ref().map(of_http)),
+    ])
+}
+
+fn of_mq(mq: &MqConfig) -> Value {
+    let addresses = mq.addresses.iter().cloned().map(Value::String).collect();
+    Value::Table(rows([
+        ("addresses", Some(Value::Array(addresses))),
+        ("vhost", string(&mq.vhost)),
+        ("user", string(&mq.user)),
+        ("password_file", mq.password_file.as_deref().and_then(path)),
+        ("password_env", mq.password_env.as_deref().and_then(string)),
+        ("heartbeat_s", number(mq.heartbeat_s)),
+        ("confirm_ms", number(mq.confirm_ms)),
+        ("prefetch", number(mq.prefetch)),
+        ("queue_type", string(&mq.queue_type)),
+        ("request_queue", string(&mq.request_queue)),
+        ("reply_queue", string(&mq.reply_queue)),
+        ("outbound_queue", string(&mq.outbound_queue)),
+    ]))
+}
+
+fn of_http(http: &HttpConfig) -> Value {
+    Value::Table(rows([
+        ("base_url", string(&redacted(&http.base_url))),
+        ("listen", string(&http.listen)),
+    ]))
+}
+
+fn of_route(route: &RouteConfig) -> Value {
+    let operations = |names: &Vec<String>| Value::Array(names.iter().cloned().map(Value::String).collect());
+    Value::Table(rows([
+        ("from", string(&route.from)),
+        ("to", string(&route.to)),
+        ("operations", route.operations.as_ref().map(operations)),
+    ]))
+}
+
+/// `http://user:password@host` without what stands before the `@`.
+pub(super) fn redacted(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}://***@{host}/{path}"),
+        None => url.to_owned(),
+    }
+}
+
+fn rows<const N: usize>(rows: [(&str, Option<Value>); N]) -> Table {
+    rows.into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect()
+}
+
+fn nested<const N: usize>(values: [(&str, Option<Value>); N]) -> Option<Value> {
+    Some(Value::Table(rows(values)))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every row is optional")]
+fn string(text: &str) -> Option<Value> {
+    Some(Value::String(text.to_owned()))
+}
+
+fn path(path: &Path) -> Option<Value> {
+    string(&path.display().to_string())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every row is optional")]
+fn number(number: impl TryInto<i64>) -> Option<Value> {
+    Some(Value::Integer(number.try_into().unwrap_or(i64::MAX)))
+}

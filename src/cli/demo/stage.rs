@@ -1,0 +1,284 @@
+//! The stage of a demo: queues, keys, gateway, centre and platform in one process, and what is left when it ends.
+
+use crate::cli::output::{Exit, Failure};
+use crate::cli::parties::{self, party, world};
+use crate::cli::queues::MqQueues;
+use hangu::clock::{BEIJING, Clock, Random};
+use hangu::config::Config;
+use hangu::exchange::Gateway;
+use hangu::journal::sqlite::SqliteJournal;
+use hangu::journal::{Exchange, Parked, Read, SharedJournal, State};
+use hangu::mq::memory::MemoryBroker;
+use hangu::mq::{Mq, SharedMq};
+use hangu::shell::{Running, SystemClock, SystemEntropy};
+use hangu::start::{Assembled, Surroundings, assemble};
+use simulators::centre::{CentreConfig, CentreHandle, Desk, Figures, OnTimeout};
+use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle};
+use simulators::report::Book;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+/// Everything that runs.
+pub(crate) struct Stage {
+    running: Running,
+    journal: SharedJournal,
+    centre: CentreHandle,
+    platform: PlatformHandle,
+    client: PlatformClient,
+}
+
+/// What is left at the end.
+pub(crate) struct End {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) exchanges: Vec<Exchange>,
+    pub(crate) parked: Vec<Parked>,
+    pub(crate) centre_book: Book,
+    pub(crate) gateway_book: Book,
+    pub(crate) platform_book: Book,
+    pub(crate) centre: Figures,
+    /// Messages of ours that the platform did not accept.
+    pub(crate) platform_rejected: u64,
+    /// Sum over all accounts of the platform's ledger; double entry keeps it at zero.
+    pub(crate) ledger_sum: i128,
+    /// Everything in flight finished within the grace period.
+    pub(crate) stopped_clean: bool,
+}
+
+impl Stage {
+    pub(crate) async fn set(folder: &Path) -> Result<Self, Failure> {
+        keys::store::generate_demo(&folder.join("keys"), &mut Random(&SystemEntropy))
+            .map_err(|error| Failure::new(Exit::Unavailable, "keys", error))?;
+        let broker = MemoryBroker::default();
+        let queues = QUEUES.map(str::to_owned);
+        broker
+            .mq()
+            .declare(&queues)
+            .await
+            .map_err(|error| Failure::new(Exit::Unavailable, "queues", error))?;
+        let platform = start_platform(folder).await?;
+        let (running, address, journal) = start_gateway(folder, &broker, platform.address()).await?;
+        let date = SystemClock.now().to_offset(BEIJING).date();
+        let config = CentreConfig {
+            reply_ms: 30_000,
+            final_ms: 60_000,
+            on_timeout: OnTimeout::Wait,
+            ..CentreConfig::new(date)
+        };
+        let centre_mq = Arc::new(MqQueues::new(Arc::new(broker.mq())));
+        let centre = simulators::centre::start(
+            centre_mq,
+            party("nps", "centre", &folder.join("keys/centre"))?,
+            world(),
+            config,
+        );
+        let client_config = PlatformClientConfig::new(&format!("http://{address}"), date);
+        let keys = folder.join("keys/platform");
+        let client = PlatformClient::new(
+            client_config,
+            party("platform", "platform", &keys)?,
+            world(),
+            platform.ledger(),
+        );
+        let stage = Self {
+            running,
+            journal,
+            centre,
+            platform,
+            client,
+        };
+        stage.open_the_day().await?;
+        Ok(stage)
+    }
+
+    pub(crate) fn desk(&self) -> Desk {
+        self.centre.desk()
+    }
+
+    pub(crate) fn client(&self) -> PlatformClient {
+        self.client.clone()
+    }
+
+    /// Waits until nothing is open, stops everything, and collects the books.
+    pub(crate) async fn end(self) -> Result<End, Failure> {
+        self.settle_down().await?;
+        let gateway = self.running.gateway().clone();
+        let stopped_clean = self.running.stop(Duration::from_secs(10)).await;
+        let exchanges = parties::exchanges(&self.journal).await?;
+        let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "journal", error);
+        let read = Read::Parked {
+            id: None,
+            status: None,
+            limit: u32::MAX,
+        };
+        let parked = self
+            .journal
+            .read(read)
+            .await
+            .map_err(|error| failed(&error))?
+            .parked()
+            .map_err(|error| failed(&error))?;
+        let end = End {
+            gateway,
+            gateway_book: parties::book(&exchanges),
+            exchanges,
+            parked,
+            centre_book: self.centre.books(),
+            platform_book: self.platform.books(),
+            centre: self.centre.figures(),
+            platform_rejected: self.platform.rejected(),
+            ledger_sum: simulators::platform::lock(&self.platform.ledger()).sum(),
+            stopped_clean,
+        };
+        self.centre.stop().await;
+        self.platform.stop().await;
+        Ok(end)
+    }
+
+    /// The centre announces status and settlement date; before that the bank may start nothing of its own.
+    async fn open_the_day(&self) -> Result<(), Failure> {
+        let announced = self.centre.desk().announce("ST01").await;
+        announced.map_err(|refusal| Failure::new(Exit::Unavailable, "centre", format!("{refusal}")))?;
+        let gateway = self.running.gateway();
+        wait_until(Duration::from_secs(10), async || gateway.system().settlement_date.is_some()).await
+    }
+
+    async fn settle_down(&self) -> Result<(), Failure> {
+        wait_until(Duration::from_secs(60), async || {
+            parties::exchanges(&self.journal)
+                .await
+                .is_ok_and(|all| all.iter().all(|exchange| exchange.state == State::Delivered))
+        })
+        .await
+        // What stays open is shown by the checks.
+        .or(Ok(()))
+    }
+}
+
+/// A folder that is removed at the end, unless it is to be kept.
+pub(crate) enum Folder {
+    Kept(PathBuf),
+    Thrown(PathBuf),
+}
+
+impl Folder {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) | Self::Thrown(path) => path,
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Self::Thrown(path) = self {
+            // Nothing is lost if the system's temporary folder is cleaned later instead.
+            drop(std::fs::remove_dir_all(path));
+        }
+    }
+}
+
+pub(crate) fn folder(keep: Option<&Path>) -> Result<Folder, Failure> {
+    let path = match keep {
+        Some(path) => path.to_owned(),
+        None => std::env::temp_dir().join(format!("hangu-demo-{}", std::process::id())),
+    };
+    std::fs::create_dir(&path).map_err(|error| Failure::new(Exit::Usage, path.display().to_string(), error))?;
+    Ok(if keep.is_some() {
+        Folder::Kept(path)
+    } else {
+        Folder::Thrown(path)
+    })
+}
+
+async fn start_platform(folder: &Path) -> Result<PlatformHandle, Failure> {
+    let unavailable = |error| Failure::new(Exit::Unavailable, "platform", error);
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(unavailable)?;
+    let party = party("platform", "platform", &folder.join("keys/platform"))?;
+    let platform = simulators::platform::start(listener, party, world(), ACCOUNTS).map_err(unavailable)?;
+    platform.set_faults(simulators::mix::platform_rules());
+    Ok(platform)
+}
+
+async fn start_gateway(
+    folder: &Path,
+    broker: &MemoryBroker,
+    platform: SocketAddr,
+) -> Result<(Running, SocketAddr, SharedJournal), Failure> {
+    let mut config = Config::parse(&CONFIG.replace("PLATFORM", &platform.to_string()))?;
+    config.journal.file = folder.join("journal.db");
+    let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "journal", error);
+    let journal: SharedJournal = Arc::new(SqliteJournal::open(&config.journal.file).map_err(|error| unavailable(&error))?);
+    let keyring = keys::store::load(&folder.join("keys/gateway")).map_err(|error| Failure::config("keys", error))?;
+    let mq: SharedMq = Arc::new(broker.mq());
+    let surroundings = Surroundings {
+        keyring: Arc::new(keyring),
+        journal: journal.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        mqs: BTreeMap::from([("centre".to_owned(), mq)]),
+    };
+    let Assembled { gateway, queues, https } = assemble(config, surroundings).await?;
+    let address = https.first().and_then(|link| link.listener.local_addr().ok());
+    let address = address.ok_or_else(|| Failure::new(Exit::Unavailable, "gateway", "no listener"))?;
+    let running = Running::start(gateway, queues, https)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    Ok((running, address, journal))
+}
+
+/// Polls until something holds.
+pub(crate) async fn wait_until(limit: Duration, mut holds: impl AsyncFnMut() -> bool) -> Result<(), Failure> {
+    let end = Instant::now() + limit;
+    while !holds().await {
+        if Instant::now() >= end {
+            return Err(Failure::new(
+                Exit::CheckFailed,
+                "demo",
+                format!("not settled within {} s", limit.as_secs()),
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+const ACCOUNTS: u64 = 1_000_000;
+const QUEUES: [&str; 3] = ["nps.B.req", "nps.B.rsp", "nps.centre.B"];
+
+/// The demo's configuration; waits are short so that the timeouts it provokes take no time.
+const CONFIG: &str = r#"
+instance = "demo"
+journal.file = "journal.db"
+keys.folder = "keys/gateway"
+settle = { query_after_ms = [300, 1000], resend_after_ms = 5000, wait_ms = 2000 }
+
+[link.centre]
+codec = "nps"
+member = "402100088888"
+counterparty = "900584099999"
+app = "MPS"
+counterparty_app = "NPS"
+channel = "B"
+answer_ms = 15000
+in_flight_max = 512
+mq = { addresses = ["memory"], request_queue = "nps.B.req", reply_queue = "nps.B.rsp", outbound_queue = "nps.centre.B" }
+
+[link.platform]
+codec = "platform"
+answer_ms = 2000
+in_flight_max = 512
+http = { base_url = "http://PLATFORM", listen = "127.0.0.1:0" }
+
+[[route]]
+from = "centre"
+to = "platform"
+
+[[route]]
+from = "platform"
+to = "centre"
+"#;

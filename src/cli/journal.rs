@@ -1,0 +1,99 @@
+//! `hangu journal`: what is durable, for people. Reading works beside a running gateway; changing needs the journal alone.
+
+use super::output::{Exit, Failure, Form};
+use hangu::config::Config;
+use hangu::journal::sqlite::Store;
+use hangu::journal::{Found, JournalError, Read, Unexpected};
+use std::path::{Path, PathBuf};
+
+mod act;
+mod find;
+mod park;
+mod show;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Configuration file.
+    #[arg(short, long, default_value = "hangu.toml", global = true)]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Find exchanges; all conditions given must hold.
+    #[command(
+        after_help = "Examples:\n  hangu journal find --state unknown\n  hangu journal find --key 202605010012345678\n  hangu journal find --operation debit --date 2026-05-01 -o json\n  echo 6228480000000000001 | hangu journal find --account -\n  hangu journal find --parked"
+    )]
+    Find(find::Args),
+    /// Show one exchange with its timeline and messages, masked.
+    #[command(after_help = "Examples:\n  hangu journal show 17\n  hangu journal show 17 -o json")]
+    Show {
+        /// Id of the exchange, as `find` prints it.
+        id: i64,
+    },
+    /// List or show parked messages.
+    #[command(
+        after_help = "Examples:\n  hangu journal park list\n  hangu journal park list --all -o json\n  hangu journal park show 3"
+    )]
+    Park(park::Args),
+    /// Release a parked message: its exact bytes go to a file or back to their queue.
+    #[command(
+        after_help = "Examples:\n  hangu journal release 3 --to message.xml --note \"key imported, sent again by the centre\"\n  hangu journal release 3 --publish --note \"key imported\""
+    )]
+    Release(act::ReleaseArgs),
+    /// Mark a parked message as of no further use; its record stays.
+    #[command(after_help = "Example:\n  hangu journal discard 3 --note \"test message, agreed with the centre\"")]
+    Discard(act::DiscardArgs),
+}
+
+pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
+    let config = Config::load(&args.config)?;
+    match &args.command {
+        Command::Find(find) => find::run(find, &config, form),
+        Command::Show { id } => show::run(*id, &config, form),
+        Command::Park(park) => park::run(park, &config, form),
+        Command::Release(release) => act::release(release, &config, form),
+        Command::Discard(discard) => act::discard(discard, &config, form),
+    }
+}
+
+/// Opens the journal for reading, also while a gateway writes it.
+fn reader(config: &Config) -> Result<Store, Failure> {
+    let file = existing(config)?;
+    Store::open_read_only(file).map_err(|error| refused(file, &error))
+}
+
+/// Opens the journal for writing, which only one process may at a time.
+fn writer(config: &Config) -> Result<Store, Failure> {
+    let file = existing(config)?;
+    Store::open(file).map_err(|error| match error {
+        JournalError::Refused(detail) => {
+            let detail = format!("{detail}; changing it needs it alone: stop the gateway, or run this where no gateway runs");
+            Failure::new(Exit::Unavailable, file.display().to_string(), detail)
+        }
+        JournalError::Unknown(_) | JournalError::Damaged(_) => refused(file, &error),
+    })
+}
+
+/// A command that looks must not make an empty journal.
+fn existing(config: &Config) -> Result<&Path, Failure> {
+    let file = &config.journal.file;
+    if file.exists() {
+        return Ok(file);
+    }
+    let detail = "there is no journal yet: the gateway makes it at its first start";
+    Err(Failure::new(Exit::Unavailable, file.display().to_string(), detail))
+}
+
+/// A read whose answer is taken out of its variant.
+fn ask<T>(store: &Store, config: &Config, read: &Read, take: fn(Found) -> Result<T, Unexpected>) -> Result<T, Failure> {
+    let file = &config.journal.file;
+    let found = store.query(read).map_err(|error| refused(file, &error))?;
+    take(found).map_err(|error| Failure::new(Exit::Unavailable, file.display().to_string(), error))
+}
+
+fn refused(file: &Path, error: &JournalError) -> Failure {
+    Failure::new(Exit::Unavailable, file.display().to_string(), error)
+}

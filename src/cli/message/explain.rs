@@ -1,0 +1,180 @@
+//! `hangu message explain`: what exactly was signed, its digest, under which key, and what the pipeline says.
+
+use super::{Subject, decode, digest, open, verify};
+use crate::cli::key::listed;
+use crate::cli::output::{self, Exit, Failure, Form};
+use crate::cli::texts::text;
+use codecs::envelope::SignatureScheme;
+use codecs::message::{DescribedField, Message, SignatureFound};
+use codecs::wire::Start;
+use keys::key::{KeyInfo, Side, Usage};
+use keys::keyring::Keyring;
+use keys::sm2::{DEFAULT_USER_ID, PublicKey};
+use keys::sm3::sm3;
+use serde_json::{Value, json};
+
+/// One finding: the key of its title among the texts, and the value.
+type Row = (&'static str, String);
+
+pub(super) fn run(subject: &Subject, form: Form) -> Result<Exit, Failure> {
+    let keyring = subject.keyring()?;
+    let mut message = match subject.link.spec.parse(&subject.wire) {
+        Ok(message) => message,
+        Err(error) => {
+            let verdict = verify::unreadable(error);
+            print(form, &[], &[], &[], Some(&verdict));
+            return Ok(verify::exit(&verdict));
+        }
+    };
+    let opened = match &keyring {
+        Some(keyring) => open::open_fields(&mut message, &subject.link.name, keyring, subject.now),
+        None => Err("no keys".to_owned()),
+    };
+    let mut rows = vec![("message.code", message.kind().code.clone())];
+    match opened {
+        Ok(0) => {}
+        Ok(count) => rows.push(("message.opened", count.to_string())),
+        Err(reason) => rows.push(("message.unopened", reason)),
+    }
+    rows.extend(signed_rows(subject, &message));
+    rows.extend(signature_rows(subject, &message, keyring.as_ref()));
+    let verdict = keyring.as_ref().map(|keyring| verify::judge(subject, keyring));
+    print(
+        form,
+        &rows,
+        &message.describe(subject.danger_unmasked),
+        &message.signed_fields(),
+        verdict.as_ref(),
+    );
+    Ok(verdict.as_ref().map_or(Exit::Ok, verify::exit))
+}
+
+/// The string itself, its length and its plain digest.
+fn signed_rows(subject: &Subject, message: &Message<'_>) -> Vec<Row> {
+    let exact = match message.signed_text() {
+        Ok(exact) => exact,
+        Err(error) => return vec![("message.text", error.to_string())],
+    };
+    let shown = if subject.danger_unmasked {
+        String::from_utf8_lossy(&exact).into_owned()
+    } else {
+        masked(subject, message)
+    };
+    vec![
+        ("message.text", shown),
+        ("message.bytes", exact.len().to_string()),
+        ("message.sm3", digest::hex(&sm3(&[&exact]))),
+    ]
+}
+
+/// The string with masked values in their places; of a body that is signed as it is, only length and digest.
+fn masked(subject: &Subject, message: &Message<'_>) -> String {
+    let slots = message.signed_fields();
+    let values = slots.iter().map(|slot| slot.value.as_str());
+    let start = match &subject.wire.start {
+        Start::Queue => return values.fold(String::new(), |text, value| text + value + "|"),
+        Start::Request { method, target } => format!("{method}\n{target}\n"),
+        Start::Status(status) => format!("{status}\n"),
+    };
+    let body = &subject.wire.body;
+    let head = values.fold(start, |text, value| text + value + "\n");
+    format!("{head}[body: {} bytes, SM3 {}]", body.len(), digest::hex(&sm3(&[body])))
+}
+
+fn signature_rows(subject: &Subject, message: &Message<'_>, keyring: Option<&Keyring>) -> Vec<Row> {
+    let found = match message.signature() {
+        Ok(Some(found)) => found,
+        Ok(None) => return vec![("message.scheme", "none".to_owned())],
+        Err(error) => return vec![("message.scheme", error.to_string())],
+    };
+    let mut rows = vec![
+        ("message.scheme", scheme(found.scheme).to_owned()),
+        ("message.serial", found.serial.clone()),
+    ];
+    if let Some(info) = keyring.and_then(|keyring| key_of(keyring, &subject.link.name, &found)) {
+        rows.push(("message.fingerprint", format!("{} ({})", info.fingerprint, info.id)));
+        if found.scheme == SignatureScheme::Sm2Sm3 {
+            rows.extend(digest_rows(subject, message, info));
+        }
+    }
+    let value = found
+        .sm2
+        .map(|value| digest::hex(&value))
+        .or_else(|| found.tag.map(|tag| digest::hex(&tag)));
+    rows.extend(value.map(|value| ("message.value", value)));
+    rows
+}
+
+/// Z and e under the key that the message names and the user id that the keyring has for it.
+fn digest_rows(subject: &Subject, message: &Message<'_>, info: &KeyInfo) -> Vec<Row> {
+    let Some(folder) = subject.known_config().map(|config| &config.keys.folder) else {
+        return Vec::new();
+    };
+    let Some(entry) = listed(folder).into_iter().find(|entry| entry.id == info.id) else {
+        return Vec::new();
+    };
+    let user_id = entry.user_id.as_ref().map_or(DEFAULT_USER_ID, String::as_bytes);
+    let mut shown = String::from_utf8_lossy(user_id).into_owned();
+    if !message.user_id().is_empty() && message.user_id() != user_id {
+        shown = format!("{shown} [spec: {}]", String::from_utf8_lossy(message.user_id()));
+    }
+    let mut rows = vec![("message.user_id", shown)];
+    let pem = std::fs::read_to_string(folder.join(&entry.file)).unwrap_or_default();
+    let z = PublicKey::from_pem(&pem).ok().and_then(|key| digest::z(&key, user_id));
+    if let (Some(z), Ok(exact)) = (z, message.signed_text()) {
+        rows.push(("message.z", digest::hex(&z)));
+        rows.push(("message.e", digest::hex(&digest::e(&z, &exact))));
+    }
+    rows
+}
+
+fn key_of<'a>(keyring: &'a Keyring, link: &str, found: &SignatureFound) -> Option<&'a KeyInfo> {
+    let (side, usage) = match found.scheme {
+        SignatureScheme::None => return None,
+        SignatureScheme::Sm2Sm3 => (Side::Theirs, Usage::Sign),
+        SignatureScheme::HmacSm3 => (Side::Shared, Usage::Mac),
+    };
+    keyring
+        .infos()
+        .find(|info| info.link == link && info.side == side && info.usage == usage && info.serial == found.serial)
+}
+
+const fn scheme(scheme: SignatureScheme) -> &'static str {
+    match scheme {
+        SignatureScheme::None => "none",
+        SignatureScheme::Sm2Sm3 => "SM2 with SM3",
+        SignatureScheme::HmacSm3 => "HMAC-SM3",
+    }
+}
+
+fn print(form: Form, rows: &[Row], fields: &[DescribedField], slots: &[DescribedField], verdict: Option<&verify::Verdict>) {
+    output::say(&match form {
+        Form::Json => output::json(&object(rows, fields, slots, verdict)),
+        Form::Text => page(rows, fields, slots, verdict),
+    });
+}
+
+fn object(rows: &[Row], fields: &[DescribedField], slots: &[DescribedField], verdict: Option<&verify::Verdict>) -> Value {
+    let mut object = serde_json::Map::new();
+    for (key, value) in rows {
+        object.insert(key.strip_prefix("message.").unwrap_or(key).to_owned(), json!(value));
+    }
+    object.insert("fields".to_owned(), json!(decode::objects(fields)));
+    object.insert("signed_fields".to_owned(), json!(decode::objects(slots)));
+    object.insert("verdict".to_owned(), verdict.map_or(Value::Null, verify::object));
+    Value::Object(object)
+}
+
+fn page(rows: &[Row], fields: &[DescribedField], slots: &[DescribedField], verdict: Option<&verify::Verdict>) -> String {
+    let mut parts: Vec<String> = rows.iter().map(|(key, value)| format!("{}: {value}", text(key))).collect();
+    if !fields.is_empty() {
+        parts.push(format!("\n{}", decode::lines(fields)));
+    }
+    if !slots.is_empty() {
+        parts.push(format!("\n{}\n{}", text("message.text"), decode::lines(slots)));
+    }
+    if let Some(verdict) = verdict {
+        parts.push(format!("\n{}", verify::lines(verdict).join("\n")));
+    }
+    parts.join("\n").trim_start().to_owned()
+}

@@ -1,0 +1,85 @@
+//! `hangu run`: the gateway, until SIGTERM or SIGINT.
+
+use super::output::{Exit, Failure, Form};
+use hangu::config::Config;
+use hangu::journal::sqlite::SqliteJournal;
+use hangu::shell::{Running, SystemClock, SystemEntropy};
+use hangu::start::{Assembled, Surroundings, assemble};
+use hangu::telemetry::{Watched, admin, init_logs};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Configuration file.
+    #[arg(short, long, default_value = "hangu.toml")]
+    config: PathBuf,
+    /// error, warn, info, debug or trace.
+    #[arg(long, default_value = "info")]
+    log: tracing::Level,
+}
+
+pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
+    init_logs(args.log, form == Form::Json);
+    let config = Config::load(&args.config)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<Exit, Failure> {
+    let keyring = keys::store::load(&config.keys.folder).map_err(|error| Failure::config("keys.folder", error))?;
+    let journal = SqliteJournal::open(&config.journal.file)
+        .map_err(|error| Failure::new(Exit::Unavailable, config.journal.file.display().to_string(), error))?;
+    let (admin_listen, grace) = (config.admin.listen.clone(), Duration::from_secs(config.stop.grace_s));
+    let surroundings = Surroundings {
+        keyring: Arc::new(keyring),
+        journal: Arc::new(journal),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        mqs: BTreeMap::new(),
+    };
+    let Assembled { gateway, queues, https } = assemble(config, surroundings).await?;
+    let watched = Watched {
+        gateway: gateway.clone(),
+        mqs: queues.iter().map(|link| (link.name.clone(), link.mq.clone())).collect(),
+    };
+    if let Some(address) = admin_listen {
+        serve_admin(&address, watched).await?;
+    }
+    let running = Running::start(gateway, queues, https)
+        .await
+        .map_err(|error| Failure::new(Exit::Unavailable, "journal", error))?;
+    tracing::info!("gateway is running");
+    wait_for_signal().await?;
+    tracing::info!(grace_s = grace.as_secs(), "stopping: nothing new is taken");
+    let is_finished = running.stop(grace).await;
+    tracing::info!(is_finished, "stopped; what was in flight is in the journal");
+    Ok(Exit::Ok)
+}
+
+async fn serve_admin(address: &str, watched: Watched) -> Result<(), Failure> {
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::config("admin.listen", format!("{address}: {error}")))?;
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, admin(watched)).await {
+            tracing::error!(%error, "admin port ended");
+        }
+    });
+    Ok(())
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub(super) async fn wait_for_signal() -> Result<(), Failure> {
+    let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Unavailable, "signals", error));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

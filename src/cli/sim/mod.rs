@@ -1,0 +1,184 @@
+//! `hangu sim`: the counterparties as processes of their own, and messages that a tester chooses.
+
+mod centre;
+mod drive;
+mod list;
+mod platform;
+
+use super::output::{Exit, Failure, Form};
+use clap::Subcommand;
+use hangu::clock::{BEIJING, Clock};
+use hangu::config::{Config, LinkConfig, MqConfig};
+use hangu::shell::SystemClock;
+use simulators::centre::CentreConfig;
+use simulators::mix::{Flow, Planned};
+use simulators::play::Played;
+use simulators::report::Book;
+use std::path::{Path, PathBuf};
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List what can be driven: operations and faults.
+    List,
+    /// Run a counterparty against a gateway until SIGTERM.
+    #[command(subcommand)]
+    Run(Run),
+    /// Send chosen messages to the gateway as the centre, good or bad, and print each reply explained.
+    #[command(
+        after_help = "Examples:\n  hangu sim drive --operation debit --count 3\n  hangu sim drive --operation debit --count 1 --fault bad_signature"
+    )]
+    Drive(drive::Args),
+}
+
+#[derive(Subcommand)]
+enum Run {
+    /// The clearing centre, over the gateway's broker.
+    #[command(after_help = "Example:\n  hangu sim run centre -c hangu.toml --payments 2000 --rate 200 --books centre.json")]
+    Centre(Settings),
+    /// The bank's payment platform, over HTTP.
+    #[command(after_help = "Example:\n  hangu sim run platform -c hangu.toml --payments 2000 --rate 200 --books platform.json")]
+    Platform(Settings),
+}
+
+/// What every simulated counterparty needs to know.
+#[derive(clap::Args, Clone)]
+pub(crate) struct Settings {
+    /// The gateway's configuration: queues, addresses and member numbers are read from it.
+    #[arg(short, long, default_value = "hangu.toml")]
+    pub(crate) config: PathBuf,
+    /// The counterparty's own key folder; by default `keys/<name>` beside the configuration.
+    #[arg(long)]
+    pub(crate) keys: Option<PathBuf>,
+    /// Play this party's share of a mix of so many payments, then go on serving.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) payments: u64,
+    /// Arrivals per second over both parties' shares.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) rate: u32,
+    /// The same seed plays the same payments.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Settlement date; today in Beijing when absent.
+    #[arg(long, value_parser = date)]
+    pub(crate) settlement_date: Option<time::Date>,
+    /// First serial of this run's own messages; by default taken from the time of day, so that runs do not meet.
+    #[arg(long)]
+    pub(crate) first_serial: Option<u64>,
+    /// Write the party's book to this file at the end.
+    #[arg(long)]
+    pub(crate) books: Option<PathBuf>,
+    /// error, warn, info, debug or trace.
+    #[arg(long, default_value = "warn")]
+    pub(crate) log: tracing::Level,
+}
+
+pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
+    let (settings, work): (&Settings, Work<'_>) = match &args.command {
+        Command::List => return Ok(list::run(form)),
+        Command::Run(Run::Centre(settings)) => (settings, Work::Centre),
+        Command::Run(Run::Platform(settings)) => (settings, Work::Platform),
+        Command::Drive(drive) => (&drive.settings, Work::Drive(drive)),
+    };
+    hangu::telemetry::init_logs(settings.log, form == Form::Json);
+    let config = Config::load(&settings.config)?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
+    runtime.block_on(async {
+        match work {
+            Work::Centre => centre::run(settings, &config).await,
+            Work::Platform => platform::run(settings, &config).await,
+            Work::Drive(drive) => drive::run(drive, &config, form).await,
+        }
+    })
+}
+
+enum Work<'a> {
+    Centre,
+    Platform,
+    Drive(&'a drive::Args),
+}
+
+impl Settings {
+    fn date(&self) -> time::Date {
+        self.settlement_date
+            .unwrap_or_else(|| SystemClock.now().to_offset(BEIJING).date())
+    }
+
+    /// Seconds of the day times a step that leaves room for a run's serials.
+    fn first_serial(&self, base: u64, step: u64) -> u64 {
+        let now = SystemClock.now().to_offset(BEIJING);
+        let second = u64::from(now.hour()) * 3600 + u64::from(now.minute()) * 60 + u64::from(now.second());
+        self.first_serial.unwrap_or(base + 1 + second * step)
+    }
+
+    fn keys(&self, name: &str) -> PathBuf {
+        let beside = self.config.parent().unwrap_or_else(|| Path::new("."));
+        self.keys.clone().unwrap_or_else(|| beside.join("keys").join(name))
+    }
+
+    /// This party's share of the mix. Both parties make the same plan, and each plays its own flow of it.
+    fn share(&self, flow: Flow) -> Vec<Planned> {
+        simulators::mix::plan(self.seed, self.payments)
+            .into_iter()
+            .filter(|planned| planned.flow == flow)
+            .collect()
+    }
+
+    /// The rate of a share, so that both together arrive at the rate asked for.
+    fn share_rate(&self, share: usize) -> u32 {
+        let all = self.payments.max(1);
+        let part = u64::from(self.rate).saturating_mul(share as u64) / all;
+        u32::try_from(part.max(1)).unwrap_or(u32::MAX)
+    }
+
+    fn write_books(&self, book: &Book) -> Result<(), Failure> {
+        let Some(file) = &self.books else { return Ok(()) };
+        std::fs::write(file, super::output::json(book))
+            .map_err(|error| Failure::new(Exit::Unavailable, file.display().to_string(), error))
+    }
+}
+
+/// The first link over the wanted transport, which is the counterparty that is simulated.
+fn queue_link(config: &Config) -> Result<(&str, &LinkConfig, &MqConfig), Failure> {
+    let found = config
+        .link
+        .iter()
+        .find_map(|(name, link)| Some((name.as_str(), link, link.mq.as_ref()?)));
+    found.ok_or_else(|| Failure::config("link", "no link has an mq table"))
+}
+
+fn centre_config(settings: &Settings, link: &LinkConfig, mq: &MqConfig) -> CentreConfig {
+    CentreConfig {
+        member: link.counterparty.clone(),
+        bank: link.member.clone(),
+        mfe: link.channel.chars().next().unwrap_or('B'),
+        queue_requests: mq.request_queue.clone(),
+        queue_replies: mq.reply_queue.clone(),
+        queue_in: mq.outbound_queue.clone(),
+        first_serial: settings.first_serial(0, 500),
+        ..CentreConfig::new(settings.date())
+    }
+}
+
+/// One line that says how a share went; the first complaints follow.
+fn summary(name: &str, played: &[Played], figures: &serde_json::Value) -> serde_json::Value {
+    let complaints = played.iter().filter_map(|one| one.complaint.clone()).collect::<Vec<_>>();
+    serde_json::json!({
+        "party": name,
+        "played": played.len(),
+        "as_planned": played.iter().filter(|one| one.as_expected).count(),
+        "complaints": complaints.iter().take(20).collect::<Vec<_>>(),
+        "figures": figures,
+    })
+}
+
+fn date(text: &str) -> Result<time::Date, String> {
+    time::Date::parse(text, time::macros::format_description!("[year]-[month]-[day]")).map_err(|error| error.to_string())
+}
+
+const CONCURRENCY_MAX: usize = 1_000;

@@ -1,0 +1,370 @@
+//! hangu.toml: read whole, checked whole. Unknown keys are errors that name the line and what is allowed.
+
+use crate::limits;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The whole configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of this instance; it owns the exchanges it works on. Must differ between instances that share a journal.
+    pub instance: String,
+    pub journal: JournalConfig,
+    pub keys: KeysConfig,
+    #[serde(default)]
+    pub admin: AdminConfig,
+    #[serde(default)]
+    pub settle: SettleConfig,
+    #[serde(default)]
+    pub stop: StopConfig,
+    /// Links by name; the keyring knows its keys by the same names.
+    pub link: BTreeMap<String, LinkConfig>,
+    /// Where requests go, first match wins.
+    pub route: Vec<RouteConfig>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JournalConfig {
+    /// SQLite file of the embedded journal.
+    pub file: PathBuf,
+    /// Keys of delivered exchanges are kept this many days; longer than any replay window.
+    #[serde(default = "thirty")]
+    pub keep_days: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysConfig {
+    /// Folder with keyring.toml and key files (mode 0600).
+    pub folder: PathBuf,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Address of /live, /ready and /metrics; none when absent.
+    #[serde(default)]
+    pub listen: Option<String>,
+}
+
+/// How unknown outcomes are settled.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SettleConfig {
+    /// Waits before the first, second, ... query; the last one repeats.
+    pub query_after_ms: Vec<i64>,
+    /// The peer's horizon: only this long after the last send does "not found" allow sending the same bytes again.
+    pub resend_after_ms: i64,
+    /// How long a repeat, or a cancel of an exchange in work, waits for the outcome before "processing".
+    pub wait_ms: u64,
+}
+
+impl Default for SettleConfig {
+    fn default() -> Self {
+        Self {
+            query_after_ms: vec![1_000, 5_000, 15_000, 60_000],
+            resend_after_ms: 60_000,
+            wait_ms: 2_000,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StopConfig {
+    /// After SIGTERM, how long exchanges in flight may take to finish.
+    pub grace_s: u64,
+}
+
+impl Default for StopConfig {
+    fn default() -> Self {
+        Self { grace_s: 20 }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkConfig {
+    /// Codec, one of `hangu codec list`.
+    pub codec: String,
+    /// Our member number as messages of this link carry it.
+    #[serde(default)]
+    pub member: String,
+    /// The counterparty's member number.
+    #[serde(default)]
+    pub counterparty: String,
+    /// Our application code and the counterparty's (NPS: MPS and NPS).
+    #[serde(default)]
+    pub app: String,
+    #[serde(default)]
+    pub counterparty_app: String,
+    /// Channel letter (NPS: the MFE letter).
+    #[serde(default)]
+    pub channel: String,
+    /// Two digits after the date in our MsgIds.
+    #[serde(default = "origin")]
+    pub origin: String,
+    /// Whether sensitive fields are sealed; the codec's spec says which.
+    #[serde(default = "yes")]
+    pub sealing: bool,
+    /// How long we wait for this counterparty's answer before the outcome is unknown.
+    #[serde(default = "answer_ms")]
+    pub answer_ms: u64,
+    /// Exchanges in flight; at the bound, queues stop and HTTP answers 503.
+    #[serde(default = "in_flight")]
+    pub in_flight_max: usize,
+    /// One of `mq` and `http`.
+    #[serde(default)]
+    pub mq: Option<MqConfig>,
+    #[serde(default)]
+    pub http: Option<HttpConfig>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MqConfig {
+    /// Broker addresses, host:port, tried in turn. `memory` is the embedded broker of `demo`.
+    pub addresses: Vec<String>,
+    #[serde(default = "slash")]
+    pub vhost: String,
+    #[serde(default = "guest")]
+    pub user: String,
+    /// File that holds the password (mode 0600), or an environment variable's name; one of the two.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    #[serde(default)]
+    pub password_env: Option<String>,
+    #[serde(default = "ten")]
+    pub heartbeat_s: u16,
+    #[serde(default = "confirm_ms")]
+    pub confirm_ms: u64,
+    #[serde(default = "prefetch")]
+    pub prefetch: u16,
+    /// `classic` or `quorum`; what `hangu mq declare` makes.
+    #[serde(default = "classic")]
+    pub queue_type: String,
+    /// Requests to the bank.
+    pub request_queue: String,
+    /// Replies and acknowledgements to the bank.
+    pub reply_queue: String,
+    /// From the bank to the counterparty.
+    pub outbound_queue: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpConfig {
+    /// Where we call the counterparty.
+    pub base_url: String,
+    /// Where the counterparty calls us.
+    pub listen: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteConfig {
+    pub from: String,
+    pub to: String,
+    /// Operations this route is for; all when absent.
+    #[serde(default)]
+    pub operations: Option<Vec<String>>,
+}
+
+/// What is wrong with a configuration, for people: the key or line, and what is allowed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{place}: {detail}")]
+pub struct ConfigError {
+    pub place: String,
+    pub detail: String,
+}
+
+impl Config {
+    /// Reads and checks a file. Relative paths are taken from the file's folder.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let place = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+            place: place.clone(),
+            detail: format!("cannot be read: {error}"),
+        })?;
+        let mut config = Self::parse(&text).map_err(|error| ConfigError {
+            place: format!("{place}: {}", error.place),
+            ..error
+        })?;
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        config.journal.file = folder.join(&config.journal.file);
+        config.keys.folder = folder.join(&config.keys.folder);
+        for mq in config.link.values_mut().filter_map(|link| link.mq.as_mut()) {
+            mq.password_file = mq.password_file.take().map(|file| folder.join(file));
+        }
+        Ok(config)
+    }
+
+    /// Parses and checks a text.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| of_toml(text, &error))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        if self.instance.is_empty() || !self.instance.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return Err(wrong("instance", "letters, digits and '-', at least one"));
+        }
+        if self.settle.query_after_ms.is_empty() || self.settle.query_after_ms.iter().any(|&wait| wait < 100) {
+            return Err(wrong("settle.query_after_ms", "at least one wait, each 100 or more"));
+        }
+        for (name, link) in &self.link {
+            check_link(name, link)?;
+        }
+        for (index, route) in self.route.iter().enumerate() {
+            self.check_route(index, route)?;
+        }
+        Ok(())
+    }
+
+    fn check_route(&self, index: usize, route: &RouteConfig) -> Result<(), ConfigError> {
+        for (key, name) in [("from", &route.from), ("to", &route.to)] {
+            if !self.link.contains_key(name) {
+                let known = self.link.keys().cloned().collect::<Vec<_>>().join(", ");
+                return Err(wrong(
+                    &format!("route[{index}].{key}"),
+                    &format!("no link is named {name}; links are: {known}"),
+                ));
+            }
+        }
+        for operation in route.operations.iter().flatten() {
+            if codecs::payment::Operation::parse(operation).is_none() {
+                let known = codecs::payment::Operation::ALL
+                    .iter()
+                    .map(|o| o.name())
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                return Err(wrong(
+                    &format!("route[{index}].operations"),
+                    &format!("{operation} is none of: {known}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_link(name: &str, link: &LinkConfig) -> Result<(), ConfigError> {
+    let place = |key: &str| format!("link.{name}.{key}");
+    if link.in_flight_max == 0 || link.in_flight_max > limits::IN_FLIGHT_MAX {
+        return Err(wrong(&place("in_flight_max"), &format!("1 to {}", limits::IN_FLIGHT_MAX)));
+    }
+    if link.answer_ms < 10 {
+        return Err(wrong(&place("answer_ms"), "10 or more"));
+    }
+    if link.origin.len() != 2 || !link.origin.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(wrong(&place("origin"), "two digits"));
+    }
+    match (&link.mq, &link.http) {
+        (Some(mq), None) => check_mq(name, mq),
+        (None, Some(http)) => check_http(name, http),
+        (None, None) | (Some(_), Some(_)) => Err(wrong(&format!("link.{name}"), "exactly one of the tables mq and http")),
+    }
+}
+
+fn check_mq(name: &str, mq: &MqConfig) -> Result<(), ConfigError> {
+    let place = |key: &str| format!("link.{name}.mq.{key}");
+    if mq.addresses.is_empty() {
+        return Err(wrong(&place("addresses"), "at least one host:port"));
+    }
+    if !(5..=60).contains(&mq.heartbeat_s) {
+        return Err(wrong(&place("heartbeat_s"), "5 to 60"));
+    }
+    if mq.prefetch == 0 || mq.prefetch > 1024 {
+        return Err(wrong(&place("prefetch"), "1 to 1024"));
+    }
+    if !["classic", "quorum"].contains(&mq.queue_type.as_str()) {
+        return Err(wrong(&place("queue_type"), "classic or quorum"));
+    }
+    if mq.password_file.is_some() && mq.password_env.is_some() {
+        return Err(wrong(
+            &place("password_file"),
+            "one of password_file and password_env, not both",
+        ));
+    }
+    for (key, queue) in [
+        ("request_queue", &mq.request_queue),
+        ("reply_queue", &mq.reply_queue),
+        ("outbound_queue", &mq.outbound_queue),
+    ] {
+        if queue.is_empty() || queue.len() > 255 {
+            return Err(wrong(&place(key), "1 to 255 bytes"));
+        }
+    }
+    Ok(())
+}
+
+fn check_http(name: &str, http: &HttpConfig) -> Result<(), ConfigError> {
+    if http
+        .base_url
+        .parse::<hyper::Uri>()
+        .ok()
+        .and_then(|uri| uri.scheme_str().map(|s| s == "http"))
+        != Some(true)
+    {
+        return Err(wrong(&format!("link.{name}.http.base_url"), "http://host:port"));
+    }
+    if http.listen.parse::<std::net::SocketAddr>().is_err() {
+        return Err(wrong(&format!("link.{name}.http.listen"), "address:port"));
+    }
+    Ok(())
+}
+
+fn wrong(place: &str, allowed: &str) -> ConfigError {
+    ConfigError {
+        place: place.to_owned(),
+        detail: format!("wrong value; allowed: {allowed}"),
+    }
+}
+
+fn of_toml(text: &str, error: &toml::de::Error) -> ConfigError {
+    let line = error
+        .span()
+        .map_or(1, |span| text.bytes().take(span.start).filter(|&b| b == b'\n').count() + 1);
+    ConfigError {
+        place: format!("line {line}"),
+        detail: error.message().to_owned(),
+    }
+}
+
+const fn thirty() -> u32 {
+    30
+}
+const fn ten() -> u16 {
+    10
+}
+const fn yes() -> bool {
+    true
+}
+const fn answer_ms() -> u64 {
+    30_000
+}
+const fn confirm_ms() -> u64 {
+    5_000
+}
+const fn prefetch() -> u16 {
+    64
+}
+const fn in_flight() -> usize {
+    limits::IN_FLIGHT_DEFAULT
+}
+fn origin() -> String {
+    "00".to_owned()
+}
+fn slash() -> String {
+    "/".to_owned()
+}
+fn guest() -> String {
+    "guest".to_owned()
+}
+fn classic() -> String {
+    "classic".to_owned()
+}

@@ -1,0 +1,154 @@
+//! From a received request to its durable record: keys, content digest, the exact bytes.
+
+use super::{Gateway, LinkParts, Trouble};
+use crate::clock::millis;
+use crate::journal::{Accept, Accepted, OriginalKey, Write};
+use crate::limits::LEASE_MS;
+use crate::pipeline::Received;
+use crate::record::{self, Place, RecordError};
+use codecs::payment::{Attribute, Operation, Payment};
+use codecs::wire::Wire;
+use time::OffsetDateTime;
+
+impl Gateway {
+    /// Makes a request durable, or finds that it is not new.
+    pub(super) async fn accept(&self, link: &LinkParts, received: &Received, wire: &Wire) -> Result<Accepted, Trouble> {
+        let accept = self.accept_record(link, received, wire, self.clock.now())?;
+        Ok(self.journal.write(Write::Accept(Box::new(accept))).await?.accepted()?)
+    }
+
+    fn accept_record(&self, link: &LinkParts, received: &Received, wire: &Wire, now: OffsetDateTime) -> Result<Accept, Trouble> {
+        let keyring = self.keyring.load();
+        let payment = &received.payment;
+        let place = Place {
+            link: &link.name,
+            direction: "received",
+            part: "request",
+        };
+        let message = record::seal(&keyring, &*self.entropy, place, &received.code, wire, now)?;
+        let digest = keyring.digest().map_err(RecordError::Key)?;
+        let owned = |attribute| payment.text(attribute).map(ToOwned::to_owned);
+        let at = millis(now);
+        Ok(Accept {
+            owner: self.config.instance.clone(),
+            lease_until: at.saturating_add(LEASE_MS),
+            communication_key: communication_key(&link.name, payment),
+            business_key: business_key(payment),
+            content: digest.tag(&[payment.business_text().as_bytes()]),
+            link_in: link.name.clone(),
+            operation: payment.operation.name().to_owned(),
+            institution: owned(Attribute::Institution),
+            amount_fen: payment.money(Attribute::Amount).map(codecs::payment::Money::fen),
+            initiator: initiator(payment).to_owned(),
+            msg_id: business_id(payment).to_owned(),
+            msg_code: received.code.clone(),
+            end_to_end_id: owned(Attribute::EndToEndId),
+            settlement_date: payment.date(Attribute::SettlementDate).map(|date| date.to_string()),
+            batch: owned(Attribute::Batch),
+            account_digest: payment
+                .text(Attribute::PayerAccount)
+                .map(|account| digest.tag(&[account.as_bytes()])),
+            cancels: (payment.operation == Operation::Cancel).then(|| cancelled(payment)),
+            message,
+            at,
+            deadline: at.saturating_add(i64::try_from(link.config.answer_ms).unwrap_or(i64::MAX)),
+        })
+    }
+}
+
+/// The key of a message among all of its link: sender, application, date, serial and code (facts/clearing.md 1.1).
+pub(super) fn communication_key(link: &str, payment: &Payment) -> String {
+    let names = [
+        Attribute::Sender,
+        Attribute::SenderApp,
+        Attribute::SendDate,
+        Attribute::Serial,
+        Attribute::MessageCode,
+    ];
+    join(link, payment, names)
+}
+
+/// The key of the request that a reply refers to, formed alike.
+pub(super) fn reference_key(link: &str, payment: &Payment) -> String {
+    let names = [
+        Attribute::RefSender,
+        Attribute::RefSenderApp,
+        Attribute::RefDate,
+        Attribute::RefSerial,
+        Attribute::RefCode,
+    ];
+    join(link, payment, names)
+}
+
+fn join(link: &str, payment: &Payment, names: [Attribute; 5]) -> String {
+    let mut key = link.to_owned();
+    for name in names {
+        key.push('|');
+        key.push_str(&payment.value(name).map(codecs::payment::Value::canonical).unwrap_or_default());
+    }
+    key
+}
+
+/// Who started the business.
+pub(super) fn initiator(payment: &Payment) -> &str {
+    payment
+        .text(Attribute::Initiator)
+        .or_else(|| payment.text(Attribute::Sender))
+        .unwrap_or_default()
+}
+
+/// What the initiator calls the message: its MsgId, or where the format has none the end-to-end id.
+pub(super) fn business_id(payment: &Payment) -> &str {
+    [Attribute::MsgId, Attribute::TxId, Attribute::EndToEndId, Attribute::Serial]
+        .into_iter()
+        .find_map(|attribute| payment.text(attribute))
+        .unwrap_or_default()
+}
+
+/// What identifies the business end to end: the end-to-end id, or where the message has none the transaction's id.
+pub(super) fn end_to_end(payment: &Payment) -> &str {
+    [Attribute::EndToEndId, Attribute::TxId, Attribute::MsgId, Attribute::Serial]
+        .into_iter()
+        .find_map(|attribute| payment.text(attribute))
+        .unwrap_or_default()
+}
+
+/// Initiator, operation and end-to-end id; a cancel is known by what it cancels. What has no effect has no business key.
+fn business_key(payment: &Payment) -> Option<String> {
+    let id = match payment.operation {
+        Operation::Query | Operation::Notice | Operation::Status | Operation::Ack | Operation::Echo => return None,
+        Operation::Cancel => {
+            let OriginalKey {
+                initiator,
+                msg_id,
+                msg_code,
+            } = cancelled(payment);
+            format!("{initiator}|{msg_code}|{msg_id}")
+        }
+        Operation::Sign | Operation::Terminate | Operation::Verify | Operation::Debit | Operation::Credit | Operation::Refund => {
+            end_to_end(payment).to_owned()
+        }
+    };
+    Some(format!("{}|{}|{id}", initiator(payment), payment.operation))
+}
+
+/// The original that a cancel or query speaks of, as the original's own record is keyed.
+pub(super) fn cancelled(payment: &Payment) -> OriginalKey {
+    let text = |attribute| payment.text(attribute);
+    let initiator = text(Attribute::OriginalInitiator)
+        .unwrap_or_else(|| initiator(payment))
+        .to_owned();
+    let msg_id = text(Attribute::OriginalMsgId)
+        .or_else(|| text(Attribute::OriginalEndToEndId))
+        .unwrap_or_default()
+        .to_owned();
+    let msg_code = text(Attribute::OriginalCode)
+        .or_else(|| text(Attribute::OriginalOperation))
+        .unwrap_or_default()
+        .to_owned();
+    OriginalKey {
+        initiator,
+        msg_id,
+        msg_code,
+    }
+}

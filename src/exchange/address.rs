@@ -1,0 +1,213 @@
+//! Who sends to whom, under which numbers: the communication part of replies, requests and queries.
+
+use super::accept::{end_to_end, initiator};
+use super::{Gateway, Job, LinkParts, Trouble};
+use crate::clock::BEIJING;
+use crate::journal::{Exchange, ExchangeId};
+use codecs::payment::{Attribute, Date, Operation, Outcome, Payment, Role};
+use time::OffsetDateTime;
+
+impl Gateway {
+    /// The reply to a job's request: what the request said, what the counterparty's answer adds, the outcome.
+    pub(super) async fn reply_payment(&self, job: &Job, outcome: Outcome, result: Option<&Payment>) -> Result<Payment, Trouble> {
+        let link = self.link(&job.link_in)?;
+        let mut reply = mirrored(&job.request);
+        if let Some(result) = result {
+            reply.copy(result, RESULTS);
+        }
+        reply.outcome = Some(outcome);
+        self.number_reply(link, &job.request, &mut reply).await?;
+        Ok(reply)
+    }
+
+    async fn number_reply(&self, link: &LinkParts, request: &Payment, reply: &mut Payment) -> Result<(), Trouble> {
+        refer(reply, request);
+        let now = self.clock.now();
+        reply.set_text(Attribute::CreatedAt, created_at(now));
+        if !link.is_queue() {
+            reply.copy(request, &[Attribute::Serial]);
+            reply.set_text(Attribute::Sender, "hangu");
+            return Ok(());
+        }
+        let date = request
+            .date(Attribute::SettlementDate)
+            .or_else(|| request.date(Attribute::SystemDate))
+            .or_else(|| self.system().settlement_date)
+            .ok_or(Trouble::NoSettlementDate)?;
+        let number = self
+            .numbering
+            .next(&self.journal, &link.name, &link.config.origin, date)
+            .await?;
+        address(reply, link, &number, now);
+        reply.set_text(Attribute::MsgId, number);
+        // The reply goes to whoever asked, which may be another member than the link's usual one.
+        if let Some(sender) = request.text(Attribute::Sender) {
+            reply.set_text(Attribute::Receiver, sender);
+        }
+        if let Some(app) = request.text(Attribute::SenderApp) {
+            reply.set_text(Attribute::ReceiverApp, app);
+        }
+        Ok(())
+    }
+
+    /// The request as it goes on to another link.
+    pub(super) async fn forward_payment(
+        &self,
+        id: ExchangeId,
+        request: Payment,
+        link: &LinkParts,
+        code: &str,
+    ) -> Result<Payment, Trouble> {
+        let mut payment = request;
+        let business_id = end_to_end(&payment).to_owned();
+        let from = initiator(&payment).to_owned();
+        payment
+            .set_text(Attribute::EndToEndId, business_id)
+            .set_text(Attribute::MessageCode, code);
+        payment.set_text(Attribute::Initiator, from);
+        self.number_request(link, &mut payment, &format!("x{id}")).await?;
+        Ok(payment)
+    }
+
+    /// A query for the outcome of an exchange that was sent over `link`; `nth` makes its identity.
+    pub(super) async fn query_payment(&self, exchange: &Exchange, link: &LinkParts, code: &str) -> Result<Payment, Trouble> {
+        let mut query = Payment::new(Operation::Query, Role::Request);
+        query.set_text(Attribute::MessageCode, code);
+        query.set_text(Attribute::OriginalOperation, &*exchange.operation);
+        query.set_text(
+            Attribute::OriginalEndToEndId,
+            exchange.end_to_end_id.as_deref().unwrap_or(&exchange.msg_id),
+        );
+        self.name_original(exchange, link, &mut query);
+        self.number_request(link, &mut query, &format!("x{}-q{}", exchange.id, exchange.queries))
+            .await?;
+        let id = query.text(Attribute::Serial).unwrap_or_default().to_owned();
+        query.set_text(Attribute::EndToEndId, id);
+        Ok(query)
+    }
+
+    /// Names an exchange's outbound request the way its receiver knows it.
+    pub(super) fn name_original(&self, exchange: &Exchange, link: &LinkParts, payment: &mut Payment) {
+        let Some(key) = exchange.out_key.as_deref().filter(|_| link.is_queue()) else {
+            payment.set_text(Attribute::OriginalInitiator, &*exchange.initiator);
+            payment.set_text(Attribute::OriginalMsgId, &*exchange.msg_id);
+            payment.set_text(Attribute::OriginalCode, &*exchange.msg_code);
+            return;
+        };
+        let mut parts = key.split('|').skip(1);
+        let sender = parts.next().unwrap_or_default();
+        let serial = parts.nth(2).unwrap_or_default();
+        let code = parts.next().unwrap_or_default();
+        payment.set_text(Attribute::OriginalInitiator, sender);
+        payment
+            .set_text(Attribute::OriginalMsgId, serial)
+            .set_text(Attribute::OriginalTxId, serial);
+        payment.set_text(Attribute::OriginalCode, code);
+    }
+
+    /// `identity` is the serial on links that have no numbering of their own; it is the same whenever the exchange is
+    /// taken up, so that the receiver sees one key.
+    async fn number_request(&self, link: &LinkParts, payment: &mut Payment, identity: &str) -> Result<(), Trouble> {
+        let now = self.clock.now();
+        payment.set_text(Attribute::CreatedAt, created_at(now));
+        if !link.is_queue() {
+            payment.set_text(Attribute::Serial, format!("{}-{identity}", self.config.instance));
+            payment.set_text(Attribute::Sender, "hangu");
+            return Ok(());
+        }
+        let date = self.system().settlement_date.ok_or(Trouble::NoSettlementDate)?;
+        let number = self
+            .numbering
+            .next(&self.journal, &link.name, &link.config.origin, date)
+            .await?;
+        address(payment, link, &number, now);
+        payment.set_text(Attribute::Initiator, &*link.config.member);
+        payment.set_text(Attribute::TxId, &*number).set_text(Attribute::MsgId, number);
+        if payment.date(Attribute::SettlementDate).is_none() {
+            payment.set_date(Attribute::SettlementDate, date);
+        }
+        Ok(())
+    }
+}
+
+/// Header fields of a message that we send over a queue link.
+fn address(payment: &mut Payment, link: &LinkParts, serial: &str, now: OffsetDateTime) {
+    let local = now.to_offset(BEIJING);
+    payment
+        .set_text(Attribute::Sender, &*link.config.member)
+        .set_text(Attribute::SenderApp, &*link.config.app);
+    payment.set_text(Attribute::Receiver, &*link.config.counterparty);
+    payment.set_text(Attribute::ReceiverApp, &*link.config.counterparty_app);
+    payment
+        .set_text(Attribute::Channel, &*link.config.channel)
+        .set_text(Attribute::Serial, serial);
+    payment.set_date(Attribute::SendDate, local.date());
+    payment.set_text(
+        Attribute::SendTime,
+        format!("{:02}{:02}{:02}", local.hour(), local.minute(), local.second()),
+    );
+}
+
+/// A reply that refers to a request.
+fn refer(reply: &mut Payment, request: &Payment) {
+    for (reference, source) in REFERENCES {
+        if let Some(value) = request.value(source) {
+            // Both attributes of each pair have the same shape.
+            drop(reply.put(reference, value.clone()));
+        }
+    }
+}
+
+/// What a reply repeats of its request. A reply speaks of the request itself as the original, but the reply to a cancel or
+/// query speaks of what these spoke of.
+fn mirrored(request: &Payment) -> Payment {
+    let mut reply = Payment::new(request.operation, Role::Reply);
+    let business = Attribute::ALL
+        .iter()
+        .copied()
+        .filter(|attribute| attribute.is_business())
+        .collect::<Vec<_>>();
+    reply.copy(request, &business);
+    if matches!(request.operation, Operation::Cancel | Operation::Query) {
+        return reply;
+    }
+    let pairs = [
+        (Attribute::OriginalMsgId, Attribute::MsgId),
+        (Attribute::OriginalCode, Attribute::MessageCode),
+        (Attribute::OriginalTxId, Attribute::TxId),
+        (Attribute::OriginalEndToEndId, Attribute::EndToEndId),
+        (Attribute::OriginalInitiator, Attribute::Sender),
+    ];
+    for (original, source) in pairs {
+        if let Some(text) = request.text(source) {
+            reply.set_text(original, text);
+        }
+    }
+    reply
+}
+
+/// yyyy-MM-ddTHH:mm:ss in Beijing time.
+pub(super) fn created_at(now: OffsetDateTime) -> String {
+    let local = now.to_offset(BEIJING);
+    let date: Date = local.date();
+    format!("{date}T{:02}:{:02}:{:02}", local.hour(), local.minute(), local.second())
+}
+
+const REFERENCES: [(Attribute, Attribute); 5] = [
+    (Attribute::RefSender, Attribute::Sender),
+    (Attribute::RefSenderApp, Attribute::SenderApp),
+    (Attribute::RefDate, Attribute::SendDate),
+    (Attribute::RefSerial, Attribute::Serial),
+    (Attribute::RefCode, Attribute::MessageCode),
+];
+
+/// What the counterparty's answer may add to a reply.
+const RESULTS: &[Attribute] = &[
+    Attribute::BankTxId,
+    Attribute::PayerAccount,
+    Attribute::PayerName,
+    Attribute::PayerAccountType,
+    Attribute::Agreement,
+    Attribute::SettlementDate,
+    Attribute::Remark,
+];

@@ -1,0 +1,265 @@
+//! Settling an exchange and handing its reply over: outcome and exact reply bytes first durable, then sent.
+
+use super::{Gateway, Job, LinkParts, Transport, Trouble};
+use crate::clock::{Random, millis};
+use crate::journal::{Exchange, ExchangeId, MessageRecord, Move, Read, State, StoredOutcome, Write};
+use crate::mq::{Publication, Published};
+use crate::pipeline::{self, Signed};
+use crate::record::{self, Place};
+use codecs::payment::{Attribute, Outcome, Payment, Reason};
+use codecs::wire::Wire;
+use tokio::time::Instant;
+
+/// What settles an exchange.
+pub(super) struct Settlement<'a> {
+    pub(super) outcome: Outcome,
+    /// The counterparty's answer, whose results go into the reply.
+    pub(super) result: Option<&'a Payment>,
+    /// Its exact bytes.
+    pub(super) received: Option<MessageRecord>,
+    /// When it arrived.
+    pub(super) arrived: Instant,
+}
+
+impl Settlement<'_> {
+    /// An outcome that the gateway itself knows.
+    pub(super) fn ours(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            result: None,
+            received: None,
+            arrived: Instant::now(),
+        }
+    }
+}
+
+impl Gateway {
+    /// Makes a final outcome and its reply durable, wakes who waits for it, and sends the reply where the link is a queue.
+    pub(super) async fn settle(&self, job: &Job, settlement: Settlement<'_>) -> Result<(), Trouble> {
+        let Settlement {
+            outcome,
+            result,
+            received,
+            arrived,
+        } = settlement;
+        let reply = self.reply_payment(job, outcome.clone(), result).await?;
+        let signed = self.sign_reply(job, &reply)?;
+        let record = self.sent_record(&job.link_in, "reply", &signed)?;
+        let messages = received.into_iter().chain([record]).collect();
+        let now = millis(self.clock.now());
+        let step = Move {
+            id: job.id,
+            epoch: job.epoch,
+            from: vec![State::Accepted, State::Sent, State::Unknown],
+            to: State::Answered,
+            at: now,
+            due: now.saturating_add(REDELIVER_MS),
+            outcome: Some(stored(&outcome)),
+            link_out: None,
+            out_key: None,
+            messages,
+            answers: Some(job.key.clone()),
+            attempt: false,
+            query: false,
+        };
+        self.advance(step).await?;
+        self.counters.settled(job.request.operation, &outcome);
+        self.waiting.wake(job.id, arrived);
+        if self.link(&job.link_in)?.is_queue() && self.send_reply(&job.link_in, signed.wire()).await {
+            self.delivered(job).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the requester that the outcome is not known yet, and keeps that reply for repeats.
+    pub(super) async fn answer_processing(&self, job: &Job, step: Move) -> Result<(), Trouble> {
+        let reply = self.reply_payment(job, Outcome::Unknown, None).await?;
+        let signed = self.sign_reply(job, &reply)?;
+        let record = self.sent_record(&job.link_in, "interim", &signed)?;
+        let messages = step.messages.into_iter().chain([record]).collect();
+        self.advance(Move {
+            messages,
+            answers: Some(job.key.clone()),
+            ..step
+        })
+        .await?;
+        self.waiting.wake(job.id, Instant::now());
+        if self.link(&job.link_in)?.is_queue() {
+            self.send_reply(&job.link_in, signed.wire()).await;
+        }
+        Ok(())
+    }
+
+    /// Marks an answered exchange delivered.
+    pub(super) async fn delivered(&self, job: &Job) -> Result<(), Trouble> {
+        let step = Move {
+            from: vec![State::Answered],
+            ..self.step(job.id, job.epoch, State::Delivered)
+        };
+        self.advance(step).await?;
+        self.counters
+            .delivered(job.request.operation, job.timing.started.elapsed(), job.timing.away);
+        Ok(())
+    }
+
+    /// Sends stored reply bytes; true when the broker confirmed them.
+    pub(super) async fn send_reply(&self, link: &str, wire: &Wire) -> bool {
+        let Ok(link) = self.link(link) else {
+            return false;
+        };
+        match publish(link, wire).await {
+            Published::Confirmed => true,
+            Published::Refused(reason) | Published::Unknown(reason) => {
+                tracing::warn!(link = link.name, reason, "reply not confirmed; it is sent again");
+                false
+            }
+        }
+    }
+
+    pub(super) fn sign_reply(&self, job: &Job, reply: &Payment) -> Result<Signed, Trouble> {
+        let link = self.link(&job.link_in)?;
+        let code = link.spec.message(&job.code).and_then(|kind| kind.reply.clone());
+        let code = code.ok_or_else(|| Trouble::Reread(format!("{} has no reply", job.code)))?;
+        self.sign(link, reply, &code)
+    }
+
+    pub(super) fn sign(&self, link: &LinkParts, payment: &Payment, code: &str) -> Result<Signed, Trouble> {
+        let mut payment = payment.clone();
+        payment.set_text(Attribute::MessageCode, code);
+        // A general message, such as an acknowledgement, answers operations that it does not carry itself.
+        if let Some(kind) = link
+            .spec
+            .message(code)
+            .filter(|kind| !kind.operations().contains(&payment.operation))
+        {
+            payment.operation = kind.operation;
+        }
+        let keyring = self.keyring.load();
+        let mut rng = Random(&*self.entropy);
+        Ok(pipeline::emit(
+            &payment,
+            code,
+            link.view(&keyring),
+            self.clock.now(),
+            &mut rng,
+        )?)
+    }
+
+    pub(super) fn sent_record(&self, link: &str, part: &str, signed: &Signed) -> Result<MessageRecord, Trouble> {
+        let place = Place {
+            link,
+            direction: "sent",
+            part,
+        };
+        let keyring = self.keyring.load();
+        Ok(record::seal(
+            &keyring,
+            &*self.entropy,
+            place,
+            signed.code(),
+            signed.wire(),
+            self.clock.now(),
+        )?)
+    }
+
+    pub(super) fn received_record(&self, link: &str, part: &str, code: &str, wire: &Wire) -> Result<MessageRecord, Trouble> {
+        let place = Place {
+            link,
+            direction: "received",
+            part,
+        };
+        let keyring = self.keyring.load();
+        Ok(record::seal(&keyring, &*self.entropy, place, code, wire, self.clock.now())?)
+    }
+
+    /// A move that changes nothing but the state.
+    pub(super) fn step(&self, id: ExchangeId, epoch: i64, to: State) -> Move {
+        let now = millis(self.clock.now());
+        Move {
+            id,
+            epoch,
+            from: Vec::new(),
+            to,
+            at: now,
+            due: now,
+            outcome: None,
+            link_out: None,
+            out_key: None,
+            messages: Vec::new(),
+            answers: None,
+            attempt: false,
+            query: false,
+        }
+    }
+
+    /// Applies a move; one that no longer fits is `Stale`: somebody else was first.
+    pub(super) async fn advance(&self, step: Move) -> Result<(), Trouble> {
+        let id = step.id;
+        if self.journal.write(Write::Move(Box::new(step))).await?.moved()? {
+            Ok(())
+        } else {
+            Err(Trouble::Stale(id))
+        }
+    }
+
+    pub(super) async fn exchange(&self, id: ExchangeId) -> Result<Exchange, Trouble> {
+        self.journal
+            .read(Read::Exchange(id))
+            .await?
+            .exchange()?
+            .ok_or(Trouble::Stale(id))
+    }
+
+    pub(super) async fn messages(&self, id: ExchangeId) -> Result<Vec<MessageRecord>, Trouble> {
+        Ok(self.journal.read(Read::Messages(id)).await?.messages()?)
+    }
+}
+
+/// Publishes on a queue link. Ids are set for the broker's tools only; we correlate by header fields.
+pub(super) async fn publish(link: &LinkParts, wire: &Wire) -> Published {
+    let Transport::Queue { mq, outbound } = &link.transport else {
+        return Published::Refused(format!("link {} has no queue", link.name));
+    };
+    let header = link.spec.peek(wire);
+    let text = |attribute| {
+        header
+            .as_ref()
+            .and_then(|header| header.text(attribute))
+            .map(ToOwned::to_owned)
+    };
+    let publication = Publication {
+        queue: outbound.clone(),
+        message_id: text(Attribute::Serial).unwrap_or_default(),
+        correlation_id: text(Attribute::RefSerial),
+        content_type: "application/xml",
+        body: wire.body.clone().into(),
+    };
+    mq.publish(publication).await
+}
+
+pub(super) fn stored(outcome: &Outcome) -> StoredOutcome {
+    let (reason, text) = match outcome {
+        Outcome::Failed { reason, text } => (Some(reason.name().to_owned()), Some(text.clone())),
+        Outcome::Success | Outcome::Unknown => (None, None),
+    };
+    StoredOutcome {
+        name: outcome.name().to_owned(),
+        reason,
+        text,
+    }
+}
+
+/// The stored outcome in canonical form; absent means unknown.
+pub(super) fn outcome_of(exchange: &Exchange) -> Outcome {
+    match &exchange.outcome {
+        Some(StoredOutcome { name, .. }) if name == Outcome::Success.name() => Outcome::Success,
+        Some(StoredOutcome { name, reason, text }) if name != Outcome::Unknown.name() => {
+            let reason = reason.as_deref().and_then(Reason::parse).unwrap_or(Reason::Other);
+            Outcome::failed(reason, text.clone().unwrap_or_default())
+        }
+        Some(_) | None => Outcome::Unknown,
+    }
+}
+
+/// After this an answered exchange whose reply was not confirmed is sent again.
+const REDELIVER_MS: i64 = 1_000;

@@ -1,0 +1,233 @@
+//! From accepted to sent: route, emit, a durable attempt, the send, and what its answer means.
+
+use super::accept::communication_key;
+use super::answer::{Settlement, publish};
+use super::{CallError, Caller, Gateway, Job, LinkParts, Transport, Trouble};
+use crate::clock::millis;
+use crate::journal::{Move, State};
+use crate::mq::Published;
+use crate::pipeline::{self, Received};
+use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
+use codecs::wire::Wire;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl Gateway {
+    /// Sends a request on to where its route leads: a job's own, or what a cancel becomes. On links that answer at once the
+    /// answer settles the job; on queues the reply comes by another way.
+    pub(super) async fn forward(&self, job: &mut Job, request: Payment) -> Result<(), Trouble> {
+        let Some((link, code)) = self.route(job) else {
+            let refusal = Outcome::failed(Reason::NotSupported, format!("no route for {}", job.request.operation));
+            return self.settle(job, Settlement::ours(refusal)).await;
+        };
+        let payment = match self.forward_payment(job.id, request, link, &code).await {
+            Err(Trouble::NoSettlementDate) => return self.refuse_unsent(job, "no settlement date is known yet").await,
+            other => other?,
+        };
+        let signed = match self.sign(link, &payment, &code) {
+            Err(Trouble::Fault(pipeline::Fault::Build(error))) => {
+                let refusal = Outcome::failed(Reason::InvalidMessage, error.to_string());
+                return self.settle(job, Settlement::ours(refusal)).await;
+            }
+            other => other?,
+        };
+        let record = self.sent_record(&link.name, "request", &signed)?;
+        let step = Move {
+            from: vec![State::Accepted],
+            due: self.answer_due(link),
+            link_out: Some(link.name.clone()),
+            out_key: Some(communication_key(&link.name, &payment)),
+            messages: vec![record],
+            attempt: true,
+            ..self.step(job.id, job.epoch, State::Sent)
+        };
+        self.advance(step).await?;
+        self.dispatch(job, link, signed.wire()).await
+    }
+
+    /// Sends the durable bytes of a sent exchange and waits for what this transport can tell.
+    pub(super) async fn dispatch(&self, job: &mut Job, link: &LinkParts, wire: &Wire) -> Result<(), Trouble> {
+        match &link.transport {
+            Transport::Queue { .. } => {
+                if let Published::Refused(reason) | Published::Unknown(reason) = publish(link, wire).await {
+                    tracing::warn!(
+                        exchange = job.id,
+                        link = link.name,
+                        reason,
+                        "request not confirmed by the broker"
+                    );
+                    return self.send_again_soon(job).await;
+                }
+                Ok(())
+            }
+            Transport::Call(caller) => self.call_and_settle(job, link, caller, wire).await,
+        }
+    }
+
+    async fn call_and_settle(
+        &self,
+        job: &mut Job,
+        link: &LinkParts,
+        caller: &Arc<dyn Caller>,
+        sent_wire: &Wire,
+    ) -> Result<(), Trouble> {
+        let sent = Instant::now();
+        let answer = call_until(&**caller, sent_wire, Duration::from_millis(link.config.answer_ms)).await;
+        let arrived = Instant::now();
+        job.timing.away += arrived - sent;
+        self.counters.leg(&link.name, arrived - sent);
+        match answer.map_err(|error| error.to_string()).and_then(|wire| {
+            self.read_answer(link, &wire, sent_wire, job.request.operation)
+                .map(|r| (wire, r))
+        }) {
+            Ok((wire, received)) => self.settle_by_answer(job, link, &wire, &received, arrived).await,
+            Err(reason) => {
+                tracing::warn!(exchange = job.id, link = link.name, reason, "outcome unknown");
+                self.turn_unknown(job).await
+            }
+        }
+    }
+
+    async fn settle_by_answer(
+        &self,
+        job: &Job,
+        link: &LinkParts,
+        wire: &Wire,
+        received: &Received,
+        arrived: Instant,
+    ) -> Result<(), Trouble> {
+        let outcome = received.payment.outcome.clone().unwrap_or(Outcome::Unknown);
+        if !outcome.is_final() {
+            return self.turn_unknown(job).await;
+        }
+        let record = self.received_record(&link.name, "reply", &received.code, wire)?;
+        self.settle(
+            job,
+            Settlement {
+                outcome,
+                result: Some(&received.payment),
+                received: Some(record),
+                arrived,
+            },
+        )
+        .await
+    }
+
+    /// Only an authenticated answer to this very request counts; whatever else comes leaves the outcome unknown.
+    pub(super) fn read_answer(
+        &self,
+        link: &LinkParts,
+        wire: &Wire,
+        sent: &Wire,
+        operation: Operation,
+    ) -> Result<Received, String> {
+        let keyring = self.keyring.load();
+        let received =
+            pipeline::receive(wire, link.view(&keyring), self.clock.now()).map_err(|rejection| rejection.to_string())?;
+        let Received { payment, .. } = &received;
+        if payment.role != Role::Reply || payment.operation != operation {
+            return Err(format!(
+                "a {} {} came where a {operation} reply was due",
+                payment.operation, payment.role
+            ));
+        }
+        // A proxy may hand over the answer to somebody else's request.
+        let identity = |payment: &Payment| payment.text(Attribute::Serial).map(ToOwned::to_owned);
+        if link.spec.peek(sent).as_ref().and_then(identity) != identity(payment) {
+            return Err("the answer is to another request".to_owned());
+        }
+        Ok(received)
+    }
+
+    /// Sent, and no usable answer: the requester is told "processing" and the sweeper takes over.
+    pub(super) async fn turn_unknown(&self, job: &Job) -> Result<(), Trouble> {
+        self.counters.unknown();
+        let step = Move {
+            from: vec![State::Sent, State::Unknown],
+            due: self.query_due(0),
+            outcome: Some(super::answer::stored(&Outcome::Unknown)),
+            ..self.step(job.id, job.epoch, State::Unknown)
+        };
+        self.answer_processing(job, step).await
+    }
+
+    /// Refuses what has certainly not been sent anywhere.
+    pub(super) async fn refuse_unsent(&self, job: &Job, text: &str) -> Result<(), Trouble> {
+        self.settle(job, Settlement::ours(Outcome::failed(Reason::SystemStopped, text)))
+            .await
+    }
+
+    /// The broker did not take the request, or may not have: the same bytes go out again shortly.
+    async fn send_again_soon(&self, job: &Job) -> Result<(), Trouble> {
+        let step = self.step(job.id, job.epoch, State::Sent);
+        let due = step.at.saturating_add(RESEND_MS);
+        match self
+            .advance(Move {
+                from: vec![State::Sent],
+                due,
+                ..step
+            })
+            .await
+        {
+            // Unknown by now: the queries decide when it goes out again.
+            Err(Trouble::Stale(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Where a job's request goes, and as which message.
+    fn route(&self, job: &Job) -> Option<(&LinkParts, String)> {
+        let operation = job.request.operation;
+        let fits = |route: &&crate::config::RouteConfig| {
+            let named = route
+                .operations
+                .as_ref()
+                .is_none_or(|names| names.iter().any(|name| name == operation.name()));
+            route.from == job.link_in && named
+        };
+        let route = self.config.route.iter().find(fits)?;
+        let link = self.links.get(&route.to)?;
+        let kind = link.spec.message_for(operation, Role::Request)?;
+        Some((link, kind.code.clone()))
+    }
+
+    /// When a request sent now must have its answer.
+    pub(super) fn answer_due(&self, link: &LinkParts) -> i64 {
+        let answer_ms = i64::try_from(link.config.answer_ms).unwrap_or(i64::MAX);
+        millis(self.clock.now()).saturating_add(answer_ms).saturating_add(MARGIN_MS)
+    }
+
+    /// When the query after `queries` earlier ones is due.
+    pub(super) fn query_due(&self, queries: i64) -> i64 {
+        let waits = &self.config.settle.query_after_ms;
+        let index = usize::try_from(queries)
+            .unwrap_or(usize::MAX)
+            .min(waits.len().saturating_sub(1));
+        millis(self.clock.now()).saturating_add(waits.get(index).copied().unwrap_or(MARGIN_MS))
+    }
+}
+
+/// Calls, and calls again with the same bytes as long as nothing was sent and there is time.
+pub(super) async fn call_until(caller: &dyn Caller, wire: &Wire, limit: Duration) -> Result<Wire, CallError> {
+    let end = Instant::now() + limit;
+    let mut pause = Duration::from_millis(20);
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        match caller.call(wire, left).await {
+            Err(CallError::NotSent(_)) if left > pause => tokio::time::sleep(pause).await,
+            other => return other,
+        }
+        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}
+
+/// What the sweeper allows beyond a deadline before it takes an exchange up, so that the task in hand comes first.
+const MARGIN_MS: i64 = 500;
+/// Between two publishes of a request that the broker did not confirm.
+const RESEND_MS: i64 = 500;
+
+/// The payment of a reply that is known to be one.
+pub(super) fn is_final(payment: &Payment) -> bool {
+    payment.outcome.as_ref().is_some_and(Outcome::is_final)
+}

@@ -1,0 +1,286 @@
+//! What comes from a queue: requests, replies, notices and acknowledgements, and what is refused.
+
+use super::answer::{outcome_of, publish};
+use super::{Gateway, Job, LinkParts, Timing, Trouble};
+use crate::clock::millis;
+use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Park, Write};
+use crate::mq::{Delivery, Published, Settle};
+use crate::pipeline::{self, Received, Rejection, Step};
+use crate::record::{self, RecordError};
+use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
+use codecs::wire::Wire;
+use std::time::Duration;
+
+impl Gateway {
+    /// Takes one delivery through to its end. It is acknowledged as soon as its acceptance or its parking is durable; if
+    /// neither can be made durable it goes back to the queue.
+    pub async fn from_queue(&self, link: &str, delivery: Delivery) {
+        let Delivery { queue, body, settle, .. } = delivery;
+        let timing = Timing::start();
+        let wire = Wire::queue(body.to_vec());
+        let mut ticket = Some(settle);
+        let result = self.take(link, &queue, &wire, &mut ticket, timing).await;
+        match (result, ticket) {
+            (Ok(()), Some(settle)) => settle.ack().await,
+            (Ok(()), None) => {}
+            (Err(trouble), Some(settle)) => {
+                tracing::error!(link, queue, %trouble, "message given back to the queue");
+                self.counters.given_back();
+                // A journal that refuses (full disk) would otherwise see the same message in a tight loop.
+                tokio::time::sleep(GIVE_BACK_PAUSE).await;
+                settle.requeue().await;
+            }
+            (Err(Trouble::Stale(id)), None) => tracing::info!(link, exchange = id, "another task settled the exchange"),
+            (Err(trouble), None) => tracing::error!(link, %trouble, "exchange stays in the journal and is taken up again"),
+        }
+    }
+
+    async fn take(&self, name: &str, queue: &str, wire: &Wire, ticket: &mut Ticket, timing: Timing) -> Result<(), Trouble> {
+        let link = self.link(name)?;
+        let received = {
+            let keyring = self.keyring.load();
+            pipeline::receive(wire, link.view(&keyring), self.clock.now())
+        };
+        match received {
+            Err(rejection) => self.refuse(link, queue, wire, &rejection).await,
+            Ok(received) => match received.payment.role {
+                Role::Request | Role::Notice => self.take_request(link, queue, wire, received, ticket, timing).await,
+                Role::Reply => self.take_reply(link, queue, wire, received, timing).await,
+                Role::Ack => {
+                    self.counters.acks();
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    async fn take_request(
+        &self,
+        link: &LinkParts,
+        queue: &str,
+        wire: &Wire,
+        received: Received,
+        ticket: &mut Ticket,
+        timing: Timing,
+    ) -> Result<(), Trouble> {
+        let accepted = self.accept(link, &received, wire).await?;
+        if let Accepted::Altered { exchange } = &accepted {
+            return self.refuse_altered(link, queue, wire, &received, exchange).await;
+        }
+        acknowledge(ticket).await;
+        let key = super::accept::communication_key(&link.name, &received.payment);
+        match accepted {
+            Accepted::New { id, original } => {
+                let Some(_hold) = self.hands.take(id) else { return Ok(()) };
+                let mut job = Job::new(id, EPOCH_FIRST, &link.name, key, received, timing);
+                self.work(&mut job, original).await
+            }
+            Accepted::Tombstoned { id } => {
+                let job = Job::new(id, EPOCH_FIRST, &link.name, key, received, timing);
+                self.refuse_tombstoned(&job).await
+            }
+            Accepted::Repeat { exchange, reply } => self.repeat(link, exchange, key, reply, received, timing).await,
+            Accepted::Again { exchange } => self.again(link, exchange, key, received, timing).await,
+            Accepted::Altered { .. } => Ok(()),
+        }
+    }
+
+    /// What is to be done for a new exchange.
+    pub(super) async fn work(&self, job: &mut Job, original: Option<Exchange>) -> Result<(), Trouble> {
+        match job.request.operation {
+            Operation::Echo => self.settle(job, super::answer::Settlement::ours(Outcome::Success)).await,
+            Operation::Status | Operation::Notice | Operation::Ack => {
+                if job.request.operation == Operation::Status {
+                    self.apply_status(&job.request).await?;
+                }
+                self.settle(job, super::answer::Settlement::ours(Outcome::Success)).await
+            }
+            Operation::Cancel => self.cancel(job, original).await,
+            Operation::Query => self.answer_query(job).await,
+            Operation::Sign
+            | Operation::Terminate
+            | Operation::Verify
+            | Operation::Debit
+            | Operation::Credit
+            | Operation::Refund => {
+                let request = job.request.clone();
+                self.forward(job, request).await
+            }
+        }
+    }
+
+    pub(super) async fn refuse_tombstoned(&self, job: &Job) -> Result<(), Trouble> {
+        let refusal = Outcome::failed(Reason::AlreadyCancelled, "a cancel came before this request");
+        self.settle(job, super::answer::Settlement::ours(refusal)).await
+    }
+
+    /// What the journal knows for certain is answered from it; everything else is asked where the request went.
+    async fn answer_query(&self, job: &mut Job) -> Result<(), Trouble> {
+        let known = self
+            .original_of(job)
+            .await?
+            .filter(|original| outcome_of(original).is_final());
+        let Some(original) = known else {
+            let request = job.request.clone();
+            return self.forward(job, request).await;
+        };
+        let result = self.stored_result(&original).await?;
+        let settlement = super::answer::Settlement {
+            result: result.as_ref(),
+            ..super::answer::Settlement::ours(outcome_of(&original))
+        };
+        self.settle(job, settlement).await
+    }
+
+    /// The very same request again: the stored reply, byte for byte; in work, a bounded wait.
+    async fn repeat(
+        &self,
+        link: &LinkParts,
+        exchange: Exchange,
+        key: String,
+        reply: Option<MessageRecord>,
+        received: Received,
+        timing: Timing,
+    ) -> Result<(), Trouble> {
+        self.counters.duplicate();
+        let Some(reply) = reply else {
+            return self.again(link, exchange, key, received, timing).await;
+        };
+        let is_settled = reply.part != "reply" && outcome_of(&self.wait_for(exchange.clone()).await?).is_final();
+        if is_settled {
+            return self.again(link, exchange, key, received, timing).await;
+        }
+        let wire = record::open(&self.keyring.load(), &reply)?;
+        self.send_reply(&link.name, &wire).await;
+        Ok(())
+    }
+
+    /// The same business under another key, or the same request still in work: wait, bounded; then the outcome in a reply
+    /// of its own, or "processing".
+    async fn again(
+        &self,
+        link: &LinkParts,
+        exchange: Exchange,
+        key: String,
+        received: Received,
+        timing: Timing,
+    ) -> Result<(), Trouble> {
+        let exchange = self.wait_for(exchange).await?;
+        let job = Job::new(exchange.id, exchange.epoch, &link.name, key, received, timing);
+        let outcome = outcome_of(&exchange);
+        let is_first = exchange.communication_key == job.key;
+        if is_first && outcome.is_final() {
+            if let Some(wire) = self.stored_reply(&exchange).await? {
+                self.send_reply(&link.name, &wire).await;
+            }
+            return Ok(());
+        }
+        let signed = self.reply_again(&job, &exchange, outcome).await?;
+        self.send_reply(&link.name, signed.wire()).await;
+        Ok(())
+    }
+
+    /// Same key, other content: parked and answered as a rejection of this message, which says nothing of the first one.
+    async fn refuse_altered(
+        &self,
+        link: &LinkParts,
+        queue: &str,
+        wire: &Wire,
+        received: &Received,
+        exchange: &Exchange,
+    ) -> Result<(), Trouble> {
+        tracing::error!(
+            exchange = exchange.id,
+            link = link.name,
+            "alarm: a repeated request was altered"
+        );
+        self.counters.alarm();
+        let detail = format!("the content differs from exchange {}", exchange.id);
+        let mut rejection = Rejection::new(Step::Duplicate, Reason::Altered.name(), detail);
+        rejection.header = Some(received.payment.clone());
+        self.refuse(link, queue, wire, &rejection).await
+    }
+
+    /// Keeps a refused message, then answers it where its header can be read.
+    pub(super) async fn refuse(&self, link: &LinkParts, source: &str, wire: &Wire, rejection: &Rejection) -> Result<(), Trouble> {
+        tracing::warn!(link = link.name, source, %rejection, "message refused");
+        self.counters.rejected(rejection.step);
+        self.park(link, source, wire, rejection).await?;
+        if let Some(header) = rejection.header.as_ref().filter(|header| answers_rejection(header)) {
+            self.answer_rejection(link, header, rejection).await;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn park(&self, link: &LinkParts, source: &str, wire: &Wire, rejection: &Rejection) -> Result<i64, Trouble> {
+        let now = self.clock.now();
+        let keyring = self.keyring.load_full();
+        let digest = keyring.digest().map_err(RecordError::Key)?.tag(&[&wire.body]);
+        let park = Park {
+            link: link.name.clone(),
+            source: source.to_owned(),
+            step: rejection.step.name().to_owned(),
+            code: rejection.code.clone(),
+            field: rejection.field.clone(),
+            reason: rejection.detail.clone(),
+            record: record::seal_wire(&keyring, &*self.entropy, &link.name, wire, now)?,
+            digest,
+            at: millis(now),
+        };
+        Ok(self.journal.write(Write::Park(Box::new(park))).await?.parked()?)
+    }
+
+    /// A rejection's answer is best effort: the parked message is the record, and a repeat is refused alike.
+    async fn answer_rejection(&self, link: &LinkParts, header: &Payment, rejection: &Rejection) {
+        let result = self.rejection_reply(link, header, rejection).await;
+        match result {
+            Ok(Published::Confirmed) => {}
+            Ok(Published::Refused(reason) | Published::Unknown(reason)) => {
+                tracing::warn!(link = link.name, reason, "rejection not confirmed");
+            }
+            Err(trouble) => tracing::warn!(link = link.name, %trouble, "rejection not answered"),
+        }
+    }
+
+    async fn rejection_reply(&self, link: &LinkParts, header: &Payment, rejection: &Rejection) -> Result<Published, Trouble> {
+        let Some(kind) = link.spec.message_for(Operation::Notice, Role::Reply) else {
+            return Ok(Published::Refused("the codec has no rejection".to_owned()));
+        };
+        let mut request = Payment::new(Operation::Notice, Role::Request);
+        let header_attributes = Attribute::ALL
+            .iter()
+            .copied()
+            .filter(|attribute| !attribute.is_business())
+            .collect::<Vec<_>>();
+        request.copy(header, &header_attributes);
+        let reply = self.refusal_payment(link, &request, reason_of(rejection)).await?;
+        let signed = self.sign(link, &reply, &kind.code)?;
+        Ok(publish(link, signed.wire()).await)
+    }
+}
+
+/// The acknowledgement that a delivery still owes.
+type Ticket = Option<Box<dyn Settle>>;
+
+async fn acknowledge(ticket: &mut Ticket) {
+    if let Some(settle) = ticket.take() {
+        settle.ack().await;
+    }
+}
+
+/// A rejection is answered only where the sender waits for an answer; two gateways must not reject each other's rejections.
+fn answers_rejection(header: &Payment) -> bool {
+    header.role == Role::Request && header.text(Attribute::Sender).is_some() && header.text(Attribute::Serial).is_some()
+}
+
+fn reason_of(rejection: &Rejection) -> Outcome {
+    let reason = match rejection.step {
+        Step::Verify => Reason::SignatureInvalid,
+        Step::Duplicate => Reason::Altered,
+        Step::Parse | Step::Open | Step::Translate | Step::Route | Step::Match => Reason::InvalidMessage,
+    };
+    let field = rejection.field.as_ref().map(|field| format!(" {field}")).unwrap_or_default();
+    Outcome::failed(reason, format!("{} {}{field}", rejection.step.name(), rejection.code))
+}
+
+const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);

@@ -1,0 +1,309 @@
+//! Taking up what is due: after a deadline, after a crash, or because a reply was not confirmed.
+//!
+//! The journal alone says what is due, so this works the same in the life that sent a request and in the next one.
+
+use super::answer::{Settlement, outcome_of, publish};
+use super::forward::{call_until, is_final};
+use super::{Gateway, Job, LinkParts, Transport, Trouble};
+use crate::clock::{Random, millis};
+use crate::journal::{Exchange, MessageRecord, Move, Read, State, Write};
+use crate::limits::{LEASE_MS, SWEEP_BATCH};
+use crate::mq::Published;
+use crate::record;
+use codecs::payment::{Operation, Outcome, Payment, Reason, Role};
+use codecs::wire::Wire;
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl Gateway {
+    /// Makes this instance the owner of what an earlier life of it, or a dead instance, left behind. What comes back is to be
+    /// revisited at once; the rest is waited for as if it were our own.
+    pub async fn take_over(&self, include_own: bool) -> Result<Vec<Exchange>, Trouble> {
+        let now = millis(self.clock.now());
+        let take = Write::TakeOver {
+            owner: self.config.instance.clone(),
+            now,
+            lease_until: now.saturating_add(LEASE_MS),
+            include_own,
+            limit: u32::MAX,
+        };
+        let taken = self.journal.write(take).await?.taken()?;
+        Ok(taken.into_iter().filter(|exchange| self.is_for_now(exchange)).collect())
+    }
+
+    /// A request that was never sent, one whose call ended with its process, and a reply that was not confirmed. What was put
+    /// on a queue may still be answered: it waits for its deadline.
+    fn is_for_now(&self, exchange: &Exchange) -> bool {
+        match exchange.state {
+            State::Accepted | State::Answered => true,
+            State::Sent => {
+                let link = exchange.link_out.as_deref().and_then(|name| self.links.get(name));
+                link.is_some_and(|link| !link.is_queue())
+            }
+            State::Unknown | State::Delivered => false,
+        }
+    }
+
+    /// Extends the leases of what this instance owns.
+    pub async fn renew_leases(&self) -> Result<(), Trouble> {
+        let lease_until = millis(self.clock.now()).saturating_add(LEASE_MS);
+        let renew = Write::Renew {
+            owner: self.config.instance.clone(),
+            lease_until,
+        };
+        self.journal.write(renew).await.map(drop).map_err(Trouble::from)
+    }
+
+    /// What is due now.
+    pub async fn due(&self) -> Result<Vec<Exchange>, Trouble> {
+        let owner = self.config.instance.clone();
+        let due = Read::Due {
+            owner,
+            now: millis(self.clock.now()),
+            limit: SWEEP_BATCH,
+        };
+        Ok(self.journal.read(due).await?.exchanges()?)
+    }
+
+    /// Takes up one exchange that is due.
+    pub async fn revisit(&self, exchange: Exchange) {
+        let Some(_hold) = self.hands.take(exchange.id) else { return };
+        let id = exchange.id;
+        match self.revisit_held(exchange).await {
+            Ok(()) => {}
+            Err(Trouble::Stale(_)) => tracing::debug!(exchange = id, "settled meanwhile"),
+            Err(trouble) => tracing::error!(exchange = id, %trouble, "exchange stays due"),
+        }
+    }
+
+    async fn revisit_held(&self, exchange: Exchange) -> Result<(), Trouble> {
+        // The list of due exchanges may be older than what happened since.
+        let exchange = self.exchange(exchange.id).await?;
+        let Some(mut job) = self.job_of(&exchange).await? else {
+            return Ok(());
+        };
+        match exchange.state {
+            State::Accepted => self.take_up_accepted(&mut job, &exchange).await,
+            State::Sent => self.take_up_sent(&mut job, &exchange).await,
+            State::Unknown => self.query(&job, &exchange).await,
+            State::Answered => self.redeliver(&job, &exchange).await,
+            State::Delivered => Ok(()),
+        }
+    }
+
+    async fn take_up_accepted(&self, job: &mut Job, exchange: &Exchange) -> Result<(), Trouble> {
+        let outcome = outcome_of(exchange);
+        if outcome.is_final() {
+            // A tombstone refused it when it was accepted.
+            return self.settle(job, Settlement::ours(outcome)).await;
+        }
+        let original = if job.request.operation == Operation::Cancel {
+            self.original_of(job).await?
+        } else {
+            None
+        };
+        self.work(job, original).await
+    }
+
+    /// Past its deadline, or maybe sent by a life that ended. A request that waits for its broker goes out again; the
+    /// deadline makes it unknown.
+    async fn take_up_sent(&self, job: &mut Job, exchange: &Exchange) -> Result<(), Trouble> {
+        let link = self.link(exchange.link_out.as_deref().unwrap_or_default())?;
+        let sent_at = exchange.sent_at.unwrap_or(exchange.accepted_at);
+        let is_late =
+            millis(self.clock.now()).saturating_sub(sent_at) >= i64::try_from(link.config.answer_ms).unwrap_or(i64::MAX);
+        if is_late || !link.is_queue() {
+            return self.turn_unknown(job).await;
+        }
+        self.send_stored(job, exchange, link, State::Sent).await
+    }
+
+    /// Asks the counterparty for the outcome.
+    async fn query(&self, job: &Job, exchange: &Exchange) -> Result<(), Trouble> {
+        let link = self.link(exchange.link_out.as_deref().unwrap_or_default())?;
+        let Some(kind) = link.spec.message_for(Operation::Query, Role::Request) else {
+            return Ok(());
+        };
+        let query = match self.query_payment(exchange, link, &kind.code).await {
+            Err(Trouble::NoSettlementDate) => return self.query_later(job, exchange).await,
+            other => other?,
+        };
+        let signed = self.sign(link, &query, &kind.code)?;
+        let record = self.sent_record(&link.name, "query", &signed)?;
+        let step = Move {
+            from: vec![State::Unknown],
+            due: self.query_due(exchange.queries.saturating_add(1)),
+            out_key: Some(super::accept::communication_key(&link.name, &query)),
+            messages: vec![record],
+            query: true,
+            ..self.step(job.id, job.epoch, State::Unknown)
+        };
+        self.advance(step).await?;
+        self.counters.query();
+        match &link.transport {
+            Transport::Queue { .. } => {
+                if let Published::Refused(reason) | Published::Unknown(reason) = publish(link, signed.wire()).await {
+                    tracing::warn!(exchange = job.id, reason, "query not confirmed");
+                }
+                Ok(())
+            }
+            Transport::Call(caller) => {
+                let limit = Duration::from_millis(link.config.answer_ms);
+                match call_until(&**caller, signed.wire(), limit).await {
+                    Ok(wire) => self.take_query_answer(job, exchange, link, signed.wire(), &wire).await,
+                    Err(error) => {
+                        tracing::warn!(exchange = job.id, %error, "query not answered");
+                        Ok(())
+                    }
+                }
+            }
+        }
+    }
+
+    async fn query_later(&self, job: &Job, exchange: &Exchange) -> Result<(), Trouble> {
+        let due = self.query_due(exchange.queries.saturating_add(1));
+        let step = Move {
+            from: vec![State::Unknown],
+            due,
+            ..self.step(job.id, job.epoch, State::Unknown)
+        };
+        self.advance(step).await
+    }
+
+    async fn take_query_answer(
+        &self,
+        job: &Job,
+        exchange: &Exchange,
+        link: &LinkParts,
+        sent: &Wire,
+        wire: &Wire,
+    ) -> Result<(), Trouble> {
+        let received = match self.read_answer(link, wire, sent, Operation::Query) {
+            Ok(received) => received,
+            Err(reason) => {
+                tracing::warn!(exchange = job.id, reason, "query answer not taken");
+                return Ok(());
+            }
+        };
+        if is_not_found(&received.payment) {
+            return self.not_found(exchange).await;
+        }
+        if !is_final(&received.payment) {
+            return Ok(());
+        }
+        let outcome = received.payment.outcome.clone().unwrap_or(Outcome::Unknown);
+        let record = self.received_record(&link.name, "reply", &received.code, wire)?;
+        let result = Some(&received.payment);
+        self.settle(
+            job,
+            Settlement {
+                outcome,
+                result,
+                received: Some(record),
+                arrived: Instant::now(),
+            },
+        )
+        .await
+    }
+
+    /// "Not found" allows sending the same bytes again, and only after the peer's horizon. It never means failed.
+    pub(super) async fn not_found(&self, exchange: &Exchange) -> Result<(), Trouble> {
+        let sent_at = exchange.attempted_at.or(exchange.sent_at).unwrap_or(exchange.accepted_at);
+        let age = millis(self.clock.now()).saturating_sub(sent_at);
+        if exchange.state != State::Unknown || age < self.config.settle.resend_after_ms {
+            return Ok(());
+        }
+        let Some(mut job) = self.job_of(exchange).await? else {
+            return Ok(());
+        };
+        let link = self.link(exchange.link_out.as_deref().unwrap_or_default())?;
+        tracing::info!(
+            exchange = exchange.id,
+            "not found at the counterparty: the same bytes are sent again"
+        );
+        self.send_stored(&mut job, exchange, link, State::Unknown).await
+    }
+
+    /// Sends the stored bytes of the outbound request again, after a durable attempt.
+    async fn send_stored(&self, job: &mut Job, exchange: &Exchange, link: &LinkParts, state: State) -> Result<(), Trouble> {
+        let messages = self.messages(exchange.id).await?;
+        let stored = messages
+            .iter()
+            .find(|message| message.direction == "sent" && message.part == "request");
+        let Some(stored) = stored else { return Ok(()) };
+        let wire = record::open(&self.keyring.load(), stored)?;
+        let due = self.query_due(exchange.queries.saturating_add(1));
+        let step = Move {
+            from: vec![state],
+            due,
+            attempt: true,
+            ..self.step(job.id, job.epoch, state)
+        };
+        self.advance(step).await?;
+        self.counters.resent();
+        self.dispatch(job, link, &wire).await
+    }
+
+    /// The stored bytes; where their authentication has aged, the same body authenticated anew, with its record.
+    fn sendable(&self, link: &LinkParts, stored: &MessageRecord) -> Result<(Wire, Option<MessageRecord>), Trouble> {
+        let keyring = self.keyring.load();
+        let wire = record::open(&keyring, stored)?;
+        let age = millis(self.clock.now()).saturating_sub(stored.at);
+        if age < FRESH_MS {
+            return Ok((wire, None));
+        }
+        let mut rng = Random(&*self.entropy);
+        match crate::pipeline::renew(&wire, link.view(&keyring), self.clock.now(), &mut rng)? {
+            Some(signed) => Ok((signed.wire().clone(), Some(self.sent_record(&link.name, "request", &signed)?))),
+            None => Ok((wire, None)),
+        }
+    }
+
+    /// Sends the stored reply bytes again until the broker confirms them. Where the requester asks by HTTP it comes back
+    /// for its answer by itself.
+    async fn redeliver(&self, job: &Job, exchange: &Exchange) -> Result<(), Trouble> {
+        if !self.link(&exchange.link_in)?.is_queue() {
+            let step = self.step(job.id, job.epoch, State::Answered);
+            let due = step.at.saturating_add(UNCLAIMED_MS);
+            return self
+                .advance(Move {
+                    from: vec![State::Answered],
+                    due,
+                    ..step
+                })
+                .await;
+        }
+        let Some(wire) = self.stored_reply(exchange).await? else {
+            return Ok(());
+        };
+        if self.send_reply(&exchange.link_in, &wire).await {
+            return self.delivered(job).await;
+        }
+        let step = self.step(job.id, job.epoch, State::Answered);
+        let due = step.at.saturating_add(REDELIVER_MS);
+        self.advance(Move {
+            from: vec![State::Answered],
+            due,
+            ..step
+        })
+        .await
+    }
+}
+
+pub(super) fn is_not_found(payment: &Payment) -> bool {
+    matches!(
+        &payment.outcome,
+        Some(Outcome::Failed {
+            reason: Reason::OriginalNotFound,
+            ..
+        })
+    )
+}
+
+/// Between two sends of a reply that the broker did not confirm.
+const REDELIVER_MS: i64 = 1_000;
+/// An HTTP answer that nobody has fetched is looked at once an hour.
+const UNCLAIMED_MS: i64 = 3_600_000;
+
+/// Requests older than this are authenticated anew where authentication ages; half of the platform link's window.
+const FRESH_MS: i64 = 150_000;

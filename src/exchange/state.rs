@@ -1,0 +1,145 @@
+//! What the centre's status messages say, and what can go wrong inside an exchange.
+
+use super::Gateway;
+use crate::clock::millis;
+use crate::journal::{JournalError, Read, Unexpected, Write};
+use crate::pipeline::Fault;
+use crate::record::RecordError;
+use codecs::payment::{Attribute, Date, Payment};
+use std::sync::{Mutex, PoisonError};
+
+/// Why an exchange cannot go on for the moment. It stays in the journal and is taken up again.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Trouble {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error("no link is named {0}")]
+    Link(String),
+    #[error("no settlement date is known yet; the centre's status message gives it")]
+    NoSettlementDate,
+    #[error("the serials of {0} are used up")]
+    Serials(String),
+    #[error("exchange {0} changed under our hands")]
+    Stale(i64),
+    #[error(transparent)]
+    Confused(#[from] Unexpected),
+    #[error("a stored message is refused when read again: {0}")]
+    Reread(String),
+}
+
+/// The system's status and settlement date as last told.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SystemState {
+    pub status: Option<String>,
+    pub settlement_date: Option<Date>,
+    /// Creation time and id of the message that told it; older ones are acknowledged and ignored.
+    pub told_by: Option<String>,
+}
+
+#[derive(Default)]
+pub(super) struct System(Mutex<SystemState>);
+
+impl System {
+    fn load(&self) -> SystemState {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn store(&self, state: SystemState) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+impl Gateway {
+    pub fn system(&self) -> SystemState {
+        self.system.load()
+    }
+
+    /// Reads the stored status at start.
+    pub async fn load_system(&self) -> Result<(), Trouble> {
+        if let Some(text) = self.journal.read(Read::Setting(SETTING.to_owned())).await?.setting()? {
+            self.system.store(SystemState::from_setting(&text));
+        }
+        Ok(())
+    }
+
+    /// Applies a status message; a stale or out-of-order one changes nothing. Nothing in flight is re-dated.
+    pub(super) async fn apply_status(&self, payment: &Payment) -> Result<(), Trouble> {
+        loop {
+            let stored = self.journal.read(Read::Setting(SETTING.to_owned())).await?.setting()?;
+            let current = stored.as_deref().map(SystemState::from_setting).unwrap_or_default();
+            let Some(next) = current.told(payment) else {
+                self.counters.stale_status();
+                return Ok(());
+            };
+            let at = millis(self.clock.now());
+            let set = Write::Set {
+                name: SETTING.to_owned(),
+                expect: stored,
+                value: next.to_setting(),
+                at,
+            };
+            if self.journal.write(set).await?.stored()? {
+                tracing::info!(status = next.status, settlement_date = ?next.settlement_date, "system status");
+                self.system.store(next);
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl SystemState {
+    /// Whether the centre takes business; only a status that is known to mean "stopped" stops it.
+    pub fn is_stopped(&self) -> bool {
+        self.status.as_deref() == Some(STOPPED)
+    }
+
+    fn told(&self, payment: &Payment) -> Option<Self> {
+        let told_by = format!(
+            "{}|{}",
+            payment.text(Attribute::CreatedAt).unwrap_or_default(),
+            payment.text(Attribute::MsgId).unwrap_or_default()
+        );
+        let date = payment.date(Attribute::SystemDate)?;
+        let is_stale = self.told_by.as_ref().is_some_and(|last| *last >= told_by);
+        if is_stale || self.settlement_date.is_some_and(|current| date < current) {
+            return None;
+        }
+        let status = payment.text(Attribute::SystemStatus).map(ToOwned::to_owned);
+        Some(Self {
+            status,
+            settlement_date: Some(date),
+            told_by: Some(told_by),
+        })
+    }
+
+    /// `status;date;told_by`, each possibly empty.
+    fn to_setting(&self) -> String {
+        let date = self.settlement_date.map(|date| date.to_string()).unwrap_or_default();
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        format!("{};{date};{}", text(&self.status), text(&self.told_by))
+    }
+
+    fn from_setting(text: &str) -> Self {
+        let mut parts = text
+            .splitn(3, ';')
+            .map(|part| Some(part.to_owned()).filter(|part| !part.is_empty()));
+        let status = parts.next().flatten();
+        let date = parts.next().flatten();
+        let format = time::macros::format_description!("[year]-[month]-[day]");
+        let settlement_date = date.and_then(|date| Date::parse(&date, &format).ok());
+        Self {
+            status,
+            settlement_date,
+            told_by: parts.next().flatten(),
+        }
+    }
+}
+
+/// Name of the setting that holds the status.
+const SETTING: &str = "system";
+/// Facts 1.2: ST00 = stopped; other values are not public and stop nothing.
+const STOPPED: &str = "ST00";

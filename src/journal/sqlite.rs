@@ -1,0 +1,160 @@
+//! The embedded journal: one SQLite file, one thread that writes, one that reads.
+//!
+//! `Store` is the synchronous core: every write and read as statements on one connection. `SqliteJournal` is the
+//! `Journal` over it. The writer takes one job, drains what else waits (at most `batch_max`), commits all of it with one
+//! fsync, and only then answers; so whoever got an answer reads its own write, also over the reader's connection.
+//!
+//! It is not a cluster store: a lock file keeps a second process from writing, and time is always an argument. The recipe is
+//! that of facts/reliability.md 3.3; tables and columns are described in `SCHEMA.md`.
+
+mod accept;
+mod apply;
+mod change;
+mod connect;
+mod failure;
+mod maintain;
+mod message;
+mod park;
+mod prune;
+mod query;
+mod row;
+mod schema;
+mod search;
+mod serial;
+mod store;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use store::Store;
+
+use self::worker::Job;
+use super::{Found, Journal, JournalError, Read, Write, Written};
+use async_trait::async_trait;
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread;
+use tokio::sync::oneshot;
+
+/// Bounds of the embedded journal. The defaults are those of production.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// Writes that may wait; one more is refused.
+    pub writes_waiting_max: usize,
+    /// Reads that may wait; one more is refused.
+    pub reads_waiting_max: usize,
+    /// Writes that share one commit.
+    pub batch_max: usize,
+    /// A checkpoint runs when this much of the log is new, or when the writer is idle.
+    pub checkpoint_bytes: u64,
+    /// A log file larger than this is cut back to nothing.
+    pub log_bytes_max: u64,
+    /// Without a job for so long, the writer calls itself idle.
+    pub idle_ms: u64,
+    /// How long a connection waits for a lock of another one.
+    pub busy_timeout_ms: u64,
+    /// Exchanges that one turn of a prune deletes, so that other writes are not held up.
+    pub prune_max: u32,
+    /// Most pages of 4 KiB that the file may have: a quota, beyond which the journal says that it is full.
+    pub pages_max: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            writes_waiting_max: 4096,
+            reads_waiting_max: 1024,
+            batch_max: 256,
+            checkpoint_bytes: 64 << 20,
+            log_bytes_max: 256 << 20,
+            idle_ms: 200,
+            busy_timeout_ms: 5_000,
+            prune_max: 500,
+            pages_max: None,
+        }
+    }
+}
+
+/// The `Journal` over a `Store`. Dropping it lets the threads finish what they have; `close` also waits for that.
+pub struct SqliteJournal {
+    writes: SyncSender<Job>,
+    /// The writer's own channel when the journal is in memory, since no second connection sees that.
+    reads: SyncSender<Job>,
+}
+
+impl SqliteJournal {
+    /// Opens or creates the journal file, checks it and starts its threads.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        Self::open_with(path, Options::default())
+    }
+
+    /// Opens with other bounds than those of production.
+    pub fn open_with(path: &Path, options: Options) -> Result<Self, JournalError> {
+        let writer = Store::open_with(path, options)?;
+        let reader = Store::open_read_only(path)?;
+        Ok(Self {
+            writes: start("journal-writer", writer, options.writes_waiting_max, options)?,
+            reads: start("journal-reader", reader, options.reads_waiting_max, options)?,
+        })
+    }
+
+    /// A journal that lives as long as this value; for tests and simulations.
+    pub fn memory() -> Result<Self, JournalError> {
+        let options = Options::default();
+        let writes = start("journal-writer", Store::memory()?, options.writes_waiting_max, options)?;
+        Ok(Self {
+            reads: writes.clone(),
+            writes,
+        })
+    }
+
+    /// Finishes what is waiting, moves the log into the file, closes it and gives up the lock. Later jobs are refused.
+    pub async fn close(&self) {
+        for jobs in [&self.reads, &self.writes] {
+            let (answer, closed) = oneshot::channel();
+            let jobs = jobs.clone();
+            // The channel may be full, and waiting for room there blocks.
+            let sent = tokio::task::spawn_blocking(move || jobs.send(Job::Close(answer)).is_ok()).await;
+            if sent.unwrap_or(false) {
+                closed.await.ok();
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Journal for SqliteJournal {
+    /// Dropping the future does not take the write back.
+    async fn write(&self, write: Write) -> Result<Written, JournalError> {
+        let (answer, answered) = oneshot::channel();
+        hand_over(&self.writes, Job::Write(write, answer))?;
+        answered
+            .await
+            .unwrap_or_else(|_| Err(JournalError::Unknown("the writer ended before it answered".into())))
+    }
+
+    async fn read(&self, read: Read) -> Result<Found, JournalError> {
+        let (answer, answered) = oneshot::channel();
+        hand_over(&self.reads, Job::Read(read, answer))?;
+        answered
+            .await
+            .unwrap_or_else(|_| Err(JournalError::Refused("the reader ended before it answered".into())))
+    }
+}
+
+fn start(name: &str, store: Store, waiting_max: usize, options: Options) -> Result<SyncSender<Job>, JournalError> {
+    let (sender, jobs) = sync_channel(waiting_max);
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || worker::run(store, jobs, options))
+        .map_err(|error| JournalError::Refused(format!("no thread for {name}: {error}")))?;
+    Ok(sender)
+}
+
+fn hand_over(jobs: &SyncSender<Job>, job: Job) -> Result<(), JournalError> {
+    jobs.try_send(job).map_err(|error| match error {
+        TrySendError::Full(_) => JournalError::Refused("too much is waiting for the journal".into()),
+        TrySendError::Disconnected(_) => JournalError::Refused("the journal is closed".into()),
+    })
+}

@@ -1,0 +1,253 @@
+//! Acceptance of an inbound request: duplicates, cancels and tombstones (design.md section 5, rules 3 and 5).
+//!
+//! What is looked up first is also guarded by a UNIQUE constraint, so a store with several writers decides in the same way:
+//! the insertion that fails starts again and then finds the row.
+
+use super::failure::Stop;
+use super::row::{self, exchange_columns};
+use super::{message, query};
+use crate::journal::{
+    ALREADY_CANCELLED, Accept, Accepted, EPOCH_FIRST, Exchange, ExchangeId, OriginalKey, State, StoredOutcome, Written,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+type Applied<T> = Result<T, Stop>;
+
+pub(super) fn accept(connection: &Connection, accept: &Accept) -> Applied<Written> {
+    message::check(&accept.message)?;
+    let accepted = if let Some(known) = by_request(connection, &accept.communication_key)? {
+        repeat(connection, accept, known)?
+    } else if let Some(known) = by_business(connection, accept)? {
+        again(connection, accept, known)?
+    } else if let Some(original) = &accept.cancels {
+        cancel(connection, accept, original)?
+    } else {
+        request(connection, accept)?
+    };
+    Ok(Written::Accepted(Box::new(accepted)))
+}
+
+/// An exchange, with the digest of its content.
+struct Known {
+    exchange: Exchange,
+    content: [u8; 32],
+}
+
+/// A row of `original`: who came first for one original. No exchange means that a cancel did.
+struct Slot {
+    exchange_id: Option<ExchangeId>,
+}
+
+fn repeat(connection: &Connection, accept: &Accept, known: Known) -> Applied<Accepted> {
+    if known.content != accept.content {
+        return Ok(Accepted::Altered {
+            exchange: known.exchange,
+        });
+    }
+    let reply = message::newest_reply(connection, &accept.communication_key)?;
+    Ok(Accepted::Repeat {
+        exchange: known.exchange,
+        reply,
+    })
+}
+
+fn again(connection: &Connection, accept: &Accept, known: Known) -> Applied<Accepted> {
+    if known.content != accept.content {
+        return Ok(Accepted::Altered {
+            exchange: known.exchange,
+        });
+    }
+    if !joins(connection, accept, known.exchange.id)? {
+        return Ok(Accepted::Altered {
+            exchange: known.exchange,
+        });
+    }
+    insert_request(connection, known.exchange.id, accept)?;
+    message::append(connection, known.exchange.id, &accept.message)?;
+    Ok(Accepted::Again {
+        exchange: known.exchange,
+    })
+}
+
+/// Makes the exchange cancellable under a further message id. False where that id is another payment's, or was cancelled
+/// before it came: such a request says two things of one business.
+fn joins(connection: &Connection, accept: &Accept, exchange: ExchangeId) -> Applied<bool> {
+    let Some(original) = competes(accept) else { return Ok(true) };
+    match slot(connection, &original)? {
+        None => {
+            insert_slot(connection, &original, Some(exchange), None)?;
+            Ok(true)
+        }
+        Some(Slot { exchange_id }) => Ok(exchange_id == Some(exchange)),
+    }
+}
+
+fn cancel(connection: &Connection, accept: &Accept, original: &OriginalKey) -> Applied<Accepted> {
+    let slot = slot(connection, original)?;
+    let id = insert_new(connection, accept, None)?;
+    let cancelled = match slot {
+        None => {
+            insert_slot(connection, original, None, Some(id))?;
+            None
+        }
+        Some(Slot { exchange_id: None }) => None,
+        Some(Slot {
+            exchange_id: Some(cancelled),
+        }) => {
+            mark_cancel(connection, original, id)?;
+            Some(query::existing(connection, cancelled)?)
+        }
+    };
+    Ok(Accepted::New { id, original: cancelled })
+}
+
+fn request(connection: &Connection, accept: &Accept) -> Applied<Accepted> {
+    let Some(original) = competes(accept) else {
+        return Ok(Accepted::New {
+            id: insert_new(connection, accept, None)?,
+            original: None,
+        });
+    };
+    match slot(connection, &original)? {
+        None => {
+            let id = insert_new(connection, accept, None)?;
+            insert_slot(connection, &original, Some(id), None)?;
+            Ok(Accepted::New { id, original: None })
+        }
+        // The outcome stands from the first moment: whoever finds the row after a crash answers it and cannot send it.
+        Some(Slot { exchange_id: None }) => Ok(Accepted::Tombstoned {
+            id: insert_new(connection, accept, Some(&cancelled()))?,
+        }),
+        // Another payment under a message id that a cancel must be able to name without doubt.
+        Some(Slot {
+            exchange_id: Some(other),
+        }) => Ok(Accepted::Altered {
+            exchange: query::existing(connection, other)?,
+        }),
+    }
+}
+
+/// What can be cancelled takes its row of `original`: a business request.
+fn competes(accept: &Accept) -> Option<OriginalKey> {
+    accept.business_key.as_ref()?;
+    Some(OriginalKey {
+        initiator: accept.initiator.clone(),
+        msg_id: accept.msg_id.clone(),
+        msg_code: accept.msg_code.clone(),
+    })
+}
+
+fn cancelled() -> StoredOutcome {
+    StoredOutcome {
+        name: "failed".into(),
+        reason: Some(ALREADY_CANCELLED.into()),
+        text: None,
+    }
+}
+
+fn by_request(connection: &Connection, key: &str) -> Applied<Option<Known>> {
+    let sql = concat!(
+        "SELECT ",
+        exchange_columns!(),
+        ", content FROM exchange WHERE id = (SELECT exchange_id FROM request WHERE communication_key = ?1)"
+    );
+    Ok(connection.prepare_cached(sql)?.query_row([key], known).optional()?)
+}
+
+fn by_business(connection: &Connection, accept: &Accept) -> Applied<Option<Known>> {
+    let Some(key) = &accept.business_key else { return Ok(None) };
+    let sql = concat!(
+        "SELECT ",
+        exchange_columns!(),
+        ", content FROM exchange WHERE business_key = ?1"
+    );
+    Ok(connection.prepare_cached(sql)?.query_row([key], known).optional()?)
+}
+
+fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+    Ok(Known {
+        exchange: row::exchange(row)?,
+        content: row.get("content")?,
+    })
+}
+
+fn slot(connection: &Connection, key: &OriginalKey) -> Applied<Option<Slot>> {
+    let sql = "SELECT exchange_id FROM original WHERE initiator = ?1 AND msg_id = ?2 AND msg_code = ?3";
+    let key = params![key.initiator, key.msg_id, key.msg_code];
+    Ok(connection
+        .prepare_cached(sql)?
+        .query_row(key, |row| {
+            Ok(Slot {
+                exchange_id: row.get(0)?,
+            })
+        })
+        .optional()?)
+}
+
+fn insert_slot(
+    connection: &Connection,
+    key: &OriginalKey,
+    exchange: Option<ExchangeId>,
+    cancel: Option<ExchangeId>,
+) -> Applied<()> {
+    connection
+        .prepare_cached("INSERT INTO original (initiator, msg_id, msg_code, exchange_id, cancel_id) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![key.initiator, key.msg_id, key.msg_code, exchange, cancel])?;
+    Ok(())
+}
+
+/// The first cancel stays named; later ones are exchanges of their own.
+fn mark_cancel(connection: &Connection, key: &OriginalKey, cancel: ExchangeId) -> Applied<()> {
+    connection
+        .prepare_cached(
+            "UPDATE original SET cancel_id = ?4 WHERE initiator = ?1 AND msg_id = ?2 AND msg_code = ?3 AND cancel_id IS NULL",
+        )?
+        .execute(params![key.initiator, key.msg_id, key.msg_code, cancel])?;
+    Ok(())
+}
+
+fn insert_request(connection: &Connection, exchange: ExchangeId, accept: &Accept) -> Applied<()> {
+    connection
+        .prepare_cached("INSERT INTO request (communication_key, exchange_id, reply_seq, accepted_at) VALUES (?1, ?2, NULL, ?3)")?
+        .execute(params![accept.communication_key, exchange, accept.at])?;
+    Ok(())
+}
+
+/// Inserts the exchange, its first request and that request's message.
+fn insert_new(connection: &Connection, accept: &Accept, outcome: Option<&StoredOutcome>) -> Applied<ExchangeId> {
+    connection
+        .prepare_cached(
+            "INSERT INTO exchange (state, outcome, reason, operation, institution, amount_fen, link_in, communication_key,
+             business_key, content, initiator, msg_id, msg_code, end_to_end_id, settlement_date, batch, account_digest, owner,
+             epoch, lease_until, deadline, due, attempts, queries, accepted_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?21, 0, 0, ?22)",
+        )?
+        .execute(params![
+            State::Accepted.name(),
+            outcome.map(|outcome| &outcome.name),
+            outcome.and_then(|outcome| outcome.reason.as_ref()),
+            accept.operation,
+            accept.institution,
+            accept.amount_fen,
+            accept.link_in,
+            accept.communication_key,
+            accept.business_key,
+            accept.content,
+            accept.initiator,
+            accept.msg_id,
+            accept.msg_code,
+            accept.end_to_end_id,
+            accept.settlement_date,
+            accept.batch,
+            accept.account_digest,
+            accept.owner,
+            EPOCH_FIRST,
+            accept.lease_until,
+            accept.deadline,
+            accept.at,
+        ])?;
+    let id = connection.last_insert_rowid();
+    insert_request(connection, id, accept)?;
+    message::insert(connection, id, 1, &accept.message)?;
+    Ok(id)
+}

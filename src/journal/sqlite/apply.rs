@@ -1,0 +1,42 @@
+//! One write on a connection that is inside a transaction.
+
+use super::failure::Stop;
+use super::{accept, change, park, prune, serial};
+use crate::journal::{Write, Written};
+use rusqlite::Connection;
+
+/// Applies a write. `Stop::Refused` has changed nothing; after `Stop::Sql` the transaction must be rolled back.
+pub(super) fn apply(connection: &Connection, write: &Write) -> Result<Written, Stop> {
+    match write {
+        Write::Accept(request) => accept::accept(connection, request),
+        Write::Move(change) => change::move_exchange(connection, change),
+        Write::Reply { id, answers, message } => change::reply(connection, *id, answers, message),
+        Write::Park(park) => park::park(connection, park),
+        Write::Resolve { id, status, note, at } => park::resolve(connection, *id, status, note, *at),
+        Write::Reserve {
+            instance,
+            date,
+            kind,
+            count,
+        } => serial::reserve(connection, instance, date, kind, *count),
+        Write::Set { name, expect, value, at } => serial::set(connection, name, expect.as_deref(), value, *at),
+        Write::Renew { owner, lease_until } => change::renew(connection, owner, *lease_until),
+        Write::TakeOver {
+            owner,
+            now,
+            lease_until,
+            include_own,
+            limit,
+        } => {
+            let take = change::TakeOver {
+                owner,
+                now: *now,
+                lease_until: *lease_until,
+                include_own: *include_own,
+                limit: *limit,
+            };
+            change::take_over(connection, &take)
+        }
+        Write::Prune { before } => Ok(Written::Pruned(prune::prune(connection, *before, u32::MAX)?)),
+    }
+}

@@ -1,0 +1,182 @@
+//! Moves between states, further replies, leases and take-over: everything that an epoch fences.
+
+use super::failure::Stop;
+use super::{message, query};
+use crate::journal::{Exchange, ExchangeId, MessageRecord, Millis, Move, State, Written};
+use rusqlite::{Connection, params};
+
+/// The compare-and-set. Besides (id, epoch, state) it holds what no caller may undo: delivered is the end, nothing goes back
+/// to accepted, and a final outcome is neither exchanged for another one nor followed by a send.
+const MOVE: &str = "
+    UPDATE exchange SET
+        state = ?8, due = ?9,
+        outcome = CASE WHEN outcome IN ('success', 'failed') THEN outcome ELSE COALESCE(?10, outcome) END,
+        reason = CASE WHEN outcome IN ('success', 'failed') OR ?10 IS NULL THEN reason ELSE ?11 END,
+        outcome_text = CASE WHEN ?10 IS NULL THEN outcome_text
+            WHEN outcome IN ('success', 'failed') THEN COALESCE(outcome_text, ?12) ELSE ?12 END,
+        link_out = COALESCE(?13, link_out), out_key = CASE WHEN ?16 = 0 THEN COALESCE(?14, out_key) ELSE out_key END,
+        attempts = attempts + ?15, queries = queries + ?16,
+        sent_at = CASE WHEN ?8 = 'sent' THEN COALESCE(sent_at, ?17) ELSE sent_at END,
+        attempted_at = CASE WHEN ?15 = 1 THEN ?17 ELSE attempted_at END,
+        answered_at = CASE WHEN ?8 = 'answered' THEN COALESCE(answered_at, ?17) ELSE answered_at END,
+        delivered_at = CASE WHEN ?8 = 'delivered' THEN COALESCE(delivered_at, ?17) ELSE delivered_at END
+    WHERE id = ?1 AND epoch = ?2 AND state IN (?3, ?4, ?5, ?6, ?7)
+        AND (state <> 'delivered' OR ?8 = 'delivered')
+        AND (state = 'accepted' OR ?8 <> 'accepted')
+        AND (outcome IS NULL OR outcome = 'unknown' OR (?8 NOT IN ('sent', 'unknown') AND (?10 IS NULL
+            OR (outcome = ?10 AND (reason IS NULL OR ?11 IS NULL OR reason = ?11)))))";
+
+pub(super) fn move_exchange(connection: &Connection, change: &Move) -> Result<Written, Stop> {
+    check(connection, change)?;
+    if update(connection, change)? != 1 {
+        return stale(connection, change.id);
+    }
+    if let Some(key) = &change.out_key {
+        insert_sent(connection, change.id, key)?;
+    }
+    let mut newest = None;
+    for record in &change.messages {
+        let seq = message::append(connection, change.id, record)?;
+        if message::is_reply(record) {
+            newest = Some((seq, record));
+        }
+    }
+    if let (Some(request), Some((seq, record))) = (&change.answers, newest) {
+        message::set_reply(connection, change.id, request, seq, &record.part)?;
+    }
+    Ok(Written::Moved)
+}
+
+/// Stores a further reply. It changes no state, so no epoch stands in its way: it is bytes that were about to be sent.
+pub(super) fn reply(connection: &Connection, id: ExchangeId, answers: &str, record: &MessageRecord) -> Result<Written, Stop> {
+    if !message::is_reply(record) {
+        return Stop::refused("a further reply is sent, and its part is reply or interim");
+    }
+    message::check_request(connection, id, answers)?;
+    let seq = message::append(connection, id, record)?;
+    message::set_reply(connection, id, answers, seq, &record.part)?;
+    Ok(Written::Stored)
+}
+
+/// Extends leases; one that already runs longer is left as it is.
+pub(super) fn renew(connection: &Connection, owner: &str, lease_until: Millis) -> Result<Written, Stop> {
+    connection
+        .prepare_cached("UPDATE exchange SET lease_until = ?2 WHERE owner = ?1 AND state <> 'delivered' AND lease_until < ?2")?
+        .execute(params![owner, lease_until])?;
+    Ok(Written::Stored)
+}
+
+/// Who takes over, and what.
+pub(super) struct TakeOver<'a> {
+    pub(super) owner: &'a str,
+    pub(super) now: Millis,
+    pub(super) lease_until: Millis,
+    pub(super) include_own: bool,
+    pub(super) limit: u32,
+}
+
+/// Takes exchanges over, oldest first. The compare-and-set on the epoch lets two that take over at once share the rows.
+pub(super) fn take_over(connection: &Connection, take: &TakeOver<'_>) -> Result<Written, Stop> {
+    let found: Vec<(ExchangeId, i64)> = connection
+        .prepare_cached(TAKEABLE)?
+        .query_map(params![take.include_own, take.owner, take.now, take.limit], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut taken = Vec::with_capacity(found.len());
+    for (id, epoch) in found {
+        if claim(connection, take, id, epoch)? == 1 {
+            taken.push(query::existing(connection, id)?);
+        }
+    }
+    Ok(Written::Taken(taken))
+}
+
+pub(super) const TAKEABLE: &str = "
+    SELECT id, epoch FROM exchange WHERE id IN (
+        SELECT id FROM exchange WHERE state <> 'delivered' AND lease_until < ?3
+        UNION ALL SELECT id FROM exchange WHERE state <> 'delivered' AND owner = ?2 AND ?1 = 1)
+    ORDER BY id LIMIT ?4";
+
+fn claim(connection: &Connection, take: &TakeOver<'_>, id: ExchangeId, epoch: i64) -> Result<usize, Stop> {
+    Ok(connection
+        .prepare_cached("UPDATE exchange SET owner = ?3, epoch = epoch + 1, lease_until = ?4 WHERE id = ?1 AND epoch = ?2")?
+        .execute(params![id, epoch, take.owner, take.lease_until])?)
+}
+
+fn check(connection: &Connection, change: &Move) -> Result<(), Stop> {
+    for record in &change.messages {
+        message::check(record)?;
+    }
+    if let Some(outcome) = &change.outcome
+        && !matches!(outcome.name.as_str(), "success" | "failed" | "unknown")
+    {
+        return Stop::refused("an outcome is success, failed or unknown");
+    }
+    if let Some(key) = &change.out_key {
+        check_out_key(connection, change.id, key)?;
+    }
+    if let Some(request) = &change.answers {
+        message::check_request(connection, change.id, request)?;
+    }
+    Ok(())
+}
+
+/// One outbound key for two exchanges would let a reply settle the wrong one; the schema forbids it too.
+fn check_out_key(connection: &Connection, id: ExchangeId, key: &str) -> Result<(), Stop> {
+    let taken = connection
+        .prepare_cached("SELECT 1 FROM sent WHERE out_key = ?1 AND exchange_id <> ?2")?
+        .exists(params![key, id])?;
+    if taken {
+        return Stop::refused("another exchange has this outbound key");
+    }
+    Ok(())
+}
+
+/// The same key may be given again, with the same bytes.
+fn insert_sent(connection: &Connection, id: ExchangeId, key: &str) -> Result<(), Stop> {
+    if !connection
+        .prepare_cached("SELECT 1 FROM sent WHERE out_key = ?1")?
+        .exists([key])?
+    {
+        connection
+            .prepare_cached("INSERT INTO sent (out_key, exchange_id) VALUES (?1, ?2)")?
+            .execute(params![key, id])?;
+    }
+    Ok(())
+}
+
+fn update(connection: &Connection, change: &Move) -> Result<usize, Stop> {
+    // Fewer states than places: the empty name stands for none.
+    let from = |index: usize| change.from.get(index).map_or("", |state: &State| state.name());
+    if change.from.len() > State::ALL.len() {
+        return Stop::refused("a move names each state at most once");
+    }
+    let outcome = change.outcome.as_ref();
+    Ok(connection.prepare_cached(MOVE)?.execute(params![
+        change.id,
+        change.epoch,
+        from(0),
+        from(1),
+        from(2),
+        from(3),
+        from(4),
+        change.to.name(),
+        change.due,
+        outcome.map(|outcome| &outcome.name),
+        outcome.and_then(|outcome| outcome.reason.as_ref()),
+        outcome.and_then(|outcome| outcome.text.as_ref()),
+        change.link_out,
+        change.out_key,
+        i64::from(change.attempt),
+        i64::from(change.query),
+        change.at,
+    ])?)
+}
+
+fn stale(connection: &Connection, id: ExchangeId) -> Result<Written, Stop> {
+    match query::by_id(connection, id)? {
+        Some(exchange) => Ok(Written::Stale(Box::<Exchange>::new(exchange))),
+        None => Stop::refused(format!("there is no exchange {id}")),
+    }
+}

@@ -1,0 +1,172 @@
+//! Opening the file: the lock, the settings that durability rests on, the checks before the first use.
+
+use super::failure::{before_commit, ends_connection};
+use super::{Options, schema};
+use crate::journal::JournalError;
+use rusqlite::{Connection, OpenFlags};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Every SQLite from 3.7.0 to 3.51.2 can corrupt a file when its log restarts (facts/reliability.md 3.2).
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// Statements kept prepared; more than the journal has.
+const STATEMENTS_MAX: usize = 96;
+
+/// Takes the operating system's lock on `<journal>.lock`, which a process loses only by ending.
+///
+/// SQLite's own exclusive mode is not used: it would also shut out our reader and `hangu journal find`.
+pub(super) fn lock(path: &Path) -> Result<File, JournalError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = private()
+        .create(true)
+        .truncate(false)
+        .open(PathBuf::from(name))
+        .map_err(|error| refused("lock file", &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(JournalError::Refused(
+            "another process has the journal open for writing".into(),
+        )),
+        Err(TryLockError::Error(error)) => Err(refused("lock file", &error)),
+    }
+}
+
+/// Opens the file for writing. The caller holds the lock.
+pub(super) fn writer(path: &Path, options: &Options) -> Result<Connection, JournalError> {
+    check_version()?;
+    let existed = create(path)?;
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| before_commit(&error))?;
+    schema::check_ours(&connection)?;
+    settle(&connection, options)?;
+    if existed {
+        quick_check(&connection)?;
+    }
+    schema::migrate(&connection)?;
+    checkpoint_whole(&connection)?;
+    Ok(connection)
+}
+
+/// Opens the file for reading only.
+pub(super) fn reader(path: &Path, options: &Options) -> Result<Connection, JournalError> {
+    check_version()?;
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| before_commit(&error))?;
+    connection
+        .busy_timeout(Duration::from_millis(options.busy_timeout_ms))
+        .map_err(|error| before_commit(&error))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    batch(
+        &connection,
+        "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;",
+    )?;
+    schema::check_current(&connection)?;
+    Ok(connection)
+}
+
+/// A database in memory with the same tables.
+pub(super) fn memory() -> Result<Connection, JournalError> {
+    check_version()?;
+    let connection = Connection::open_in_memory().map_err(|error| before_commit(&error))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    batch(
+        &connection,
+        "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
+    )?;
+    schema::migrate(&connection)?;
+    Ok(connection)
+}
+
+fn check_version() -> Result<(), JournalError> {
+    if rusqlite::version_number() >= SQLITE_VERSION_MIN {
+        return Ok(());
+    }
+    Err(JournalError::Damaged(format!(
+        "SQLite {} can corrupt the journal: 3.51.3 or newer is needed",
+        rusqlite::version()
+    )))
+}
+
+/// Creates the file readable by us alone, and makes its name durable. True if it was there before with something in it.
+///
+/// This must come before SQLite has the file open: closing any other handle of it would drop SQLite's locks.
+fn create(path: &Path) -> Result<bool, JournalError> {
+    if let Ok(known) = std::fs::metadata(path) {
+        return Ok(known.len() > 0);
+    }
+    private()
+        .create_new(true)
+        .open(path)
+        .map_err(|error| refused("journal file", &error))?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| refused("journal folder", &error))?;
+    Ok(false)
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    options
+}
+
+/// What every commit's durability rests on. WAL mode is asked back: a file system that cannot share memory refuses it.
+fn settle(connection: &Connection, options: &Options) -> Result<(), JournalError> {
+    connection
+        .busy_timeout(Duration::from_millis(options.busy_timeout_ms))
+        .map_err(|error| before_commit(&error))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(|error| before_commit(&error))?;
+    if mode != "wal" {
+        return Err(JournalError::Refused(format!(
+            "the file system gives journal mode {mode} instead of wal"
+        )));
+    }
+    batch(
+        connection,
+        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
+         PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;
+         PRAGMA cache_size = -65536;",
+    )?;
+    match options.pages_max {
+        Some(pages) => batch(connection, &format!("PRAGMA max_page_count = {pages};")),
+        None => Ok(()),
+    }
+}
+
+fn quick_check(connection: &Connection) -> Result<(), JournalError> {
+    let verdict: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(|error| before_commit(&error))?;
+    if verdict == "ok" {
+        return Ok(());
+    }
+    Err(JournalError::Damaged(format!("quick_check says: {verdict}")))
+}
+
+/// After a failed fsync the log's pages may only look clean; copying them into the file writes and syncs them anew.
+/// A full disk does not stop the journal from opening: reading goes on, and room may come back.
+fn checkpoint_whole(connection: &Connection) -> Result<(), JournalError> {
+    match connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);") {
+        Err(error) if ends_connection(&error) => Err(before_commit(&error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn batch(connection: &Connection, sql: &str) -> Result<(), JournalError> {
+    connection.execute_batch(sql).map_err(|error| before_commit(&error))
+}
+
+fn refused(what: &str, error: &std::io::Error) -> JournalError {
+    JournalError::Refused(format!("{what}: {error}"))
+}

@@ -1,0 +1,147 @@
+//! Rows to records. A value that this version does not write is an error, not a guess.
+
+use crate::journal::{Exchange, MessageRecord, Park, Parked, SealedRecord, State, StoredOutcome};
+use rusqlite::types::{FromSql, Type};
+use rusqlite::{Error, Result, Row};
+
+/// The columns of `exchange`, in the order that `exchange` reads them.
+macro_rules! exchange_columns {
+    () => {
+        "id, state, outcome, reason, outcome_text, operation, institution, amount_fen, link_in, link_out, communication_key, \
+         business_key, initiator, msg_id, msg_code, end_to_end_id, settlement_date, batch, out_key, owner, epoch, lease_until, \
+         deadline, due, attempts, queries, accepted_at, sent_at, attempted_at, answered_at, delivered_at"
+    };
+}
+
+/// A SELECT of whole exchanges, with what follows the table's name.
+macro_rules! select_exchange {
+    ($($tail:literal),+) => {
+        concat!("SELECT ", crate::journal::sqlite::row::exchange_columns!(), " FROM exchange ", $($tail),+)
+    };
+}
+
+/// The columns of `message`, in the order that `message` reads them.
+macro_rules! message_columns {
+    () => {
+        "link, direction, part, code, key_serial, sealed, at"
+    };
+}
+
+/// The columns of `parked`, in the order that `parked` reads them.
+macro_rules! parked_columns {
+    () => {
+        "id, status, note, link, source, step, code, field, reason, key_serial, sealed, digest, at"
+    };
+}
+
+pub(super) use {exchange_columns, message_columns, parked_columns, select_exchange};
+
+/// Takes the columns of a row from left to right.
+struct Columns<'a, 'stmt> {
+    row: &'a Row<'stmt>,
+    next: usize,
+}
+
+impl Columns<'_, '_> {
+    fn take<T: FromSql>(&mut self) -> Result<T> {
+        let value = self.row.get(self.next);
+        self.next += 1;
+        value
+    }
+}
+
+pub(super) fn exchange(row: &Row<'_>) -> Result<Exchange> {
+    let mut columns = Columns { row, next: 0 };
+    Ok(Exchange {
+        id: columns.take()?,
+        state: state(&columns.take::<String>()?)?,
+        outcome: outcome(&mut columns)?,
+        operation: columns.take()?,
+        institution: columns.take()?,
+        amount_fen: columns.take()?,
+        link_in: columns.take()?,
+        link_out: columns.take()?,
+        communication_key: columns.take()?,
+        business_key: columns.take()?,
+        initiator: columns.take()?,
+        msg_id: columns.take()?,
+        msg_code: columns.take()?,
+        end_to_end_id: columns.take()?,
+        settlement_date: columns.take()?,
+        batch: columns.take()?,
+        out_key: columns.take()?,
+        owner: columns.take()?,
+        epoch: columns.take()?,
+        lease_until: columns.take()?,
+        deadline: columns.take()?,
+        due: columns.take()?,
+        attempts: columns.take()?,
+        queries: columns.take()?,
+        accepted_at: columns.take()?,
+        sent_at: columns.take()?,
+        attempted_at: columns.take()?,
+        answered_at: columns.take()?,
+        delivered_at: columns.take()?,
+    })
+}
+
+pub(super) fn message(row: &Row<'_>) -> Result<MessageRecord> {
+    let mut columns = Columns { row, next: 0 };
+    Ok(MessageRecord {
+        link: columns.take()?,
+        direction: direction(&columns.take::<String>()?)?,
+        part: columns.take()?,
+        code: columns.take()?,
+        record: SealedRecord {
+            key: columns.take()?,
+            sealed: columns.take()?,
+        },
+        at: columns.take()?,
+    })
+}
+
+pub(super) fn parked(row: &Row<'_>) -> Result<Parked> {
+    let mut columns = Columns { row, next: 0 };
+    Ok(Parked {
+        id: columns.take()?,
+        status: columns.take()?,
+        note: columns.take()?,
+        park: Park {
+            link: columns.take()?,
+            source: columns.take()?,
+            step: columns.take()?,
+            code: columns.take()?,
+            field: columns.take()?,
+            reason: columns.take()?,
+            record: SealedRecord {
+                key: columns.take()?,
+                sealed: columns.take()?,
+            },
+            digest: columns.take()?,
+            at: columns.take()?,
+        },
+    })
+}
+
+pub(super) fn state(name: &str) -> Result<State> {
+    State::ALL
+        .into_iter()
+        .find(|state| state.name() == name)
+        .ok_or_else(|| unreadable("a state"))
+}
+
+fn outcome(columns: &mut Columns<'_, '_>) -> Result<Option<StoredOutcome>> {
+    let (name, reason, text): (Option<String>, _, _) = (columns.take()?, columns.take()?, columns.take()?);
+    Ok(name.map(|name| StoredOutcome { name, reason, text }))
+}
+
+fn direction(name: &str) -> Result<&'static str> {
+    ["received", "sent"]
+        .into_iter()
+        .find(|known| *known == name)
+        .ok_or_else(|| unreadable("a direction"))
+}
+
+fn unreadable(what: &'static str) -> Error {
+    Error::FromSqlConversionFailure(0, Type::Text, format!("{what} that this version does not know").into())
+}

@@ -1,0 +1,152 @@
+//! The loop of a journal thread: take one job, drain what else waits, commit, then answer.
+
+use super::{Options, Store};
+use crate::journal::{Found, JournalError, Millis, Read, Write, Written};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+use tokio::sync::oneshot::Sender;
+
+/// What is asked of a journal thread, with where the answer goes. Whoever asked may have gone; then nobody is told.
+pub(super) enum Job {
+    Write(Write, Sender<Result<Written, JournalError>>),
+    Read(Read, Sender<Result<Found, JournalError>>),
+    /// Answered when the file is closed.
+    Close(Sender<()>),
+}
+
+/// What stopped the draining: it is done after the writes that came before it.
+enum Next {
+    Nothing,
+    Read(Read, Sender<Result<Found, JournalError>>),
+    Close(Sender<()>),
+}
+
+/// Works until it is told to close or nobody can ask any more.
+pub(super) fn run(mut store: Store, jobs: Receiver<Job>, options: Options) {
+    let idle = Duration::from_millis(options.idle_ms);
+    let mut turns = Turns {
+        prunes: Vec::new(),
+        prune_max: options.prune_max,
+    };
+    loop {
+        let wait = if turns.prunes.is_empty() { idle } else { Duration::ZERO };
+        let next = match jobs.recv_timeout(wait) {
+            Ok(job) => work(&mut store, &mut turns, job, &jobs, options.batch_max),
+            Err(RecvTimeoutError::Timeout) => {
+                if turns.prunes.is_empty() {
+                    store.when_idle();
+                }
+                Next::Nothing
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        match next {
+            Next::Nothing => turns.prune(&mut store),
+            Next::Read(read, answer) => tell(answer, answer_read(&mut store, &read)),
+            Next::Close(answer) => {
+                turns.refuse();
+                refuse_rest(&jobs);
+                drop(store);
+                // Whoever is told that it is closed finds no channel any more, so that a later job is certainly refused.
+                drop(jobs);
+                tell(answer, ());
+                return;
+            }
+        }
+    }
+}
+
+/// Prunes under way. They go in small turns between batches, so that payments do not wait for a clean-up.
+struct Turns {
+    prunes: Vec<Prune>,
+    prune_max: u32,
+}
+
+struct Prune {
+    before: Millis,
+    done: u64,
+    answer: Sender<Result<Written, JournalError>>,
+}
+
+impl Turns {
+    /// Takes one turn of the prune that was asked for last; an empty turn ends it.
+    fn prune(&mut self, store: &mut Store) {
+        let Some(mut prune) = self.prunes.pop() else { return };
+        match store.prune_some(prune.before, self.prune_max) {
+            Ok(0) => tell(prune.answer, Ok(Written::Pruned(prune.done))),
+            Ok(deleted) => {
+                store.after_commit();
+                prune.done = prune.done.saturating_add(deleted);
+                self.prunes.push(prune);
+            }
+            Err(error) => tell(prune.answer, Err(error)),
+        }
+    }
+
+    fn refuse(&mut self) {
+        self.prunes.drain(..).for_each(|prune| tell(prune.answer, Err(closed())));
+    }
+}
+
+/// Does one batch: the given job and what waits behind it.
+fn work(store: &mut Store, turns: &mut Turns, first: Job, jobs: &Receiver<Job>, batch_max: usize) -> Next {
+    let (mut writes, mut answers) = (Vec::new(), Vec::new());
+    let mut job = Some(first);
+    let next = loop {
+        match job {
+            Some(Job::Write(Write::Prune { before }, answer)) => turns.prunes.push(Prune { before, done: 0, answer }),
+            Some(Job::Write(write, answer)) => {
+                writes.push(write);
+                answers.push(answer);
+            }
+            Some(Job::Read(read, answer)) => break Next::Read(read, answer),
+            Some(Job::Close(answer)) => break Next::Close(answer),
+            None => break Next::Nothing,
+        }
+        if writes.len() >= batch_max {
+            break Next::Nothing;
+        }
+        job = jobs.try_recv().ok();
+    };
+    commit(store, &writes, answers);
+    next
+}
+
+fn commit(store: &mut Store, writes: &[Write], answers: Vec<Sender<Result<Written, JournalError>>>) {
+    if writes.is_empty() {
+        return;
+    }
+    match store.apply_batch(writes) {
+        Ok(results) => answers
+            .into_iter()
+            .zip(results)
+            .for_each(|(answer, result)| tell(answer, result)),
+        Err(error) => answers.into_iter().for_each(|answer| tell(answer, Err(error.clone()))),
+    }
+    store.after_commit();
+}
+
+fn answer_read(store: &mut Store, read: &Read) -> Result<Found, JournalError> {
+    store.connected()?;
+    store.query(read).inspect_err(|_| store.look_again())
+}
+
+/// What waits behind a close never began.
+fn refuse_rest(jobs: &Receiver<Job>) {
+    while let Ok(job) = jobs.try_recv() {
+        match job {
+            Job::Write(_, answer) => tell(answer, Err(closed())),
+            Job::Read(_, answer) => tell(answer, Err(closed())),
+            Job::Close(answer) => tell(answer, ()),
+        }
+    }
+}
+
+fn closed() -> JournalError {
+    JournalError::Refused("the journal is closed".into())
+}
+
+fn tell<T>(answer: Sender<T>, what: T) {
+    // The asker may have stopped waiting; what is durable stays so.
+    answer.send(what).ok();
+}

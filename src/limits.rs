@@ -1,0 +1,30 @@
+//! Every maximum of the gateway in one place; relations that must hold are asserted at compile time.
+
+/// Serials reserved at a time; a crash loses at most these, and never reuses one.
+pub const SERIAL_BLOCK: u32 = 1000;
+/// Serial part of a MsgId: eight digits (facts/clearing.md 1.1).
+pub const SERIAL_MAX: u64 = 99_999_999;
+/// Exchanges that one link may have in flight, unless its config says less.
+pub const IN_FLIGHT_MAX: usize = 4096;
+/// Default of the same.
+pub const IN_FLIGHT_DEFAULT: usize = 256;
+/// Largest HTTP body taken.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// How many exchanges the sweeper takes up in one look.
+pub const SWEEP_BATCH: u32 = 64;
+/// Between two looks of the sweeper.
+pub const SWEEP_MS: u64 = 200;
+/// A lease lasts this long; it is renewed well before.
+pub const LEASE_MS: i64 = 10_000;
+pub const LEASE_RENEW_MS: u64 = 3_000;
+/// HTTP connections that an idle pool keeps for one link.
+pub const POOL_IDLE_MAX: usize = 64;
+/// Request heads: count and bytes.
+pub const HEADERS_MAX: usize = 64;
+
+const _: () = assert!(
+    LEASE_RENEW_MS * 3 <= LEASE_MS as u64,
+    "two renewals may fail before a lease ends"
+);
+const _: () = assert!(IN_FLIGHT_DEFAULT <= IN_FLIGHT_MAX, "the default stays within the maximum");
+const _: () = assert!(SERIAL_BLOCK as u64 <= SERIAL_MAX, "a block fits into the serial's digits");

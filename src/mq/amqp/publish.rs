@@ -1,0 +1,179 @@
+//! The publish link: one task sends, the order of sending is the order of delivery tags.
+
+use super::config::Address;
+use super::confirms::{Confirms, Waiter};
+use super::generation::{ANSWER_TIMEOUT, Generation};
+use super::link::{Broker, Ending, Session};
+use crate::mq::Publication;
+use amqprs::BasicProperties;
+use amqprs::channel::{BasicPublishArguments, Channel, ConfirmSelectArguments};
+use async_trait::async_trait;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+/// Confirms older than this mean that the broker is blocked or gone silent.
+const STALL_AGE: Duration = Duration::from_secs(2);
+/// A stall outlives its generation this long, unless a confirm ends it: work comes back when the broker does.
+const STALL_TAIL: Duration = Duration::from_secs(5);
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A publication on its way to the sending task.
+pub(super) struct Outgoing {
+    pub(super) publication: Publication,
+    pub(super) waiter: Waiter,
+}
+
+/// Where publishers put their messages while a generation is usable.
+pub(super) type Outlet = watch::Sender<Option<mpsc::Sender<Outgoing>>>;
+
+pub(super) struct PublishSession {
+    broker: Arc<Broker>,
+    outlet: Arc<Outlet>,
+    up: Arc<AtomicBool>,
+    /// Waiters of the living generation.
+    confirms: Mutex<Option<Arc<Confirms>>>,
+}
+
+impl PublishSession {
+    pub(super) fn new(broker: Arc<Broker>, outlet: Arc<Outlet>) -> Self {
+        let up = broker.health.enlist();
+        Self {
+            broker,
+            outlet,
+            up,
+            confirms: Mutex::default(),
+        }
+    }
+
+    pub(super) fn unconfirmed(&self) -> usize {
+        self.current().as_ref().map_or(0, |confirms| confirms.len())
+    }
+
+    async fn work(&self, address: &Address) -> Result<(), String> {
+        let confirms = Arc::new(Confirms::default());
+        let mut generation = Generation::open(&self.broker.config, address, self.name(), Some(Arc::clone(&confirms))).await?;
+        let selected = timeout(
+            ANSWER_TIMEOUT,
+            generation.channel.confirm_select(ConfirmSelectArguments::new(false)),
+        )
+        .await;
+        selected
+            .map_err(|_| "no answer".to_owned())?
+            .map_err(|error| error.to_string())?;
+        generation.watch(0);
+        *self.current() = Some(Arc::clone(&confirms));
+        // Publishers hold at most `unconfirmed_max` rooms, so this line is never full.
+        let (outlet, outgoing) = mpsc::channel(self.broker.config.unconfirmed_max as usize);
+        self.outlet.send_replace(Some(outlet));
+        self.up.store(true, Ordering::Release);
+        self.serve(&mut generation, outgoing, &confirms).await?;
+        generation.close().await;
+        Ok(())
+    }
+
+    async fn serve(
+        &self,
+        generation: &mut Generation,
+        mut outgoing: mpsc::Receiver<Outgoing>,
+        confirms: &Confirms,
+    ) -> Result<(), String> {
+        loop {
+            tokio::select! {
+                biased;
+                reason = generation.death() => return Err(reason),
+                () = self.broker.closed.cancelled() => return Ok(()),
+                next = outgoing.recv() => {
+                    let Some(next) = next else { return Ok(()) };
+                    send(&generation.channel, next, confirms).await?;
+                }
+            }
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, Option<Arc<Confirms>>> {
+        self.confirms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets or clears `stalled`; the answer is the reason to kill the generation, if there is one.
+    fn judge(&self, watched: Duration) -> Option<String> {
+        let confirms = self.current().clone()?;
+        let age = confirms.oldest_age();
+        let stalled = &self.broker.health.stalled;
+        if age > STALL_AGE {
+            stalled.store(true, Ordering::Release);
+        } else if confirms.heard() || watched > STALL_TAIL {
+            stalled.store(false, Ordering::Release);
+        }
+        let overdue = age > Duration::from_millis(self.broker.config.confirm_timeout_ms);
+        overdue.then(|| format!("a confirm is overdue by {} ms", age.as_millis()))
+    }
+}
+
+#[async_trait]
+impl Session for PublishSession {
+    fn name(&self) -> &'static str {
+        "hangu publish"
+    }
+
+    fn up(&self) -> &Arc<AtomicBool> {
+        &self.up
+    }
+
+    async fn run(self: Arc<Self>, address: Address) -> Ending {
+        match self.work(&address).await {
+            Ok(()) => Ending::Stopped,
+            Err(reason) => Ending::Lost(reason),
+        }
+    }
+
+    async fn watchdog(&self) -> String {
+        let born = Instant::now();
+        loop {
+            sleep(WATCH_INTERVAL).await;
+            if let Some(reason) = self.judge(born.elapsed()) {
+                return reason;
+            }
+        }
+    }
+
+    fn ended(&self) {
+        self.outlet.send_replace(None);
+        if let Some(confirms) = self.current().take() {
+            confirms.abandon();
+        }
+    }
+
+    async fn unwanted(&self) {
+        self.broker.closed.cancelled().await;
+    }
+}
+
+/// Hands one publication to the client, under the next tag.
+async fn send(channel: &Channel, outgoing: Outgoing, confirms: &Confirms) -> Result<(), String> {
+    let Outgoing { publication, waiter } = outgoing;
+    if confirms.enter(waiter, &publication.queue, &publication.message_id).is_none() {
+        return Err("the generation is over".to_owned());
+    }
+    let mut arguments = BasicPublishArguments::new("", &publication.queue);
+    arguments.mandatory(true);
+    let sending = channel.basic_publish(properties(&publication), publication.body.to_vec(), arguments.finish());
+    let sent = timeout(ANSWER_TIMEOUT, sending)
+        .await
+        .map_err(|_| "the client takes no message".to_owned())?;
+    sent.map_err(|error| error.to_string())
+}
+
+fn properties(publication: &Publication) -> BasicProperties {
+    let mut properties = BasicProperties::default();
+    properties
+        .with_persistence(true)
+        .with_message_id(&publication.message_id)
+        .with_content_type(publication.content_type);
+    if let Some(correlation_id) = &publication.correlation_id {
+        properties.with_correlation_id(correlation_id);
+    }
+    properties.finish()
+}

@@ -1,0 +1,52 @@
+//! Serial numbers: reserved durably in blocks per link and date, never reused, also not after a crash.
+
+use crate::exchange::Trouble;
+use crate::journal::{SharedJournal, Unexpected, Write};
+use crate::limits::{SERIAL_BLOCK, SERIAL_MAX};
+use codecs::payment::Date;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use tokio::sync::Mutex;
+
+/// The blocks in hand, by link and date.
+#[derive(Default)]
+pub struct Numbering {
+    blocks: Mutex<BTreeMap<(String, Date), Range<u64>>>,
+}
+
+impl Numbering {
+    /// The next MsgId: yyyyMMdd (settlement date), two digits of origin, eight digits of serial (facts/clearing.md 1.1).
+    pub async fn next(&self, journal: &SharedJournal, link: &str, origin: &str, date: Date) -> Result<String, Trouble> {
+        let serial = self.serial(journal, link, date).await?;
+        if serial > SERIAL_MAX {
+            return Err(Trouble::Serials(format!("{link} on {date}")));
+        }
+        Ok(format!("{}{origin}{serial:08}", compact(date)))
+    }
+
+    async fn serial(&self, journal: &SharedJournal, link: &str, date: Date) -> Result<u64, Trouble> {
+        let mut blocks = self.blocks.lock().await;
+        let key = (link.to_owned(), date);
+        if let Some(serial) = blocks.get_mut(&key).and_then(Iterator::next) {
+            return Ok(serial);
+        }
+        let (instance, kind) = (link.to_owned(), "msg_id".to_owned());
+        let reserve = Write::Reserve {
+            instance,
+            date: date.to_string(),
+            kind,
+            count: SERIAL_BLOCK,
+        };
+        let first = journal.write(reserve).await?.reserved()?;
+        let mut block = first..first.saturating_add(u64::from(SERIAL_BLOCK));
+        let serial = block.next().ok_or(Trouble::Confused(Unexpected))?;
+        blocks.retain(|(name, _), range| name != link || !range.is_empty());
+        blocks.insert(key, block);
+        Ok(serial)
+    }
+}
+
+/// yyyyMMdd.
+pub fn compact(date: Date) -> String {
+    format!("{:04}{:02}{:02}", date.year(), u8::from(date.month()), date.day())
+}

@@ -1,0 +1,112 @@
+//! The pure pipeline: bytes to payment and payment to bytes. No IO, no clock; time, keys and randomness are arguments.
+//!
+//! ```text
+//! receive: parse > verify > open > translate       emit: translate > seal > sign
+//! ```
+//!
+//! Each step takes what only the step before can build, so skipping one does not compile. A spec whose counterparty signs
+//! clear values (`signed = "clear"`) opens first into a private form that only `verify` turns into `Opened`.
+
+mod open;
+mod parse;
+mod reject;
+mod seal;
+mod sign;
+mod translate;
+mod verify;
+
+pub use open::Opened;
+pub use parse::Parsed;
+pub use reject::{Fault, Rejection, Step};
+pub use seal::Sealed;
+pub use sign::Signed;
+pub use verify::Verified;
+
+use codecs::message::Message;
+use codecs::payment::Payment;
+use codecs::spec::Spec;
+use codecs::wire::Wire;
+use keys::keyring::Keyring;
+use rand_core::CryptoRng;
+use time::OffsetDateTime;
+
+/// What the steps need to know of a link.
+#[derive(Clone, Copy)]
+pub struct LinkView<'a> {
+    /// Name of the link, by which the keyring knows its keys.
+    pub name: &'a str,
+    pub spec: &'a Spec,
+    pub keyring: &'a Keyring,
+}
+
+/// A message that came through every step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Received {
+    pub payment: Payment,
+    /// Message code, such as NPS.142.001.01.
+    pub code: String,
+    /// Serial of the key that the signature verified under; empty where the spec says `signature = "none"`.
+    pub signed_by: String,
+}
+
+/// Parse, verify, open, translate.
+pub fn receive(wire: &Wire, link: LinkView<'_>, now: OffsetDateTime) -> Result<Received, Box<Rejection>> {
+    let parsed = parse::parse(wire, link)?;
+    let opened = if parsed.signs_clear_values() {
+        let unverified = open::open_unverified(parsed, link, now)?;
+        verify::verify_opened(unverified, link, now)?
+    } else {
+        let verified = verify::verify(parsed, link, now)?;
+        open::open(verified, link, now)?
+    };
+    translate::inward(&opened)
+}
+
+/// Translate, seal, sign: the bytes that will be sent, and resent.
+pub fn emit(
+    payment: &Payment,
+    code: &str,
+    link: LinkView<'_>,
+    now: OffsetDateTime,
+    rng: &mut dyn CryptoRng,
+) -> Result<Signed, Fault> {
+    let draft = translate::outward(payment, code, link)?;
+    let sealed = seal::seal(draft, link, now, rng)?;
+    sign::sign(sealed, link, now, rng)
+}
+
+/// Authenticates a stored request of ours anew, body unchanged: for links whose authentication ages (a MAC over a
+/// timestamp). `None` where it does not age; such bytes are resent as they are and never signed again.
+pub fn renew(wire: &Wire, link: LinkView<'_>, now: OffsetDateTime, rng: &mut dyn CryptoRng) -> Result<Option<Signed>, Fault> {
+    if !link.spec.authentication_ages() {
+        return Ok(None);
+    }
+    let drafted = translate::again(wire, link)?;
+    let sealed = seal::seal(drafted, link, now, rng)?;
+    let signed = sign::sign(sealed, link, now, rng)?;
+    Ok(Some(signed).filter(|signed| signed.wire().body == wire.body))
+}
+
+/// Parses without keys, for `message decode` and `explain`.
+pub fn inspect(wire: &Wire, spec: &Spec) -> Result<Inspection, codecs::error::ParseError> {
+    let message = spec.parse(wire)?;
+    Ok(Inspection::of(&message))
+}
+
+/// What can be said of a message without any key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Inspection {
+    pub code: String,
+    pub fields: Vec<codecs::message::DescribedField>,
+    pub signed_fields: Vec<codecs::message::DescribedField>,
+}
+
+impl Inspection {
+    fn of(message: &Message<'_>) -> Self {
+        Self {
+            code: message.kind().code.clone(),
+            fields: message.describe(false),
+            signed_fields: message.signed_fields(),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! How exact bytes are kept: a message's head and body in one text, sealed whole under the journal key.
+//!
+//! Clear form: a start line (`QUEUE`, `REQUEST <method> <target>` or `STATUS <code>`), a line `name: value` for each header,
+//! an empty line, then the body byte for byte. Sealed form: nonce (12) || SM4-GCM ciphertext || tag (16), with the link,
+//! direction and part as additional data, so that a record cannot be moved to another place.
+
+use crate::clock::{Entropy, millis};
+use crate::journal::{MessageRecord, SealedRecord};
+use codecs::wire::{Start, Wire};
+use keys::error::{CryptoError, KeyError};
+use keys::keyring::Keyring;
+use time::OffsetDateTime;
+
+/// Where a record belongs.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    pub link: &'a str,
+    /// `received` or `sent`.
+    pub direction: &'static str,
+    pub part: &'a str,
+}
+
+/// Why a record cannot be sealed or opened.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RecordError {
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("a stored record does not open under journal key {0}")]
+    Sealed(String),
+    #[error("a stored record is not in its own form")]
+    Form,
+}
+
+/// Seals a message for the journal.
+pub fn seal(
+    keyring: &Keyring,
+    entropy: &dyn Entropy,
+    place: Place<'_>,
+    code: &str,
+    wire: &Wire,
+    now: OffsetDateTime,
+) -> Result<MessageRecord, RecordError> {
+    let record = seal_bytes(keyring, entropy, place, &encode(wire), now)?;
+    let (link, part, code) = (place.link.to_owned(), place.part.to_owned(), code.to_owned());
+    Ok(MessageRecord {
+        link,
+        direction: place.direction,
+        part,
+        code,
+        record,
+        at: millis(now),
+    })
+}
+
+/// Seals a message of which only the bytes are certain, for the parked store.
+pub fn seal_wire(
+    keyring: &Keyring,
+    entropy: &dyn Entropy,
+    link: &str,
+    wire: &Wire,
+    now: OffsetDateTime,
+) -> Result<SealedRecord, RecordError> {
+    seal_bytes(
+        keyring,
+        entropy,
+        Place {
+            link,
+            direction: "received",
+            part: "parked",
+        },
+        &encode(wire),
+        now,
+    )
+}
+
+/// Opens a stored message.
+pub fn open(keyring: &Keyring, message: &MessageRecord) -> Result<Wire, RecordError> {
+    let place = Place {
+        link: &message.link,
+        direction: message.direction,
+        part: &message.part,
+    };
+    open_record(keyring, place, &message.record)
+}
+
+/// Opens a parked message.
+pub fn open_parked(keyring: &Keyring, link: &str, record: &SealedRecord) -> Result<Wire, RecordError> {
+    open_record(
+        keyring,
+        Place {
+            link,
+            direction: "received",
+            part: "parked",
+        },
+        record,
+    )
+}
+
+fn open_record(keyring: &Keyring, place: Place<'_>, record: &SealedRecord) -> Result<Wire, RecordError> {
+    let damaged = || RecordError::Sealed(record.key.clone());
+    let key = keyring.journal_with(&record.key)?;
+    let (nonce, rest) = record.sealed.split_first_chunk::<12>().ok_or_else(damaged)?;
+    let (ciphertext, tag) = rest.split_last_chunk::<16>().ok_or_else(damaged)?;
+    let clear = key
+        .key
+        .open(nonce, &additional(place), ciphertext, tag)
+        .map_err(|_refused: CryptoError| damaged())?;
+    decode(&clear).ok_or(RecordError::Form)
+}
+
+fn seal_bytes(
+    keyring: &Keyring,
+    entropy: &dyn Entropy,
+    place: Place<'_>,
+    clear: &[u8],
+    now: OffsetDateTime,
+) -> Result<SealedRecord, RecordError> {
+    let key = keyring.journal(now)?;
+    let mut nonce = [0; 12];
+    entropy.fill(&mut nonce);
+    let (ciphertext, tag) = key.key.seal(&nonce, &additional(place), clear);
+    let sealed = [&nonce[..], &ciphertext, &tag].concat();
+    Ok(SealedRecord {
+        key: key.info.serial.clone(),
+        sealed,
+    })
+}
+
+fn additional(place: Place<'_>) -> Vec<u8> {
+    format!("hangu record|{}|{}|{}", place.link, place.direction, place.part).into_bytes()
+}
+
+/// The clear form of a message, as this module's head describes it.
+pub fn encode(wire: &Wire) -> Vec<u8> {
+    let mut head = match &wire.start {
+        Start::Queue => "QUEUE\n".to_owned(),
+        Start::Request { method, target } => format!("REQUEST {method} {target}\n"),
+        Start::Status(status) => format!("STATUS {status}\n"),
+    };
+    for (name, value) in &wire.headers {
+        head.push_str(name);
+        head.push_str(": ");
+        head.push_str(value);
+        head.push('\n');
+    }
+    head.push('\n');
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(&wire.body);
+    bytes
+}
+
+/// Reads the clear form; `None` for anything else.
+pub fn decode(bytes: &[u8]) -> Option<Wire> {
+    let end = bytes.windows(2).position(|pair| pair == b"\n\n")?;
+    let head = std::str::from_utf8(bytes.get(..end)?).ok()?;
+    let body = bytes.get(end + 2..)?.to_vec();
+    let mut lines = head.split('\n');
+    let start = decode_start(lines.next()?)?;
+    let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let headers = lines.map(header).collect::<Option<Vec<_>>>()?;
+    Some(Wire { start, headers, body })
+}
+
+fn decode_start(line: &str) -> Option<Start> {
+    let mut words = line.splitn(3, ' ');
+    match (words.next()?, words.next(), words.next()) {
+        ("QUEUE", None, None) => Some(Start::Queue),
+        ("REQUEST", Some(method), Some(target)) => Some(Start::Request {
+            method: method.to_owned(),
+            target: target.to_owned(),
+        }),
+        ("STATUS", Some(status), None) => status.parse().ok().map(Start::Status),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wire_survives_encoding() {
+        let starts = [
+            Start::Queue,
+            Start::Request {
+                method: "POST".to_owned(),
+                target: "/v1/debit?x=1".to_owned(),
+            },
+            Start::Status(202),
+        ];
+        for start in starts {
+            let headers = vec![
+                ("hangu-key".to_owned(), "k: 1".to_owned()),
+                ("empty".to_owned(), String::new()),
+            ];
+            let wire = Wire {
+                start,
+                headers,
+                body: b"a\n\nb\xff".to_vec(),
+            };
+            assert_eq!(decode(&encode(&wire)), Some(wire));
+        }
+        assert_eq!(decode(b"QUEUE x\n\n"), None);
+        assert_eq!(decode(b"nothing"), None);
+    }
+}

@@ -1,0 +1,180 @@
+//! From a checked configuration to the parts of a gateway: specs, links, transports.
+
+use crate::clock::{Clock, Entropy};
+use crate::config::{Config, ConfigError, LinkConfig, MqConfig};
+use crate::exchange::{Caller, Gateway, LinkParts, Parts, Transport};
+use crate::journal::SharedJournal;
+use crate::link::http::HttpCaller;
+use crate::mq::SharedMq;
+use crate::mq::amqp::{AmqpConfig, AmqpMq, Password, QueueType};
+use crate::shell::{HttpLink, QueueLink};
+use codecs::spec::{Spec, Specs};
+use keys::keyring::Keyring;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// What a gateway is put together from, besides its configuration.
+pub struct Surroundings {
+    pub keyring: Arc<Keyring>,
+    pub journal: SharedJournal,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    /// Queue services by link name; links without one here connect as configured.
+    pub mqs: BTreeMap<String, SharedMq>,
+}
+
+/// A gateway and the links that the shell is to run.
+pub struct Assembled {
+    pub gateway: Arc<Gateway>,
+    pub queues: Vec<QueueLink>,
+    pub https: Vec<HttpLink>,
+}
+
+/// Puts a gateway together and binds its listeners; nothing is taken yet.
+pub async fn assemble(config: Config, surroundings: Surroundings) -> Result<Assembled, ConfigError> {
+    let specs = Specs::embedded().map_err(|error| ConfigError {
+        place: "codecs".to_owned(),
+        detail: error.to_string(),
+    })?;
+    let Surroundings {
+        keyring,
+        journal,
+        clock,
+        entropy,
+        mut mqs,
+    } = surroundings;
+    let (mut links, mut queues, mut https) = (BTreeMap::new(), Vec::new(), Vec::new());
+    for (name, link) in &config.link {
+        let spec = spec_of(&specs, name, link)?;
+        let transport = if let Some(mq_config) = &link.mq {
+            let mq = match mqs.remove(name) {
+                Some(mq) => mq,
+                None => connect(name, mq_config)?,
+            };
+            queues.push(queue_link(name, link, mq_config, mq.clone()));
+            Transport::Queue {
+                mq,
+                outbound: mq_config.outbound_queue.clone(),
+            }
+        } else {
+            let (caller, listening) = http_link(name, link).await?;
+            https.push(listening);
+            Transport::Call(caller)
+        };
+        links.insert(
+            name.clone(),
+            LinkParts {
+                name: name.clone(),
+                config: link.clone(),
+                spec,
+                transport,
+            },
+        );
+    }
+    let gateway = Arc::new(Gateway::new(Parts {
+        config,
+        links,
+        keyring,
+        journal,
+        clock,
+        entropy,
+    }));
+    Ok(Assembled { gateway, queues, https })
+}
+
+/// The spec of a link, with the link's switches applied.
+pub fn spec_of(specs: &Specs, name: &str, link: &LinkConfig) -> Result<Arc<Spec>, ConfigError> {
+    let Some(spec) = specs.spec(&link.codec) else {
+        let known = specs.iter().map(|spec| spec.codec.clone()).collect::<Vec<_>>().join(", ");
+        let detail = format!("no codec is named {}; codecs are: {known}", link.codec);
+        return Err(ConfigError {
+            place: format!("link.{name}.codec"),
+            detail,
+        });
+    };
+    Ok(if link.sealing {
+        spec.clone()
+    } else {
+        Arc::new(spec.with_sealing(false))
+    })
+}
+
+/// Opens a broker connection as configured; it connects in the background and goes on trying.
+pub fn connect(name: &str, config: &MqConfig) -> Result<SharedMq, ConfigError> {
+    let wrong = |field: &str, detail: String| ConfigError {
+        place: format!("link.{name}.mq.{field}"),
+        detail,
+    };
+    let amqp = AmqpConfig {
+        addresses: config.addresses.clone(),
+        vhost: config.vhost.clone(),
+        user: config.user.clone(),
+        password: password(name, config)?,
+        heartbeat_s: config.heartbeat_s,
+        confirm_timeout_ms: config.confirm_ms,
+        queue_type: if config.queue_type == "quorum" {
+            QueueType::Quorum
+        } else {
+            QueueType::Classic
+        },
+        ..AmqpConfig::default()
+    };
+    AmqpMq::open(amqp)
+        .map(|mq| Arc::new(mq) as SharedMq)
+        .map_err(|error| wrong(error.field, error.detail))
+}
+
+fn password(name: &str, config: &MqConfig) -> Result<Password, ConfigError> {
+    let wrong = |field: &str, detail: String| ConfigError {
+        place: format!("link.{name}.mq.{field}"),
+        detail,
+    };
+    match (&config.password_file, &config.password_env) {
+        (Some(file), _) => {
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| wrong("password_file", format!("{} cannot be read: {error}", file.display())))?;
+            Ok(Password::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        (None, Some(variable)) => {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the configuration names this variable as the place of a secret"
+            )]
+            let value = std::env::var(variable);
+            value
+                .map(Password::new)
+                .map_err(|_absent| wrong("password_env", format!("{variable} is not set")))
+        }
+        (None, None) => Ok(Password::new("guest".to_owned())),
+    }
+}
+
+fn queue_link(name: &str, link: &LinkConfig, config: &MqConfig, mq: SharedMq) -> QueueLink {
+    QueueLink {
+        name: name.to_owned(),
+        mq,
+        queues: vec![config.request_queue.clone(), config.reply_queue.clone()],
+        prefetch: config.prefetch,
+        in_flight_max: link.in_flight_max,
+    }
+}
+
+async fn http_link(name: &str, link: &LinkConfig) -> Result<(Arc<dyn Caller>, HttpLink), ConfigError> {
+    let wrong = |detail: String| ConfigError {
+        place: format!("link.{name}.http.listen"),
+        detail,
+    };
+    let Some(http) = &link.http else {
+        return Err(wrong("the link has neither mq nor http".to_owned()));
+    };
+    let listener = TcpListener::bind(&http.listen)
+        .await
+        .map_err(|error| wrong(format!("{}: {error}", http.listen)))?;
+    let listening = HttpLink {
+        name: name.to_owned(),
+        listener,
+        in_flight_max: link.in_flight_max,
+    };
+    Ok((Arc::new(HttpCaller::new(&http.base_url)), listening))
+}

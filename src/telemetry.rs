@@ -1,0 +1,204 @@
+//! Logs, health and metrics. Labels are bounded; no account, name or key appears in any of them.
+
+use crate::exchange::Gateway;
+use crate::journal::{Figures, Found, Read, State};
+use crate::mq::SharedMq;
+use axum::Router;
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::routing::get;
+use hdrhistogram::Histogram;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// What the admin port looks at.
+#[derive(Clone)]
+pub struct Watched {
+    pub gateway: Arc<Gateway>,
+    /// Queue services by link name.
+    pub mqs: Vec<(String, SharedMq)>,
+}
+
+/// Logs to standard error: lines for people on a terminal, JSON lines otherwise. `HANGU_LOG` sets the level.
+pub fn init_logs(level: tracing::Level, json: bool) {
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    // A second call in one process keeps the first subscriber.
+    let _is_first = if json {
+        builder.json().try_init().is_ok()
+    } else {
+        builder.compact().try_init().is_ok()
+    };
+}
+
+/// `/live`, `/ready` and `/metrics`.
+pub fn admin(watched: Watched) -> Router {
+    Router::new()
+        .route("/live", get(|| async { "live\n" }))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(watched)
+}
+
+/// Ready: the journal answers and every broker is connected and takes messages.
+async fn ready(Shared(watched): Shared<Watched>) -> (StatusCode, String) {
+    let mut faults = Vec::new();
+    if let Err(error) = figures(&watched.gateway).await {
+        faults.push(format!("journal: {error}"));
+    }
+    for (name, mq) in &watched.mqs {
+        let state = mq.state();
+        if !state.connected || state.stalled {
+            faults.push(format!(
+                "link {name}: {}",
+                if state.connected { "stalled" } else { "not connected" }
+            ));
+        }
+    }
+    if faults.is_empty() {
+        (StatusCode::OK, "ready\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, faults.join("\n") + "\n")
+    }
+}
+
+async fn metrics(Shared(watched): Shared<Watched>) -> (StatusCode, String) {
+    match figures(&watched.gateway).await {
+        Ok(figures) => (StatusCode::OK, exposition(&watched, &figures)),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("# journal: {error}\n")),
+    }
+}
+
+async fn figures(gateway: &Gateway) -> Result<Figures, String> {
+    let now = crate::clock::millis(gateway.now());
+    let found: Result<Found, _> = gateway.journal().read(Read::Figures { now }).await;
+    found
+        .map_err(|error| error.to_string())?
+        .figures()
+        .map_err(|error| error.to_string())
+}
+
+/// The text format of Prometheus.
+fn exposition(watched: &Watched, figures: &Figures) -> String {
+    let mut page = Page::default();
+    let counters = watched.gateway.counters();
+    page.one("hangu_in_flight", "gauge", "exchanges in hand", counters.in_flight());
+    page.one(
+        "hangu_unknown_outcomes",
+        "gauge",
+        "exchanges whose outcome is unknown",
+        figures.unknown_count,
+    );
+    page.one(
+        "hangu_unknown_amount_fen",
+        "gauge",
+        "their amount",
+        figures.unknown_amount_fen,
+    );
+    page.one(
+        "hangu_unknown_oldest_seconds",
+        "gauge",
+        "age of the oldest",
+        figures.unknown_oldest_ms / 1000,
+    );
+    page.one("hangu_parked_messages", "gauge", "messages kept for a person", figures.parked);
+    page.head("hangu_exchanges", "gauge", "exchanges by state");
+    for state in State::ALL {
+        let count = figures
+            .by_state
+            .iter()
+            .find(|(found, _)| *found == state)
+            .map_or(0, |(_, count)| *count);
+        page.line("hangu_exchanges", &format!("state=\"{}\"", state.name()), count);
+    }
+    counted(&mut page, watched);
+    for (operation, times) in counters.operations() {
+        page.quantiles(
+            "hangu_inside_seconds",
+            &format!("operation=\"{operation}\""),
+            &times.inside_us,
+        );
+    }
+    for (link, leg) in counters.legs() {
+        page.quantiles("hangu_leg_seconds", &format!("link=\"{link}\""), &leg.away_us);
+    }
+    page.0
+}
+
+fn counted(page: &mut Page, watched: &Watched) {
+    let counters = watched.gateway.counters();
+    let counts = counters.counts();
+    for name in crate::exchange::Counters::NAMES {
+        let name = *name;
+        page.one(
+            &format!("hangu_{name}_total"),
+            "counter",
+            "since start",
+            counts.get(name).copied().unwrap_or(0),
+        );
+    }
+    page.head("hangu_rejections_total", "counter", "refused messages by step");
+    for (step, count) in counters.rejections() {
+        page.line("hangu_rejections_total", &format!("step=\"{}\"", step.name()), count);
+    }
+    page.head("hangu_outcomes_total", "counter", "settled exchanges");
+    for (operation, times) in counters.operations() {
+        page.line(
+            "hangu_outcomes_total",
+            &format!("operation=\"{operation}\",outcome=\"success\""),
+            times.success,
+        );
+        page.line(
+            "hangu_outcomes_total",
+            &format!("operation=\"{operation}\",outcome=\"failed\""),
+            times.failed,
+        );
+    }
+    page.head("hangu_mq_connected", "gauge", "broker connections");
+    for (name, mq) in &watched.mqs {
+        page.line(
+            "hangu_mq_connected",
+            &format!("link=\"{name}\""),
+            u8::from(mq.state().connected),
+        );
+    }
+    page.head("hangu_mq_generations_total", "counter", "broker connections so far");
+    for (name, mq) in &watched.mqs {
+        page.line(
+            "hangu_mq_generations_total",
+            &format!("link=\"{name}\""),
+            mq.state().generations,
+        );
+    }
+}
+
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
+        self.head(name, kind, help);
+        self.0.push_str(&format!("{name} {value}\n"));
+    }
+
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a String cannot fail.
+        let _done = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn line(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        let _done = writeln!(self.0, "{name}{{{labels}}} {value}");
+    }
+
+    fn quantiles(&mut self, name: &str, label: &str, times: &Histogram<u64>) {
+        for (quantile, text) in [(0.5, "0.5"), (0.99, "0.99"), (0.999, "0.999")] {
+            let micros = times.value_at_quantile(quantile);
+            self.line(name, &format!("{label},quantile=\"{text}\""), seconds(micros));
+        }
+        self.line(&format!("{name}_count"), label, times.len());
+    }
+}
+
+/// Microseconds as seconds with six decimals.
+fn seconds(micros: u64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}

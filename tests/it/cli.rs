@@ -1,0 +1,181 @@
+//! The command line as transcripts: each `cli/*.txt` is a session in a folder of its own against the built binary.
+//!
+//! ```text
+//! # a remark
+//! $ hangu check -c hangu.toml       a command; quotes keep words together
+//! = 78                              its exit code, 0 when not given
+//! > a line of standard output       [..] stands for any part of a line, [...] alone for any number of lines
+//! ! a line of standard error
+//! % mode 644 keys/gateway/x.pem     a change of the scene, see `Scene::change`
+//! ```
+//!
+//! Output whose lines are not given is not compared. Every transcript runs offline; none needs a broker.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+mod scene;
+
+use scene::Scene;
+
+#[test]
+fn transcripts() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cli");
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|kind| kind == "txt"));
+    files.sort();
+    assert!(files.len() >= 8, "{files:?}");
+    for file in files {
+        play(&file);
+    }
+}
+
+fn play(file: &Path) {
+    let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    let mut scene = Scene::new();
+    for step in steps(&fs::read_to_string(file).unwrap()) {
+        let place = format!("{name}, line {}: {}", step.line, step.words.join(" "));
+        match step.kind {
+            Kind::Change => scene.change(&step.words, &place),
+            Kind::Command => step.check(&scene, &place),
+        }
+    }
+}
+
+enum Kind {
+    Change,
+    Command,
+}
+
+/// One command or change, with what is expected of it.
+struct Step {
+    line: usize,
+    kind: Kind,
+    words: Vec<String>,
+    exit: i32,
+    stdout: Vec<String>,
+    stderr: Vec<String>,
+}
+
+fn steps(text: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let (mark, rest) = line.split_at(line.len().min(1));
+        let rest = rest.strip_prefix(' ').unwrap_or(rest);
+        match mark {
+            "" | "#" => {}
+            "$" | "%" => steps.push(Step {
+                line: index + 1,
+                kind: if mark == "$" { Kind::Command } else { Kind::Change },
+                words: words(rest),
+                exit: 0,
+                stdout: Vec::new(),
+                stderr: Vec::new(),
+            }),
+            "=" => steps.last_mut().unwrap().exit = rest.parse().unwrap(),
+            ">" => steps.last_mut().unwrap().stdout.push(rest.to_owned()),
+            "!" => steps.last_mut().unwrap().stderr.push(rest.to_owned()),
+            other => panic!("line {}: no line starts with {other}", index + 1),
+        }
+    }
+    steps
+}
+
+/// Words apart by blanks; double quotes keep blanks inside, where `?` stands for a quote.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, part) in line.split('"').enumerate() {
+        if index % 2 == 1 {
+            words.push(part.replace('?', "\""));
+        } else {
+            words.extend(part.split_whitespace().map(ToOwned::to_owned));
+        }
+    }
+    words
+}
+
+impl Step {
+    fn check(&self, scene: &Scene, place: &str) {
+        let (program, arguments) = self.words.split_first().unwrap();
+        assert_eq!(program, "hangu", "{place}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hangu"));
+        command.args(arguments).current_dir(scene.folder()).stdin(Stdio::null());
+        let done = command.env("COLUMNS", "200").output().unwrap();
+        let stdout = String::from_utf8(done.stdout).unwrap();
+        let stderr = String::from_utf8(done.stderr).unwrap();
+        let all = format!("{place}\nstdout:\n{stdout}\nstderr:\n{stderr}");
+        assert_eq!(done.status.code(), Some(self.exit), "{all}");
+        for (expected, found) in [(&self.stdout, &stdout), (&self.stderr, &stderr)] {
+            let lines: Vec<&str> = found.lines().collect();
+            let wanted = expected.join("\n");
+            assert!(expected.is_empty() || fits(expected, &lines), "{all}\nwanted:\n{wanted}");
+        }
+    }
+}
+
+/// Whether lines fit patterns; `[...]` takes any number of lines.
+fn fits(patterns: &[String], lines: &[&str]) -> bool {
+    match patterns.split_first() {
+        None => lines.is_empty(),
+        Some((first, rest)) if first == "[...]" => (0..=lines.len()).any(|skipped| fits(rest, &lines[skipped..])),
+        Some((first, rest)) => match lines.split_first() {
+            Some((line, others)) => fits_line(first, line) && fits(rest, others),
+            None => false,
+        },
+    }
+}
+
+fn fits_line(pattern: &str, line: &str) -> bool {
+    match pattern.split_once("[..]") {
+        None => pattern == line,
+        Some((head, tail)) => line.strip_prefix(head).is_some_and(|rest| {
+            let starts = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
+            starts.into_iter().any(|at| fits_line(tail, &rest[at..]))
+        }),
+    }
+}
+
+#[test]
+fn patterns_fit_what_they_should() {
+    let check = |pattern: &[&str], lines: &[&str]| {
+        let pattern: Vec<String> = pattern.iter().map(|&line| line.to_owned()).collect();
+        fits(&pattern, lines)
+    };
+    assert!(check(&["a[..]c", "[...]", "z"], &["abc", "x", "y", "z"]));
+    assert!(check(&["[...]"], &[]));
+    assert!(!check(&["a[..]c"], &["abd"]));
+    assert!(!check(&["a"], &["a", "b"]));
+    assert!(!check(&["a", "b"], &["a"]));
+}
+
+fn set_mode(file: &Path, mode: u32) {
+    fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// docs/errors.md names every reason, every code of the centre with its reason, and every exit code.
+#[test]
+fn the_page_of_errors_is_complete() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/errors.md")).unwrap();
+    let row = |parts: &[&str]| page.lines().any(|line| line.starts_with('|') && parts.iter().all(|part| line.contains(&format!("`{part}`"))));
+    let spec: toml::Table = fs::read_to_string(root.join("codecs/nps/spec.toml")).unwrap().parse().unwrap();
+    let codes = spec["codes"].as_array().unwrap();
+    assert!(codes.len() >= 20);
+    for code in codes {
+        let (code, reason) = (code["code"].as_str().unwrap(), code["reason"].as_str().unwrap());
+        assert!(row(&[code, reason]), "{code} {reason}");
+    }
+    for reason in codecs::payment::Reason::ALL {
+        assert!(row(&[reason.name()]), "{reason}");
+    }
+    for (_, table) in spec["status"].as_table().unwrap() {
+        for status in table.as_array().unwrap() {
+            assert!(row(&[status["code"].as_str().unwrap()]), "{status}");
+        }
+    }
+    for exit in ["0", "1", "64", "69", "78"] {
+        assert!(row(&[exit]), "{exit}");
+    }
+}

@@ -1,0 +1,153 @@
+//! The folder of one transcript, and what can be changed in it between commands.
+
+use codecs::payment::{Attribute, Payment};
+use codecs::sample::{Sample, embedded};
+use codecs::spec::Specs;
+use codecs::wire::Wire;
+use hangu::clock::{Clock, Random, SeededEntropy, millis};
+use hangu::journal::sqlite::Store;
+use hangu::journal::{Accept, Park, Write};
+use hangu::pipeline::{LinkView, emit};
+use hangu::record::{Place, seal, seal_wire};
+use hangu::shell::SystemClock;
+use keys::keyring::Keyring;
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+pub(super) struct Scene {
+    folder: TempDir,
+    /// Held open like a running gateway does.
+    locked: Option<Store>,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            locked: None,
+        }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn change(&mut self, words: &[String], place: &str) {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        match words[..] {
+            ["mode", mode, file] => super::set_mode(&self.path(file), u32::from_str_radix(mode, 8).unwrap()),
+            ["replace", file, old, new] => self.replace(file, old, new, place),
+            ["sample", codec, name, file] => fs::write(self.path(file), sample(codec, name).wire.body).unwrap(),
+            ["emit", name, file] => fs::write(self.path(file), self.signed(name).body).unwrap(),
+            ["journal", file] => self.journal(file),
+            ["lock"] => self.locked = Some(Store::open(&self.path("hangu.db")).unwrap()),
+            ["unlock"] => self.locked = None,
+            ["same", left, right] => assert_eq!(self.read(left), self.read(right), "{place}"),
+            _ => panic!("{place}: no such change"),
+        }
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
+    }
+
+    fn read(&self, file: &str) -> Vec<u8> {
+        fs::read(self.path(file)).unwrap()
+    }
+
+    fn replace(&self, file: &str, old: &str, new: &str, place: &str) {
+        let text = String::from_utf8(self.read(file)).unwrap();
+        assert!(text.contains(old), "{place}");
+        fs::write(self.path(file), text.replacen(old, new, 1)).unwrap();
+    }
+
+    fn keyring(&self, party: &str) -> Keyring {
+        keys::store::load(&self.path("keys").join(party)).unwrap()
+    }
+
+    /// A sample's payment as the centre sends it to us: sealed and signed with the centre's keys.
+    fn signed(&self, name: &str) -> Wire {
+        let specs = Specs::embedded().unwrap();
+        let spec = specs.spec("nps").unwrap();
+        let (keyring, entropy) = (self.keyring("centre"), SeededEntropy::new(1));
+        let link = LinkView {
+            name: "centre",
+            spec,
+            keyring: &keyring,
+        };
+        let payment = payment(name);
+        let code = payment.text(Attribute::MessageCode).unwrap().to_owned();
+        let mut random = Random(&entropy);
+        emit(&payment, &code, link, SystemClock.now(), &mut random)
+            .unwrap()
+            .wire()
+            .clone()
+    }
+
+    /// A journal with one accepted exchange and one parked message, both of these bytes.
+    fn journal(&self, file: &str) {
+        let (keyring, entropy, now) = (self.keyring("gateway"), SeededEntropy::new(2), SystemClock.now());
+        let wire = Wire::queue(self.read(file));
+        let payment = payment("142_document.txt");
+        let place = Place {
+            link: "centre",
+            direction: "received",
+            part: "request",
+        };
+        let message = seal(&keyring, &entropy, place, "NPS.142.001.01", &wire, now).unwrap();
+        let digest = keyring.digest().unwrap();
+        let account = payment.text(Attribute::PayerAccount).unwrap();
+        let accept = Accept {
+            owner: "hangu-1".to_owned(),
+            lease_until: millis(now),
+            communication_key: "centre|900584099999|NPS|2030-01-01|BBE00001234|NPS.142.001.01".to_owned(),
+            business_key: None,
+            content: digest.tag(&[b"content"]),
+            link_in: "centre".to_owned(),
+            operation: "debit".to_owned(),
+            institution: payment.text(Attribute::Institution).map(ToOwned::to_owned),
+            amount_fen: Some(1234),
+            initiator: "900584099999".to_owned(),
+            msg_id: "203001026600001234".to_owned(),
+            msg_code: "NPS.142.001.01".to_owned(),
+            end_to_end_id: Some("2030010100000000000000010900001".to_owned()),
+            settlement_date: Some("2030-01-02".to_owned()),
+            batch: None,
+            account_digest: Some(digest.tag(&[account.as_bytes()])),
+            cancels: None,
+            message,
+            at: millis(now),
+            deadline: millis(now),
+        };
+        let park = Park {
+            link: "centre".to_owned(),
+            source: "nps.b.req".to_owned(),
+            step: "verify".to_owned(),
+            code: "key.unknown_serial".to_owned(),
+            field: None,
+            reason: "no key has this serial".to_owned(),
+            record: seal_wire(&keyring, &entropy, "centre", &wire, now).unwrap(),
+            digest: digest.tag(&[&wire.body]),
+            at: millis(now),
+        };
+        let mut store = Store::open(&self.path("hangu.db")).unwrap();
+        for write in [Write::Accept(Box::new(accept)), Write::Park(Box::new(park))] {
+            store.apply(&write).unwrap();
+        }
+    }
+}
+
+fn sample(codec: &str, name: &str) -> Sample {
+    let samples = embedded().unwrap();
+    samples
+        .into_iter()
+        .find(|sample| sample.codec == codec && sample.file == name)
+        .unwrap()
+}
+
+fn payment(name: &str) -> Payment {
+    let specs = Specs::embedded().unwrap();
+    let spec = specs.spec("nps").unwrap().with_sealing(false);
+    spec.parse(&sample("nps", name).wire).unwrap().payment().unwrap()
+}

@@ -1,0 +1,107 @@
+//! What every journal must do, run over each kind that we have; then what only the embedded one promises.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests fail by panicking; the throughput is measured and printed"
+)]
+
+mod accepting;
+mod cancelling;
+pub(crate) mod data;
+mod embedded;
+mod keeping;
+mod moving;
+mod owning;
+mod throughput;
+
+use hangu::journal::Journal;
+use hangu::journal::sqlite::SqliteJournal;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// A journal to test, and what must outlive it.
+struct Subject {
+    journal: Arc<dyn Journal>,
+    _folder: Option<TempDir>,
+}
+
+fn in_file() -> Subject {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Arc::new(SqliteJournal::open(&folder.path().join("journal.db")).unwrap());
+    Subject {
+        journal,
+        _folder: Some(folder),
+    }
+}
+
+fn in_memory() -> Subject {
+    Subject {
+        journal: Arc::new(SqliteJournal::memory().unwrap()),
+        _folder: None,
+    }
+}
+
+/// Makes one test a case for one kind of journal. PostgreSQL joins with one line.
+macro_rules! conformance {
+    ($kind:ident: $($group:ident::$case:ident)+) => {
+        mod $kind {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let subject = super::$kind();
+                super::$group::$case(&subject.journal).await;
+            })+
+        }
+    };
+}
+
+macro_rules! cases {
+    ($($kind:ident)+) => {
+        $(conformance! { $kind:
+            accepting::an_exchange_is_stored_whole
+            accepting::a_repeat_finds_the_exchange_and_the_newest_reply
+            accepting::an_altered_repeat_stores_nothing
+            accepting::the_same_business_under_a_new_key_is_linked
+            accepting::altered_business_stores_nothing
+            accepting::a_request_without_business_key_is_no_duplicate
+            accepting::another_payment_under_the_same_message_id_is_altered
+            accepting::concurrent_accepts_of_one_key_make_one_exchange
+            accepting::concurrent_accepts_of_one_business_make_one_exchange
+            cancelling::a_cancel_finds_its_original
+            cancelling::a_tombstone_stops_its_original_for_good
+            cancelling::a_second_cancel_hears_what_the_first_heard
+            cancelling::an_original_and_its_cancel_race_to_one_end
+            moving::moves_set_what_they_say_and_when
+            moving::a_move_from_another_state_is_stale
+            moving::a_move_under_another_epoch_is_stale
+            moving::a_final_outcome_stands
+            moving::delivered_is_the_end
+            moving::nothing_goes_back_to_accepted
+            moving::an_outbound_key_belongs_to_one_exchange
+            moving::a_wrong_move_is_refused_whole
+            moving::an_interim_answer_never_hides_the_reply
+            moving::further_replies_are_stored
+            moving::concurrent_moves_have_one_winner
+            owning::serials_are_given_once
+            owning::settings_change_by_compare_and_set
+            owning::leases_are_renewed
+            owning::a_take_over_fences_the_former_owner
+            owning::a_take_over_of_ones_own_former_life
+            owning::two_that_take_over_share
+            owning::due_is_what_is_open_and_ours
+            keeping::parking_happens_once
+            keeping::a_parked_message_is_resolved_once
+            keeping::search_finds_by_each_key
+            keeping::search_combines_conditions
+            keeping::figures_count
+            keeping::a_prune_deletes_what_is_old_and_delivered
+            keeping::a_prune_leaves_what_others_need
+        })+
+    };
+}
+
+cases! { in_file in_memory }

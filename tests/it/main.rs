@@ -1,0 +1,21 @@
+//! The one integration binary: everything that needs the built gateway, a broker or a journal on a disk.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests fail by panicking"
+)]
+
+mod broker;
+mod cli;
+mod journal;
+mod journal_crash;
+mod mq_amqp;
+mod mq_conformance;
+mod mq_memory;
+mod proxy;
+mod raw_amqp;
+mod simulation;
