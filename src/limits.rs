@@ -17,6 +17,8 @@ pub const SWEEP_MS: u64 = 200;
 /// A lease lasts this long; it is renewed well before.
 pub const LEASE_MS: i64 = 10_000;
 pub const LEASE_RENEW_MS: u64 = 3_000;
+/// Between two looks for exchanges that are old enough to go.
+pub const PRUNE_S: u64 = 3_600;
 /// HTTP connections that an idle pool keeps for one link.
 pub const POOL_IDLE_MAX: usize = 64;
 /// Request heads: count and bytes.

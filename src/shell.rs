@@ -89,6 +89,7 @@ impl Running {
         revisit_all(&running.gateway, &running.tasks, taken);
         running.run_sweeper();
         running.run_leases();
+        running.run_pruning();
         Ok(running)
     }
 
@@ -180,6 +181,20 @@ impl Running {
                 match gateway.take_over(false).await {
                     Ok(taken) => revisit_all(&gateway, &tasks, taken),
                     Err(trouble) => tracing::error!(%trouble, "dead owners' exchanges not taken over"),
+                }
+            }
+        });
+    }
+}
+
+impl Running {
+    /// Old keys and messages go once an hour; the window is longer than any replay.
+    fn run_pruning(&self) {
+        let (gateway, stop) = (self.gateway.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            while sleep_unless(&stop, Duration::from_secs(limits::PRUNE_S)).await {
+                if let Err(trouble) = gateway.prune().await {
+                    tracing::error!(%trouble, "old exchanges not pruned");
                 }
             }
         });

@@ -9,7 +9,7 @@ use crate::mapping;
 use crate::message::additional;
 use crate::payment::Payment;
 use crate::signed;
-use crate::spec::plan::{FieldId, Place, SignatureEncoding};
+use crate::spec::plan::{FieldId, Over, Place, SignatureEncoding};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::Values;
 use crate::wire::{Start, Wire};
@@ -136,9 +136,14 @@ impl Draft<'_> {
     /// The exact text to sign. Refuses a `|` inside a signed value.
     pub fn signed_text(&self) -> Result<Vec<u8>, BuildError> {
         self.complete()?;
-        let body = self.body();
-        signed::text(self.spec, &self.kind.plan, &self.values, &self.start()?, &body)
-            .map_err(|(field, broken)| self.broken(field, broken))
+        // A text over fields does not look at the body, so it need not be written yet.
+        let body = if self.spec.envelope.over == Over::Http {
+            self.body()
+        } else {
+            Vec::new()
+        };
+        let text = signed::text(self.spec, &self.kind.plan, &self.values, &self.start()?, &body);
+        text.map_err(|(field, broken)| self.broken(field, broken))
     }
 
     /// Writes the bytes with an SM2 signature (r||s).

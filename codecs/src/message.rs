@@ -7,7 +7,7 @@ pub use crate::draft::{Draft, SealTarget};
 
 use crate::envelope::{RawCiphertext, RawSignature, SignatureScheme, ciphertext_from_der, signature_from_der};
 use crate::error::ParseError;
-use crate::field::{Broken, base64_decode};
+use crate::field::{Broken, base64_decode, is_base64};
 use crate::mapping;
 use crate::payment::{Operation, Payment, Role};
 use crate::signed;
@@ -228,7 +228,7 @@ impl<'a> Message<'a> {
                 continue;
             };
             let checked = if item.sealed {
-                sealed_parts(&item.sent, field.rules.length.sealed_max()).map(|_| ())
+                sealed_form(&item.sent, field.rules.length.sealed_max())
             } else {
                 field.rules.check(&item.sent)
             };
@@ -299,7 +299,7 @@ impl<'a> Message<'a> {
             };
             item.sealed = true;
             if !enveloped {
-                sealed_parts(&item.sent, field.rules.length.sealed_max())
+                sealed_form(&item.sent, field.rules.length.sealed_max())
                     .map_err(|broken| broken.read(&field.path, item.offset))?;
                 return Err(Broken::new("seal.envelope", "a sealed value without an envelope").read(&field.path, item.offset));
             }
@@ -389,26 +389,31 @@ impl<'a> Message<'a> {
 /// Nonce, ciphertext and tag of a sealed value.
 type SealedParts = ([u8; 12], Vec<u8>, [u8; 16]);
 
-/// Takes base64(nonce || ciphertext || tag) apart; the ciphertext is never empty.
-fn sealed_parts(text: &str, max: usize) -> Result<SealedParts, Broken> {
-    let missing = || {
-        Broken::new(
-            "seal.missing",
-            "a sealed value is expected: base64 of nonce, ciphertext and tag",
-        )
-    };
+/// Checks what `sealed_parts` needs, without decoding.
+fn sealed_form(text: &str, max: usize) -> Result<(), Broken> {
+    let padding = text.bytes().rev().take_while(|&b| b == b'=').count();
+    let length = (text.len() / 4 * 3).saturating_sub(padding);
     if text.len() > max {
         return Err(Broken::new(
             "field.length",
             format!("{} characters, allowed {max} when sealed", text.len()),
         ));
     }
+    if length <= 12 + 16 || !is_base64(text) {
+        return Err(Broken::new("seal.missing", SEALED_FORM));
+    }
+    Ok(())
+}
+
+const SEALED_FORM: &str = "a sealed value is expected: base64 of nonce, ciphertext and tag";
+
+/// Takes base64(nonce || ciphertext || tag) apart; the ciphertext is never empty.
+fn sealed_parts(text: &str, max: usize) -> Result<SealedParts, Broken> {
+    sealed_form(text, max)?;
+    let missing = || Broken::new("seal.missing", SEALED_FORM);
     let bytes = base64_decode(text).ok_or_else(missing)?;
     let (nonce, rest) = bytes.split_first_chunk::<12>().ok_or_else(missing)?;
     let (ciphertext, tag) = rest.split_last_chunk::<16>().ok_or_else(missing)?;
-    if ciphertext.is_empty() {
-        return Err(missing());
-    }
     Ok((*nonce, ciphertext.to_vec(), *tag))
 }
 

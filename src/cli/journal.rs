@@ -7,6 +7,7 @@ use hangu::journal::{Found, JournalError, Read, Unexpected};
 use std::path::{Path, PathBuf};
 
 mod act;
+mod export;
 mod find;
 mod park;
 mod show;
@@ -46,6 +47,9 @@ enum Command {
     /// Mark a parked message as of no further use; its record stays.
     #[command(after_help = "Example:\n  hangu journal discard 3 --note \"test message, agreed with the centre\"")]
     Discard(act::DiscardArgs),
+    /// Write the gateway's book: every payment with its outcome, to be compared with the counterparties' books.
+    #[command(after_help = "Example:\n  hangu journal export --to gateway.json")]
+    Export(export::Args),
 }
 
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
@@ -56,6 +60,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Park(park) => park::run(park, &config, form),
         Command::Release(release) => act::release(release, &config, form),
         Command::Discard(discard) => act::discard(discard, &config, form),
+        Command::Export(export) => export::run(export, &config),
     }
 }
 

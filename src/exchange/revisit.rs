@@ -54,6 +54,17 @@ impl Gateway {
         self.journal.write(renew).await.map(drop).map_err(Trouble::from)
     }
 
+    /// Deletes what was delivered longer ago than the journal keeps it.
+    pub async fn prune(&self) -> Result<(), Trouble> {
+        let kept_ms = i64::from(self.config.journal.keep_days).saturating_mul(DAY_MS);
+        let before = millis(self.clock.now()).saturating_sub(kept_ms);
+        self.journal
+            .write(Write::Prune { before })
+            .await
+            .map(drop)
+            .map_err(Trouble::from)
+    }
+
     /// What is due now.
     pub async fn due(&self) -> Result<Vec<Exchange>, Trouble> {
         let owner = self.config.instance.clone();
@@ -229,14 +240,19 @@ impl Gateway {
         let messages = self.messages(exchange.id).await?;
         let stored = messages
             .iter()
-            .find(|message| message.direction == "sent" && message.part == "request");
+            .rfind(|message| message.direction == "sent" && message.part == "request");
         let Some(stored) = stored else { return Ok(()) };
-        let wire = record::open(&self.keyring.load(), stored)?;
-        let due = self.query_due(exchange.queries.saturating_add(1));
+        let (wire, renewed) = self.sendable(link, stored)?;
+        let due = if state == State::Sent {
+            self.answer_due(link)
+        } else {
+            self.query_due(exchange.queries.saturating_add(1))
+        };
         let step = Move {
             from: vec![state],
             due,
             attempt: true,
+            messages: renewed.into_iter().collect(),
             ..self.step(job.id, job.epoch, state)
         };
         self.advance(step).await?;
@@ -307,3 +323,4 @@ const UNCLAIMED_MS: i64 = 3_600_000;
 
 /// Requests older than this are authenticated anew where authentication ages; half of the platform link's window.
 const FRESH_MS: i64 = 150_000;
+const DAY_MS: i64 = 86_400_000;

@@ -16,6 +16,7 @@ mod journal_crash;
 mod mq_amqp;
 mod mq_conformance;
 mod mq_memory;
+mod processes;
 mod proxy;
 mod raw_amqp;
 mod simulation;

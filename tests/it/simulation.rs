@@ -16,6 +16,7 @@ mod bank;
 mod broker;
 mod centre;
 mod journal;
+mod life;
 mod oracle;
 mod platform;
 mod plays;
@@ -123,10 +124,14 @@ impl Run {
             centre: centre.clone(),
             bank: bank.clone(),
         };
-        let crashes = if self.lies { 4 } else { world.below(5) };
         let mut background = JoinSet::new();
         background.spawn(centre.clone().receive());
-        background.spawn(stage.clone().live(crashes));
+        let crashes = if self.lies { 4 } else { world.below(5) };
+        background.spawn(stage.clone().live(0, crashes));
+        // A journal that lies is one process's own file.
+        if !self.lies && world.below(3) == 0 {
+            background.spawn(stage.clone().live(1, world.below(3)));
+        }
         self.act(&cast, &stage).await;
         End {
             stage: &stage,

@@ -255,15 +255,33 @@ pub(crate) fn base64_decode(text: &str) -> Option<Vec<u8>> {
     Base64::decode_vec(text).ok()
 }
 
-/// Whether `base64_decode` would succeed; short texts need no memory for that.
-fn is_base64(text: &str) -> bool {
-    use base64ct::{Base64, Encoding};
-    let mut buffer = [0; 384];
-    if text.len() <= 512 {
-        Base64::decode(text, &mut buffer).is_ok()
-    } else {
-        base64_decode(text).is_some()
-    }
+/// Whether `base64_decode` would succeed, without decoding: length, alphabet, padding, no stray bits.
+pub(crate) fn is_base64(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let padding = bytes.iter().rev().take(2).take_while(|&&b| b == b'=').count();
+    let Some((last, rest)) = bytes.get(..bytes.len() - padding).and_then(<[u8]>::split_last) else {
+        return bytes.is_empty();
+    };
+    let stray = match padding {
+        0 => 0,
+        1 => 0b11,
+        _ => 0b1111,
+    };
+    bytes.len().is_multiple_of(4)
+        && rest.iter().all(|&b| sextet(b).is_some())
+        && sextet(*last).is_some_and(|bits| bits & stray == 0)
+}
+
+/// Value of a character of the base64 alphabet (RFC 4648 clause 4).
+fn sextet(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'A'..=b'Z' => byte - b'A',
+        b'a'..=b'z' => byte - b'a' + 26,
+        b'0'..=b'9' => byte - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    })
 }
 
 pub(crate) fn base64_encode(bytes: &[u8]) -> String {

@@ -13,5 +13,9 @@ pub(crate) fn split(text: &str) -> Option<(&str, &str)> {
 
 /// The text of a tagged value as it is written.
 pub(crate) fn join(name: &str, value: &str) -> String {
-    format!("/{name}/{value}")
+    let mut text = String::with_capacity(name.len() + value.len() + 2);
+    for part in ["/", name, "/", value] {
+        text.push_str(part);
+    }
+    text
 }

@@ -121,3 +121,21 @@ fn a_fitted_text_always_passes() {
     assert_eq!(fitted, "a  \u{5f20}");
     assert_eq!(broken(&rules, &fitted), "ok");
 }
+
+#[test]
+fn checking_base64_agrees_with_decoding_it() {
+    let alphabet = b"AQgw/+z09=-_ ";
+    let mut cases = vec![String::new()];
+    for _ in 0..4 {
+        cases = cases
+            .iter()
+            .flat_map(|case| alphabet.iter().map(move |&b| format!("{case}{}", char::from(b))))
+            .chain([String::new()])
+            .collect();
+    }
+    for case in cases {
+        for text in [case.clone(), format!("AAAA{case}")] {
+            assert_eq!(is_base64(&text), base64_decode(&text).is_some(), "{text}");
+        }
+    }
+}

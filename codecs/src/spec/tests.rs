@@ -176,6 +176,10 @@ fn what_does_not_fit_together_is_refused() {
         "must be in `first`",
     );
     refuse("\"h/sn\"]", "\"h/sn\", \"s\"]", "envelope", "cannot cover itself");
+}
+
+#[test]
+fn what_leads_nowhere_or_twice_to_one_place_is_refused() {
     refuse("reply = \"Q2\"", "reply = \"Q3\"", "message Q1", "does not exist");
     refuse("reply = \"Q2\"", "reply = \"Q1\"", "message Q1", "is no reply");
     refuse("code = \"Q2\"", "code = \"Q1\"", "message Q1", "");

@@ -102,7 +102,7 @@ pub(crate) fn checks(run: &Run, books: &Comparison) -> Vec<Check> {
         check(
             "no reply was lost or contradicted",
             end.centre.unmatched == 0 && end.centre.contradicted == 0,
-            { format!("{} unmatched, {} contradicted", end.centre.unmatched, end.centre.contradicted) },
+            format!("{} unmatched, {} contradicted", end.centre.unmatched, end.centre.contradicted),
         ),
         check(
             "every exchange is delivered in the journal",

@@ -1,6 +1,7 @@
 //! `hangu sim`: the counterparties as processes of their own, and messages that a tester chooses.
 
 mod centre;
+mod compare;
 mod drive;
 mod list;
 mod platform;
@@ -26,6 +27,9 @@ pub(crate) struct Args {
 enum Command {
     /// List what can be driven: operations and faults.
     List,
+    /// Compare the books of centre, gateway and platform; exit 0 only if they agree.
+    #[command(after_help = "Example:\n  hangu sim compare centre.json gateway.json platform.json")]
+    Compare(compare::Args),
     /// Run a counterparty against a gateway until SIGTERM.
     #[command(subcommand)]
     Run(Run),
@@ -81,6 +85,7 @@ pub(crate) struct Settings {
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let (settings, work): (&Settings, Work<'_>) = match &args.command {
         Command::List => return Ok(list::run(form)),
+        Command::Compare(args) => return compare::run(args, form),
         Command::Run(Run::Centre(settings)) => (settings, Work::Centre),
         Command::Run(Run::Platform(settings)) => (settings, Work::Platform),
         Command::Drive(drive) => (&drive.settings, Work::Drive(drive)),

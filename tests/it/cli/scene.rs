@@ -41,6 +41,7 @@ impl Scene {
             ["sample", codec, name, file] => fs::write(self.path(file), sample(codec, name).wire.body).unwrap(),
             ["emit", name, file] => fs::write(self.path(file), self.signed(name).body).unwrap(),
             ["journal", file] => self.journal(file),
+            ["broker"] => self.use_broker(place),
             ["lock"] => self.locked = Some(Store::open(&self.path("hangu.db")).unwrap()),
             ["unlock"] => self.locked = None,
             ["same", left, right] => assert_eq!(self.read(left), self.read(right), "{place}"),
@@ -85,6 +86,35 @@ impl Scene {
             .clone()
     }
 
+    /// The configuration of `config init` over the tests' own broker, with queues that no other test has.
+    fn use_broker(&self, place: &str) {
+        let address = crate::broker::shared().address();
+        self.replace(
+            "hangu.toml",
+            "addresses = [\"127.0.0.1:5672\"]",
+            &format!("addresses = [\"{address}\"]"),
+            place,
+        );
+        self.replace(
+            "hangu.toml",
+            "base_url = \"http://127.0.0.1:8200\"",
+            "base_url = \"http://127.0.0.1:1\"",
+            place,
+        );
+        for (key, queue) in [
+            ("request_queue", "b.req"),
+            ("reply_queue", "b.rsp"),
+            ("outbound_queue", "centre.b"),
+        ] {
+            self.replace(
+                "hangu.toml",
+                &format!("\n{key} = \"nps.{queue}\""),
+                &format!("\n{key} = \"cli.{queue}\""),
+                place,
+            );
+        }
+    }
+
     /// A journal with one accepted exchange and one parked message, both of these bytes.
     fn journal(&self, file: &str) {
         let (keyring, entropy, now) = (self.keyring("gateway"), SeededEntropy::new(2), SystemClock.now());
@@ -122,7 +152,11 @@ impl Scene {
         };
         let park = Park {
             link: "centre".to_owned(),
-            source: "nps.b.req".to_owned(),
+            source: hangu::config::Config::load(&self.path("hangu.toml")).unwrap().link["centre"]
+                .mq
+                .clone()
+                .unwrap()
+                .request_queue,
             step: "verify".to_owned(),
             code: "key.unknown_serial".to_owned(),
             field: None,

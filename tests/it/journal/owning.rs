@@ -127,7 +127,7 @@ pub(super) async fn a_take_over_of_ones_own_former_life(journal: Subjected<'_>) 
     assert_eq!(take_over(journal, "one", 2_000, false, 10).await, Vec::<i64>::new());
     assert_eq!(take_over(journal, "one", 2_000, true, 2).await, ids[..2]);
     assert_eq!(take_over(journal, "one", 2_000, true, 10).await, ids);
-    assert_eq!(take_over(journal, "one", 2_000, true, 0).await, []);
+    assert_eq!(take_over(journal, "one", 2_000, true, 0).await, Vec::<i64>::new());
 }
 
 pub(super) async fn two_that_take_over_share(journal: Subjected<'_>) {
@@ -175,7 +175,7 @@ pub(super) async fn due_is_what_is_open_and_ours(journal: Subjected<'_>) {
         now,
         limit,
     };
-    assert_eq!(many(&**journal, due(3_999, 10)).await, []);
+    assert_eq!(many(&**journal, due(3_999, 10)).await, Vec::<i64>::new());
     assert_eq!(many(&**journal, due(4_000, 10)).await, [soon]);
     assert_eq!(many(&**journal, due(9_000, 10)).await, [soon, late]);
     assert_eq!(many(&**journal, due(9_000, 1)).await, [soon]);

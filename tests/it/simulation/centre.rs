@@ -131,7 +131,7 @@ impl Centre {
                 Attribute::MessageCode,
                 self.0.party.code(Operation::Status, Role::Notice).unwrap(),
             );
-        self.ask(notice).await;
+        notice
     }
 
     /// Puts a request and waits for its final outcome; the same bytes go again as long as there is none.

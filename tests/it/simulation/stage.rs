@@ -1,27 +1,21 @@
-//! The gateway under test, life after life on one journal and one broker; a small copy of `hangu::shell` whose tasks all end at
-//! a crash.
+//! What outlives the gateway, and its instances, life after life on one journal and one broker.
 
 use super::broker::{Broker, CENTRE, REPLIES, REQUESTS};
 use super::journal::FakeJournal;
+use super::life::Life;
 use super::platform::Platform;
 use super::world::{World, lock};
 use codecs::spec::Specs;
 use codecs::wire::Wire;
 use hangu::config::Config;
 use hangu::exchange::{Gateway, HttpAnswer, LinkParts, Parts, Transport};
-use hangu::limits;
-use hangu::mq::Mq;
 use keys::keyring::Keyring;
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-/// What outlives the gateway, and its present life.
+/// What outlives the gateway, and its present lives by instance.
 pub(crate) struct Stage {
     pub(crate) world: Arc<World>,
     pub(crate) broker: Broker,
@@ -29,15 +23,7 @@ pub(crate) struct Stage {
     pub(crate) platform: Platform,
     pub(crate) keyring: Arc<Keyring>,
     pub(crate) specs: Arc<Specs>,
-    present: Mutex<Option<Life>>,
-}
-
-/// One life of the gateway.
-#[derive(Clone)]
-struct Life {
-    gateway: Arc<Gateway>,
-    end: CancellationToken,
-    tasks: TaskTracker,
+    present: Mutex<BTreeMap<usize, Life>>,
 }
 
 impl Stage {
@@ -59,71 +45,56 @@ impl Stage {
         }
     }
 
-    /// Lives, crashes so many times, and lives on until dropped.
-    pub(crate) async fn live(self: Arc<Self>, crashes: u64) {
+    /// One instance lives, crashes so many times, and lives on until dropped.
+    pub(crate) async fn live(self: Arc<Self>, instance: usize, crashes: u64) {
         for _ in 0..crashes {
             let near = if self.world.below(2) == 0 { 80 } else { 1_200 };
-            self.world.crash_after(self.world.below(near));
-            let life = self.begin();
+            self.world.crash_after(instance, self.world.below(near));
+            let life = self.begin(instance);
             tokio::select! {
                 biased;
-                () = self.world.crashed() => {}
-                () = self.run(&life) => {}
+                () = self.world.crashed(instance) => {}
+                () = self.run(&life, instance) => {}
             }
-            self.kill(life).await;
+            lock(&self.present).remove(&instance);
+            life.kill().await;
+            self.journal.crash();
+            self.broker.disconnect();
             let away = if self.world.below(6) == 0 { 20_000 } else { 800 };
             sleep(self.world.up_to(away)).await;
         }
-        let life = self.begin();
-        self.run(&life).await;
+        let life = self.begin(instance);
+        self.run(&life, instance).await;
     }
 
-    /// Sends an HTTP request to the present life; `None` when there is none, or it ends before it answers.
+    /// Sends an HTTP request to a present life; `None` when there is none, or it ends before it answers.
     pub(crate) async fn http(&self, wire: Wire) -> Option<HttpAnswer> {
-        let life = lock(&self.present).clone()?;
-        let gateway = life.gateway.clone();
-        let asked = life
-            .tasks
-            .spawn(until(life.end.clone(), gateway.from_http("platform".to_owned(), wire)));
-        asked.await.ok().flatten()
+        let present: Vec<Life> = lock(&self.present).values().cloned().collect();
+        let place = usize::try_from(self.world.below(present.len() as u64)).ok()?;
+        present.get(place)?.http(wire).await
     }
 
-    fn begin(&self) -> Life {
-        let life = Life {
-            gateway: Arc::new(self.gateway()),
-            end: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-        };
-        self.world.say(|| "a life begins".to_owned());
-        life
+    fn begin(&self, instance: usize) -> Life {
+        self.world.say(|| format!("a life of instance {instance} begins"));
+        Life::new(self.gateway(instance), instance)
     }
 
-    /// Every task ends where it waits; what it had not made durable is gone.
-    async fn kill(&self, life: Life) {
-        *lock(&self.present) = None;
-        life.end.cancel();
-        life.tasks.close();
-        life.tasks.wait().await;
-        self.journal.crash();
-        self.broker.disconnect();
-    }
-
-    async fn run(&self, life: &Life) {
-        let gateway = &life.gateway;
-        while gateway.load_system().await.is_err() || gateway.take_over(true).await.is_err() {
-            sleep(Duration::from_millis(500)).await;
+    async fn run(&self, life: &Life, instance: usize) {
+        life.start(&self.broker, [REQUESTS, REPLIES]).await;
+        lock(&self.present).insert(instance, life.clone());
+        loop {
+            sleep(Duration::from_secs(1) + self.world.up_to(20_000)).await;
+            if self.world.fault(15) {
+                let pause = self.world.up_to(25_000);
+                self.world.say(|| format!("instance {instance} is paused for {pause:?}"));
+                life.freeze(pause).await;
+            }
         }
-        for queue in [REQUESTS, REPLIES] {
-            life.spawn(life.clone().consume(self.broker.clone(), queue));
-        }
-        life.spawn(life.clone().sweep());
-        life.spawn(life.clone().hold_leases());
-        *lock(&self.present) = Some(life.clone());
-        std::future::pending().await
     }
 
-    fn gateway(&self) -> Gateway {
-        let config = Config::parse(CONFIG).unwrap();
+    fn gateway(&self, instance: usize) -> Gateway {
+        let mut config = Config::parse(CONFIG).unwrap();
+        config.instance = format!("sim-{instance}");
         let link = |name: &str, transport| LinkParts {
             name: name.to_owned(),
             config: config.link[name].clone(),
@@ -147,54 +118,6 @@ impl Stage {
             clock: self.world.clone(),
             entropy: self.world.clone(),
         })
-    }
-}
-
-impl Life {
-    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        drop(self.tasks.spawn(until(self.end.clone(), work)));
-    }
-
-    async fn consume(self, broker: Broker, queue: &'static str) {
-        let permits = Arc::new(Semaphore::new(8));
-        let mut consumer = broker.consume(queue, 8);
-        loop {
-            let permit = permits.clone().acquire_owned().await.unwrap();
-            let Some(delivery) = consumer.next().await else { return };
-            let gateway = self.gateway.clone();
-            self.spawn(async move {
-                let _permit = permit;
-                gateway.from_queue("centre", delivery).await;
-            });
-        }
-    }
-
-    async fn sweep(self) {
-        loop {
-            sleep(Duration::from_millis(limits::SWEEP_MS)).await;
-            for exchange in self.gateway.due().await.unwrap_or_default() {
-                let gateway = self.gateway.clone();
-                self.spawn(async move { gateway.revisit(exchange).await });
-            }
-        }
-    }
-
-    async fn hold_leases(self) {
-        loop {
-            sleep(Duration::from_millis(limits::LEASE_RENEW_MS)).await;
-            // A lease that is not renewed in time is what an instance has to live with.
-            drop(self.gateway.renew_leases().await);
-            drop(self.gateway.take_over(false).await);
-        }
-    }
-}
-
-/// Runs to the end, or nowhere past the end of its life.
-async fn until<T>(end: CancellationToken, work: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        biased;
-        () = end.cancelled() => None,
-        done = work => Some(done),
     }
 }
 

@@ -21,11 +21,31 @@ pub(crate) struct World {
     entropy: SeededEntropy,
     start: Instant,
     faults: AtomicBool,
+    instances: [Instance; INSTANCES],
+    complaints: Mutex<Vec<Complaint>>,
+    talks: bool,
+}
+
+/// The await points of one instance of the gateway, and its next crash.
+struct Instance {
     points: AtomicU64,
     crash_at: AtomicU64,
     crash: Notify,
-    complaints: Mutex<Vec<Complaint>>,
-    talks: bool,
+}
+
+impl Default for Instance {
+    fn default() -> Self {
+        Self {
+            points: AtomicU64::new(0),
+            crash_at: AtomicU64::new(u64::MAX),
+            crash: Notify::new(),
+        }
+    }
+}
+
+tokio::task_local! {
+    /// Which instance's task is running.
+    pub(crate) static INSTANCE: usize;
 }
 
 /// A time without the party at the other end, since the start of the run.
@@ -84,9 +104,7 @@ impl World {
             entropy: SeededEntropy::new(seed),
             start: Instant::now(),
             faults: AtomicBool::new(true),
-            points: AtomicU64::new(0),
-            crash_at: AtomicU64::new(u64::MAX),
-            crash: Notify::new(),
+            instances: Default::default(),
             complaints: Mutex::default(),
             talks,
         }
@@ -103,13 +121,18 @@ impl World {
 
     pub(crate) fn quieten(&self) {
         self.faults.store(false, Ordering::Relaxed);
-        self.crash_at.store(u64::MAX, Ordering::Relaxed);
+        for instance in &self.instances {
+            instance.crash_at.store(u64::MAX, Ordering::Relaxed);
+        }
     }
 
-    /// The next crash falls so many await points from here.
-    pub(crate) fn crash_after(&self, points: u64) {
-        let at = self.points.load(Ordering::Relaxed) + points;
-        self.crash_at.store(at, Ordering::Relaxed);
+    /// The next crash of an instance falls so many await points from here, unless peace comes first.
+    pub(crate) fn crash_after(&self, instance: usize, points: u64) {
+        if self.faults.load(Ordering::Relaxed) {
+            let instance = &self.instances[instance];
+            let at = instance.points.load(Ordering::Relaxed) + points;
+            instance.crash_at.store(at, Ordering::Relaxed);
+        }
     }
 
     /// The party at the other end is away until then.
@@ -118,17 +141,21 @@ impl World {
         outage.from <= now && now < outage.until
     }
 
-    pub(crate) async fn crashed(&self) {
-        self.crash.notified().await;
+    pub(crate) async fn crashed(&self, instance: usize) {
+        self.instances[instance].crash.notified().await;
     }
 
     /// A place where the gateway waits for the outside, and where it may end.
     pub(crate) async fn point(&self) {
-        let count = self.points.fetch_add(1, Ordering::Relaxed);
-        if count == self.crash_at.load(Ordering::Relaxed) {
-            self.crash_at.store(u64::MAX, Ordering::Relaxed);
-            self.say(|| format!("crash at await point {count}"));
-            self.crash.notify_one();
+        let Ok(number) = INSTANCE.try_with(|number| *number) else {
+            return;
+        };
+        let instance = &self.instances[number];
+        let count = instance.points.fetch_add(1, Ordering::Relaxed);
+        if count == instance.crash_at.load(Ordering::Relaxed) {
+            instance.crash_at.store(u64::MAX, Ordering::Relaxed);
+            self.say(|| format!("instance {number} crashes at await point {count}"));
+            instance.crash.notify_one();
             std::future::pending::<()>().await;
         }
     }
@@ -179,6 +206,9 @@ impl Entropy for World {
         self.entropy.fill(bytes);
     }
 }
+
+/// Instances of the gateway that may share a journal.
+pub(crate) const INSTANCES: usize = 2;
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

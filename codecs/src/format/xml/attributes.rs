@@ -57,16 +57,22 @@ fn one(text: &str) -> Option<(&str, &str, &str)> {
 
 /// ASCII names with at most one prefix; no peer uses others.
 pub(super) fn is_name(name: &str) -> bool {
-    let simple = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
-    };
-    match name.split_once(':') {
-        Some((prefix, local)) => simple(prefix) && simple(local),
-        None => simple(name),
+    let bytes = name.as_bytes();
+    match bytes.iter().position(|&b| b == b':') {
+        None => is_simple_name(bytes),
+        Some(colon) => {
+            let (prefix, local) = bytes.split_at(colon);
+            is_simple_name(prefix) && local.split_first().is_some_and(|(_, local)| is_simple_name(local))
+        }
     }
+}
+
+fn is_simple_name(name: &[u8]) -> bool {
+    let first = name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
+    first
+        && name
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
 /// The text of the five named references; character references and others are refused (`None`).

@@ -102,7 +102,7 @@ impl<'a> Scanner<'a> {
         let close = if empty { "/>" } else { ">" };
         let inside = raw.strip_prefix('<').and_then(|raw| raw.strip_suffix(close));
         let inside = inside.ok_or_else(|| fault("xml.syntax", Some(offset), "a broken tag"))?;
-        let (name, rest) = inside.split_at(inside.find(white).unwrap_or(inside.len()));
+        let (name, rest) = inside.split_at(inside.bytes().position(|b| b.is_ascii_whitespace()).unwrap_or(inside.len()));
         if !is_name(name) {
             return Err(fault("xml.name", Some(offset), "a malformed element name"));
         }
