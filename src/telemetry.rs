@@ -177,7 +177,7 @@ struct Page(String);
 impl Page {
     fn one(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
         self.head(name, kind, help);
-        self.0.push_str(&format!("{name} {value}\n"));
+        let _done = writeln!(self.0, "{name} {value}");
     }
 
     fn head(&mut self, name: &str, kind: &str, help: &str) {

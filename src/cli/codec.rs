@@ -31,7 +31,7 @@ enum Command {
     Docs {
         /// Name of the codec.
         name: String,
-        /// The spec's text: adds every field with kind, length, seal, map and source, and the code table.
+        /// The spec's text: adds every field with kind, length, seal, map and source, and the status tables.
         #[arg(long)]
         spec: Option<PathBuf>,
     },
@@ -139,6 +139,7 @@ fn object(spec: &Spec) -> Value {
     json!({
         "codec": spec.codec, "name_en": spec.name_en, "name_zh": spec.name_zh, "source": spec.source,
         "confidence": docs::confidence(spec.confidence), "warnings": warnings.collect::<Vec<_>>(),
+        "codes": spec.codes().map(|(code, name, reason)| json!({ "code": code, "name_zh": name, "reason": reason.name() })).collect::<Vec<_>>(),
         "messages": spec.messages().map(message).collect::<Vec<_>>(),
     })
 }

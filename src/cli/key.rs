@@ -63,9 +63,9 @@ impl Place {
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let now = SystemClock.now();
     match &args.command {
-        Command::List(place) => list(&load(&place.folder()?)?, form, now),
+        Command::List(place) => Ok(list(&load(&place.folder()?)?, form, now)),
         Command::Show { id, place } => show(&load(&place.folder()?)?, id, form, now),
-        Command::Check(place) => check(&place.folder()?, form, now),
+        Command::Check(place) => Ok(check(&place.folder()?, form, now)),
     }
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn load(folder: &Path) -> Result<Keyring, Failure> {
     keys::store::load(folder).map_err(|error| Failure::config(error.file, error.detail))
 }
 
-fn list(keyring: &Keyring, form: Form, now: OffsetDateTime) -> Result<Exit, Failure> {
+fn list(keyring: &Keyring, form: Form, now: OffsetDateTime) -> Exit {
     output::say(&match form {
         Form::Json => output::json(&json!({ "keys": keyring.infos().map(|info| describe(info, now)).collect::<Vec<_>>() })),
         Form::Text => table(
@@ -82,7 +82,7 @@ fn list(keyring: &Keyring, form: Form, now: OffsetDateTime) -> Result<Exit, Fail
             &keyring.infos().map(|info| cells(info, now)).collect::<Vec<_>>(),
         ),
     });
-    Ok(Exit::Ok)
+    Exit::Ok
 }
 
 fn show(keyring: &Keyring, id: &str, form: Form, now: OffsetDateTime) -> Result<Exit, Failure> {
@@ -107,7 +107,7 @@ fn show(keyring: &Keyring, id: &str, form: Form, now: OffsetDateTime) -> Result<
     Ok(Exit::Ok)
 }
 
-fn check(folder: &Path, form: Form, now: OffsetDateTime) -> Result<Exit, Failure> {
+fn check(folder: &Path, form: Form, now: OffsetDateTime) -> Exit {
     let mut report = Report::default();
     report.extend(files::mode_checks(folder));
     match hold(folder) {
@@ -119,7 +119,7 @@ fn check(folder: &Path, form: Form, now: OffsetDateTime) -> Result<Exit, Failure
         }
     }
     report.print(form);
-    Ok(report.exit())
+    report.exit()
 }
 
 fn cells(info: &KeyInfo, now: OffsetDateTime) -> Vec<String> {

@@ -77,7 +77,7 @@ struct Subject {
 
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     match &args.command {
-        Command::Decode(args) => decode::run(&args.subject()?, form),
+        Command::Decode(args) => Ok(decode::run(&args.subject()?, form)),
         Command::Verify(args) => verify::run(&args.subject()?, form),
         Command::Explain(args) => explain::run(&args.subject()?, form),
     }

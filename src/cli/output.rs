@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use serde::Serialize;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -87,16 +88,23 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { 0 })
 }
 
-/// One line or page on standard output.
-#[expect(clippy::print_stdout, reason = "this is where commands print")]
+/// One line or page on standard output. A reader who goes away (`| head`) is no fault of ours and ends nothing.
 pub(crate) fn say(text: &str) {
-    println!("{text}");
+    print_to(&mut std::io::stdout().lock(), text);
 }
 
 /// One line on standard error.
-#[expect(clippy::print_stderr, reason = "this is where commands complain")]
 pub(crate) fn complain(text: &str) {
-    eprintln!("{text}");
+    print_to(&mut std::io::stderr().lock(), text);
+}
+
+fn print_to(stream: &mut impl Write, text: &str) {
+    if let Err(error) = writeln!(stream, "{text}").and_then(|()| stream.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // Where nothing can be printed, only the exit code is left to say so.
+        std::process::exit(i32::from(Exit::Unavailable.code()));
+    }
 }
 
 /// Pretty JSON.

@@ -78,7 +78,7 @@ impl Gateway {
             Attribute::OriginalEndToEndId,
             exchange.end_to_end_id.as_deref().unwrap_or(&exchange.msg_id),
         );
-        self.name_original(exchange, link, &mut query);
+        Self::name_original(exchange, link, &mut query);
         self.number_request(link, &mut query, &format!("x{}-q{}", exchange.id, exchange.queries))
             .await?;
         let id = query.text(Attribute::Serial).unwrap_or_default().to_owned();
@@ -87,7 +87,7 @@ impl Gateway {
     }
 
     /// Names an exchange's outbound request the way its receiver knows it.
-    pub(super) fn name_original(&self, exchange: &Exchange, link: &LinkParts, payment: &mut Payment) {
+    pub(super) fn name_original(exchange: &Exchange, link: &LinkParts, payment: &mut Payment) {
         let Some(key) = exchange.out_key.as_deref().filter(|_| link.is_queue()) else {
             payment.set_text(Attribute::OriginalInitiator, &*exchange.initiator);
             payment.set_text(Attribute::OriginalMsgId, &*exchange.msg_id);

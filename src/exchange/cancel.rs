@@ -46,7 +46,7 @@ impl Gateway {
         request.set_text(Attribute::OriginalOperation, &*original.operation);
         request.set_text(Attribute::OriginalEndToEndId, end_to_end);
         if let Some(link) = original.link_out.as_deref().and_then(|name| self.links.get(name)) {
-            self.name_original(original, link, &mut request);
+            Self::name_original(original, link, &mut request);
         }
         self.forward(job, request).await
     }

@@ -175,6 +175,9 @@ impl Gateway {
             }
             return Ok(());
         }
+        if !outcome.is_final() && !has_processing(job.request.operation) {
+            return Ok(());
+        }
         let signed = self.reply_again(&job, &exchange, outcome).await?;
         self.send_reply(&link.name, signed.wire()).await;
         Ok(())
@@ -271,6 +274,14 @@ async fn acknowledge(ticket: &mut Ticket) {
 /// A rejection is answered only where the sender waits for an answer; two gateways must not reject each other's rejections.
 fn answers_rejection(header: &Payment) -> bool {
     header.role == Role::Request && header.text(Attribute::Sender).is_some() && header.text(Attribute::Serial).is_some()
+}
+
+/// Whether "processing" can be said of an operation. An acknowledgement says "done", so until it is there is no answer.
+const fn has_processing(operation: Operation) -> bool {
+    !matches!(
+        operation,
+        Operation::Status | Operation::Notice | Operation::Ack | Operation::Echo
+    )
 }
 
 fn reason_of(rejection: &Rejection) -> Outcome {

@@ -214,6 +214,10 @@ impl Gateway {
         if outcome_of(&exchange).is_final() {
             return Ok(exchange);
         }
+        if exchange.state == State::Accepted && exchange.owner == self.config.instance {
+            // Nobody may have begun with it: its acceptance was durable, but the word of that was lost.
+            Box::pin(self.revisit(exchange.clone())).await;
+        }
         let limit = Duration::from_millis(self.config.settle.wait_ms);
         if tokio::time::timeout(limit, settled).await.is_err() {
             self.waiting.sweep();

@@ -96,6 +96,7 @@ impl Gateway {
         match exchange.state {
             State::Accepted => self.take_up_accepted(&mut job, &exchange).await,
             State::Sent => self.take_up_sent(&mut job, &exchange).await,
+            State::Unknown if asks_only(job.request.operation) => self.ask_again(&mut job, &exchange).await,
             State::Unknown => self.query(&job, &exchange).await,
             State::Answered => self.redeliver(&job, &exchange).await,
             State::Delivered => Ok(()),
@@ -127,6 +128,12 @@ impl Gateway {
             return self.turn_unknown(job).await;
         }
         self.send_stored(job, exchange, link, State::Sent).await
+    }
+
+    /// What has no effect of its own is not queried but asked again, with the same bytes.
+    async fn ask_again(&self, job: &mut Job, exchange: &Exchange) -> Result<(), Trouble> {
+        let link = self.link(exchange.link_out.as_deref().unwrap_or_default())?;
+        self.send_stored(job, exchange, link, State::Unknown).await
     }
 
     /// Asks the counterparty for the outcome.
@@ -246,7 +253,7 @@ impl Gateway {
         let due = if state == State::Sent {
             self.answer_due(link)
         } else {
-            self.query_due(exchange.queries.saturating_add(1))
+            self.query_due(exchange.queries.max(exchange.attempts))
         };
         let step = Move {
             from: vec![state],
@@ -304,6 +311,10 @@ impl Gateway {
         })
         .await
     }
+}
+
+const fn asks_only(operation: Operation) -> bool {
+    matches!(operation, Operation::Query | Operation::Verify)
 }
 
 pub(super) fn is_not_found(payment: &Payment) -> bool {

@@ -101,14 +101,16 @@ fn words(line: &str) -> Vec<String> {
 impl Step {
     /// What was not as expected, with all that was printed.
     fn check(&self, scene: &Scene, place: &str) -> Option<String> {
-        let (program, arguments) = self.words.split_first().unwrap();
+        let [program, arguments @ ..] = &self.words[..] else {
+            panic!("{place}: no command")
+        };
         assert_eq!(program, "hangu", "{place}");
         let mut command = Command::new(env!("CARGO_BIN_EXE_hangu"));
         command.args(arguments).current_dir(scene.folder()).stdin(Stdio::null());
-        let done = command.env("COLUMNS", "200").output().unwrap();
+        let done = command.env("COLUMNS", "200").output().expect("the binary starts");
         let exit = done.status.code();
-        let stdout = String::from_utf8(done.stdout).unwrap();
-        let stderr = String::from_utf8(done.stderr).unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let (stdout, stderr) = (text(done.stdout), text(done.stderr));
         let streams = [(&self.stdout, &stdout), (&self.stderr, &stderr)];
         let all_fit = streams.iter().all(|(expected, found)| {
             let lines: Vec<&str> = found.lines().collect();
@@ -145,8 +147,8 @@ fn fits_line(pattern: &str, line: &str) -> bool {
     match pattern.split_once("[..]") {
         None => pattern == line,
         Some((head, tail)) => line.strip_prefix(head).is_some_and(|rest| {
-            let starts = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
-            starts.into_iter().any(|at| fits_line(tail, &rest[at..]))
+            let mut rests = rest.char_indices().map(|(at, _)| rest.split_at(at).1).chain([""]);
+            rests.any(|rest| fits_line(tail, rest))
         }),
     }
 }

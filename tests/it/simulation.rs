@@ -48,6 +48,9 @@ fn every_seed_ends_with_equal_books() {
         None => (0..number("HANGU_SIM_SEEDS").unwrap_or(SEEDS)).collect(),
     };
     let talks = seeds.len() == 1;
+    if talks {
+        hangu::telemetry::init_logs(tracing::Level::DEBUG, false);
+    }
     let failed = run_all(&seeds, move |seed| Run {
         seed,
         lies: false,

@@ -3,7 +3,8 @@
 
 use super::operations;
 use crate::cli::texts::text;
-use codecs::spec::{Confidence, MessageSpec, Spec};
+use codecs::payment::Reason;
+use codecs::spec::{Confidence, MessageSpec, Origin, Spec};
 use toml::{Table, Value};
 
 pub(super) fn page(spec: &Spec, source: Option<&str>) -> String {
@@ -18,12 +19,14 @@ pub(super) fn page(spec: &Spec, source: Option<&str>) -> String {
         ),
         format!("## {}\n\n{}", text("codec.warnings"), warnings(spec)),
         format!("## {}\n\n{}", text("codec.messages"), messages(spec)),
+        format!("## {}\n\n{}", text("codec.codes"), codes(spec)),
+        format!("## {}\n\n{}", text("codec.source"), origins(spec)),
     ];
     // The text was loaded as this spec, so it is a table.
     if let Some(table) = source.and_then(|source| source.parse::<Table>().ok()) {
         parts.push(frame(&table));
         parts.extend(rows(&table, "message").map(|message| fields(&table, message)));
-        parts.push(codes(&table));
+        parts.push(status(&table));
     }
     parts.join("\n\n")
 }
@@ -71,6 +74,24 @@ fn messages(spec: &Spec) -> String {
         ]
     };
     markdown(&titles.map(|key| text(key).to_string()), spec.messages().map(row))
+}
+
+fn codes(spec: &Spec) -> String {
+    let titles = ["codec.code", "codec.title", "codec.reason"].map(|key| text(key).to_string());
+    let row = |(code, name, reason): (&str, &str, Reason)| vec![format!("`{code}`"), name.to_owned(), format!("`{reason}`")];
+    markdown(&titles, spec.codes().map(row))
+}
+
+fn origins(spec: &Spec) -> String {
+    let titles = ["codec.part", "codec.source", "codec.confidence"].map(|key| text(key).to_string());
+    let row = |origin: &Origin| {
+        vec![
+            origin.place.clone(),
+            origin.source.clone(),
+            confidence(origin.confidence).to_owned(),
+        ]
+    };
+    markdown(&titles, spec.origins().iter().map(row))
 }
 
 fn frame(table: &Table) -> String {
@@ -128,27 +149,17 @@ fn field_row(table: &Table, field: &Table, required: &[&str]) -> Vec<String> {
     row
 }
 
-fn codes(table: &Table) -> String {
-    let row = |code: &Table| {
-        ["code", "reason", "zh", "source", "confidence"]
-            .map(|key| word(code, key))
-            .to_vec()
+fn status(table: &Table) -> String {
+    let titles = ["code", "outcome", "reason", "source", "confidence"];
+    let row = |code: &Table| titles.map(|key| word(code, key)).to_vec();
+    let tables_of = table.get("status").and_then(Value::as_table).into_iter().flatten();
+    let part = |(name, status): (&String, &Value)| {
+        format!(
+            "## Status `{name}`\n\n{}",
+            markdown(&titles.map(str::to_owned), tables(status).into_iter().map(row))
+        )
     };
-    let titles = ["code", "reason", "zh", "source", "confidence"].map(str::to_owned);
-    let mut parts = vec![format!("## Codes\n\n{}", markdown(&titles, rows(table, "codes").map(row)))];
-    for (name, status) in table.get("status").and_then(Value::as_table).into_iter().flatten() {
-        let row = |code: &Table| {
-            ["code", "outcome", "reason", "source", "confidence"]
-                .map(|key| word(code, key))
-                .to_vec()
-        };
-        let titles = ["code", "outcome", "reason", "source", "confidence"].map(str::to_owned);
-        parts.push(format!(
-            "### Status `{name}`\n\n{}",
-            markdown(&titles, tables(status).into_iter().map(row))
-        ));
-    }
-    parts.join("\n\n")
+    tables_of.map(part).collect::<Vec<_>>().join("\n\n")
 }
 
 fn rows<'a>(table: &'a Table, key: &str) -> impl Iterator<Item = &'a Table> {

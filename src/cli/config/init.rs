@@ -6,7 +6,7 @@ use crate::cli::texts::text;
 use hangu::clock::Random;
 use hangu::shell::SystemEntropy;
 use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -49,10 +49,7 @@ fn write(path: &Path, text: &str, replace: bool) -> std::io::Result<()> {
     } else {
         options.create_new(true).open(path)
     };
-    let mut file = opened.map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => std::io::Error::other("was made by somebody else at this moment"),
-        _ => error,
-    })?;
+    let mut file = opened?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

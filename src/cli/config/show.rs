@@ -109,6 +109,7 @@ fn rows<const N: usize>(rows: [(&str, Option<Value>); N]) -> Table {
         .collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every row is optional")]
 fn nested<const N: usize>(values: [(&str, Option<Value>); N]) -> Option<Value> {
     Some(Value::Table(rows(values)))
 }

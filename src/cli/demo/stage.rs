@@ -148,7 +148,7 @@ impl Stage {
     }
 
     async fn settle_down(&self) -> Result<(), Failure> {
-        wait_until(Duration::from_secs(60), async || {
+        wait_until(Duration::from_mins(1), async || {
             parties::exchanges(&self.journal)
                 .await
                 .is_ok_and(|all| all.iter().all(|exchange| exchange.state == State::Delivered))

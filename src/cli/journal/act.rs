@@ -188,7 +188,14 @@ fn resolve(store: &mut Store, id: i64, status: &'static str, note: &str) -> Resu
     let failed = |detail: String| Failure::new(Exit::Unavailable, id.to_string(), format!("not marked {status}: {detail}"));
     match store.apply(&write).map_err(|error| failed(error.to_string()))? {
         Written::Stored => Ok(()),
-        other => Err(failed(format!("the journal answered {other:?}"))),
+        Written::Conflict(standing) => Err(failed(format!("it is {}", standing.as_deref().unwrap_or("gone")))),
+        Written::Accepted(_)
+        | Written::Moved
+        | Written::Stale(_)
+        | Written::Parked { .. }
+        | Written::Reserved(_)
+        | Written::Taken(_)
+        | Written::Pruned(_) => Err(failed("the journal gave an answer to another question".to_owned())),
     }
 }
 

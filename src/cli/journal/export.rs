@@ -24,11 +24,10 @@ pub(super) fn run(args: &Args, config: &Config) -> Result<Exit, Failure> {
     };
     let found = store.query(&Read::Search(Box::new(search))).map_err(|error| failed(&error))?;
     let book = output::json(&parties::book(&found.exchanges().map_err(|error| failed(&error))?));
-    match &args.to {
-        Some(file) => {
-            std::fs::write(file, book).map_err(|error| Failure::new(Exit::Unavailable, file.display().to_string(), error))?
-        }
-        None => output::say(&book),
-    }
+    let Some(file) = &args.to else {
+        output::say(&book);
+        return Ok(Exit::Ok);
+    };
+    std::fs::write(file, book).map_err(|error| Failure::new(Exit::Unavailable, file.display().to_string(), error))?;
     Ok(Exit::Ok)
 }

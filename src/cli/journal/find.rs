@@ -80,12 +80,18 @@ fn page(found: &[Exchange], limit: u32) -> String {
         return text("journal.nothing").to_string();
     }
     let rows: Vec<_> = found.iter().map(cells).collect();
-    let mut page = table(&titles(&COLUMNS), &rows);
-    page.push_str(&format!("\n{}: {}", text("journal.found"), found.len()));
-    if u32::try_from(found.len()) == Ok(limit) {
-        page.push_str(&format!("; {}", text("journal.more")));
-    }
-    page
+    let is_full = u32::try_from(found.len()) == Ok(limit);
+    let more = if is_full {
+        format!("; {}", text("journal.more"))
+    } else {
+        String::new()
+    };
+    format!(
+        "{}\n{}: {}{more}",
+        table(&titles(&COLUMNS), &rows),
+        text("journal.found"),
+        found.len()
+    )
 }
 
 fn cells(exchange: &Exchange) -> Vec<String> {

@@ -1,16 +1,16 @@
 //! `hangu message decode`, and fields as lines and objects for whoever prints a message.
 
 use super::{Subject, verify};
-use crate::cli::output::{self, Exit, Failure, Form};
+use crate::cli::output::{self, Exit, Form};
 use crate::cli::texts::{table, text, titles};
 use codecs::message::{DescribedField, Message};
 use serde_json::{Value, json};
 
-pub(super) fn run(subject: &Subject, form: Form) -> Result<Exit, Failure> {
+pub(super) fn run(subject: &Subject, form: Form) -> Exit {
     match subject.link.spec.parse(&subject.wire) {
         Ok(message) => {
             output::say(&page(&message, subject.danger_unmasked, form));
-            Ok(Exit::Ok)
+            Exit::Ok
         }
         Err(error) => {
             let verdict = verify::unreadable(error);
@@ -18,7 +18,7 @@ pub(super) fn run(subject: &Subject, form: Form) -> Result<Exit, Failure> {
                 Form::Json => output::json(&verify::object(&verdict)),
                 Form::Text => verify::lines(&verdict).join("\n"),
             });
-            Ok(verify::exit(&verdict))
+            verify::exit(&verdict)
         }
     }
 }

@@ -118,7 +118,12 @@ impl Centre {
     /// Tells an earlier date, as a message that was overtaken does; nothing may follow from it.
     pub(crate) async fn announce_late(&self) {
         let date = sending().numbering.settlement_date;
-        self.ask(self.status(date.previous_day().unwrap())).await;
+        let mut notice = self.status(date.previous_day().unwrap());
+        notice.set_text(
+            Attribute::CreatedAt,
+            simulators::ids::stamp(self.now() - time::Duration::hours(12)),
+        );
+        self.ask(notice).await;
     }
 
     fn status(&self, date: time::Date) -> Payment {
@@ -251,12 +256,7 @@ impl Centre {
     async fn answer(self, request: Payment) {
         let world = self.0.world.clone();
         let key = communication_key(&request);
-        if request
-            .date(Attribute::SettlementDate)
-            .is_some_and(|date| date != sending().numbering.settlement_date)
-        {
-            world.complain(Kind::Contradiction, format!("{key} carries another settlement date"));
-        }
+        self.check_date(&request, &key);
         if world.fault(8) {
             return world.say(|| format!("{key} is lost at the centre"));
         }
@@ -278,6 +278,17 @@ impl Centre {
             _ => {}
         }
         self.0.broker.put(REPLIES, body);
+    }
+
+    /// The date comes from the status message that was acknowledged, and from nothing else.
+    fn check_date(&self, request: &Payment, key: &str) {
+        let date = sending().numbering.settlement_date;
+        let numbered = request.text(Attribute::MsgId).unwrap_or_default();
+        let same = request.date(Attribute::SettlementDate).is_none_or(|stated| stated == date);
+        if !same || !numbered.starts_with(&simulators::ids::digits(date)) {
+            let text = format!("{key} carries another settlement date");
+            self.0.world.complain(Kind::Contradiction, text);
+        }
     }
 
     fn decide(&self, request: &Payment, key: &str) -> Bytes {
