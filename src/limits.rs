@@ -11,7 +11,9 @@ pub const IN_FLIGHT_DEFAULT: usize = 256;
 /// Largest HTTP body taken.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// How many exchanges the sweeper takes up in one look.
-pub const SWEEP_BATCH: u32 = 64;
+pub const SWEEP_BATCH: u32 = 1024;
+/// Revisits of one link at a time.
+pub const REVISITS_MAX: usize = 64;
 /// Between two looks of the sweeper.
 pub const SWEEP_MS: u64 = 200;
 /// A lease lasts this long; it is renewed well before.

@@ -73,6 +73,20 @@ pub fn seal_wire(
     )
 }
 
+/// A message that was verified before it was journalled, and that the journal key vouches for. Only this file can build it.
+pub struct Stored(Wire);
+
+impl Stored {
+    pub fn wire(&self) -> &Wire {
+        &self.0
+    }
+}
+
+/// Opens a stored message as one that was verified when it came.
+pub fn open_stored(keyring: &Keyring, message: &MessageRecord) -> Result<Stored, RecordError> {
+    open(keyring, message).map(Stored)
+}
+
 /// Opens a stored message.
 pub fn open(keyring: &Keyring, message: &MessageRecord) -> Result<Wire, RecordError> {
     let place = Place {

@@ -1,12 +1,15 @@
 //! The thin shell: the only place that spawns tasks, reads the clock and owns the order of start and stop.
 
+mod serve;
+
 use crate::clock::{Clock, Entropy};
 use crate::exchange::{Gateway, HttpAnswer};
+use crate::journal::Exchange;
 use crate::limits;
 use crate::link::http::{Handler, router};
-use crate::mq::SharedMq;
-use axum::serve::ListenerExt;
+use crate::mq::{Consumer, SharedMq};
 use codecs::wire::Wire;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -31,10 +34,10 @@ impl Clock for SystemClock {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(clippy::panic, reason = "without randomness no nonce is safe: the process must not go on")]
     fn fill(&self, bytes: &mut [u8]) {
         if let Err(error) = getrandom::fill(bytes) {
-            panic!("the operating system's random source failed: {error}");
+            tracing::error!(%error, "the operating system's random source failed: no nonce is safe, the process ends");
+            std::process::abort();
         }
     }
 }
@@ -43,7 +46,8 @@ impl Entropy for SystemEntropy {
 pub struct QueueLink {
     pub name: String,
     pub mq: SharedMq,
-    pub queues: Vec<String>,
+    pub request_queue: String,
+    pub reply_queue: String,
     pub prefetch: u16,
     pub in_flight_max: usize,
 }
@@ -58,11 +62,21 @@ pub struct HttpLink {
 /// A running gateway.
 pub struct Running {
     gateway: Arc<Gateway>,
+    /// Ends what brings new work: request queues, listeners, the sweeper.
     stop: CancellationToken,
-    /// Stops the listeners, after the consumers.
-    tasks: TaskTracker,
+    /// Ends what work in flight still needs: reply queues and leases.
+    end: CancellationToken,
+    /// Exchanges in flight.
+    work: TaskTracker,
+    /// Loops that run until they are told to stop.
+    loops: TaskTracker,
+    /// Bounds on revisits by link, so that one dead counterparty does not take the places of the others.
+    revisits: Revisits,
     mqs: Vec<SharedMq>,
 }
+
+/// Permits for revisits, by the link that an exchange went out by.
+type Revisits = Arc<BTreeMap<String, Arc<Semaphore>>>;
 
 impl Running {
     /// Takes over what earlier lives left, then starts to take messages.
@@ -74,10 +88,15 @@ impl Running {
         gateway.load_system().await?;
         let taken = gateway.take_over(true).await?;
         tracing::info!(to_revisit = taken.len(), "exchanges of an earlier life taken over");
+        let links = gateway.config().link.keys();
+        let bound = |name: &String| (name.clone(), Arc::new(Semaphore::new(limits::REVISITS_MAX)));
         let running = Self {
+            revisits: Arc::new(links.map(bound).collect()),
             gateway,
             stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            end: CancellationToken::new(),
+            work: TaskTracker::new(),
+            loops: TaskTracker::new(),
             mqs: queues.iter().map(|link| link.mq.clone()).collect(),
         };
         for link in queues {
@@ -86,7 +105,7 @@ impl Running {
         for link in https {
             running.run_http_link(link);
         }
-        revisit_all(&running.gateway, &running.tasks, taken);
+        running.revisitor().take_up(taken);
         running.run_sweeper();
         running.run_leases();
         running.run_pruning();
@@ -97,59 +116,59 @@ impl Running {
         &self.gateway
     }
 
-    /// Stops taking, lets what is in flight finish within the grace period; the rest stays in the journal. True when
-    /// everything finished.
+    /// Stops taking, lets what is in flight finish within the grace period; the rest stays in the journal. Replies are
+    /// taken to the end, because what is in flight waits for them. True when everything finished.
     pub async fn stop(self, grace: Duration) -> bool {
         self.stop.cancel();
-        self.tasks.close();
-        let finished = tokio::time::timeout(grace, self.tasks.wait()).await.is_ok();
+        self.gateway.begin_stop();
+        self.work.close();
+        let finished = tokio::time::timeout(grace, self.work.wait()).await.is_ok();
+        self.end.cancel();
+        self.loops.close();
+        let ended = tokio::time::timeout(LOOPS_END, self.loops.wait()).await.is_ok();
         for mq in &self.mqs {
             mq.close().await;
         }
-        finished
+        finished && ended
     }
 
     fn run_queue_link(&self, link: &QueueLink) {
-        for queue in &link.queues {
-            // A bound per queue: requests that wait for a slow counterparty must not hold up the replies of others.
-            let permits = Arc::new(Semaphore::new(link.in_flight_max));
-            let consumer = link.mq.consume(queue, link.prefetch);
-            let (gateway, stop, tasks) = (self.gateway.clone(), self.stop.clone(), self.tasks.clone());
-            let name = link.name.clone();
-            self.tasks.spawn(consume(gateway, name, consumer, permits, stop, tasks));
+        let queues = [(&link.request_queue, &self.stop), (&link.reply_queue, &self.end)];
+        for (queue, stop) in queues {
+            let consuming = Consuming {
+                gateway: self.gateway.clone(),
+                link: link.name.clone(),
+                consumer: link.mq.consume(queue, link.prefetch),
+                // A bound per queue: requests that wait for a slow counterparty must not hold up the replies of others.
+                permits: Arc::new(Semaphore::new(link.in_flight_max)),
+                stop: stop.clone(),
+                work: self.work.clone(),
+            };
+            self.loops.spawn(consuming.run());
         }
     }
 
     fn run_http_link(&self, link: HttpLink) {
+        let connections_max = link.in_flight_max.saturating_mul(2);
         let app = router(self.handler(link.name, link.in_flight_max));
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            let listener = link.listener.tap_io(|stream| {
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "TCP_NODELAY not set");
-                }
-            });
-            let serve = axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned());
-            if let Err(error) = serve.await {
-                tracing::error!(%error, "listener ended");
-            }
-        });
+        self.loops
+            .spawn(serve::serve(link.listener, app, connections_max, self.stop.clone()));
     }
 
     /// Every request runs on a task of its own, so that a requester who goes away does not take the exchange with it.
     fn handler(&self, name: String, in_flight_max: usize) -> Handler {
         let permits = Arc::new(Semaphore::new(in_flight_max));
-        let (gateway, tasks) = (self.gateway.clone(), self.tasks.clone());
+        let (gateway, work) = (self.gateway.clone(), self.work.clone());
         Arc::new(move |wire: Wire| {
             let later = |reason: &str| HttpAnswer::Later {
                 reason: reason.to_owned(),
             };
             let Ok(permit) = permits.clone().try_acquire_owned() else {
-                return Box::pin(std::future::ready(later("too many requests in flight")))
-                    as Pin<Box<dyn Future<Output = _> + Send>>;
+                let busy = std::future::ready(later("too many requests in flight"));
+                return Box::pin(busy) as Pin<Box<dyn Future<Output = _> + Send>>;
             };
             let (gateway, name) = (gateway.clone(), name.clone());
-            let task = tasks.spawn(async move {
+            let task = work.spawn(async move {
                 let _permit = permit;
                 let counted = gateway.clone();
                 let _in_flight = counted.counters().enter();
@@ -160,11 +179,11 @@ impl Running {
     }
 
     fn run_sweeper(&self) {
-        let (gateway, stop, tasks) = (self.gateway.clone(), self.stop.clone(), self.tasks.clone());
-        self.tasks.spawn(async move {
+        let (gateway, stop, revisitor) = (self.gateway.clone(), self.stop.clone(), self.revisitor());
+        self.loops.spawn(async move {
             while sleep_unless(&stop, Duration::from_millis(limits::SWEEP_MS)).await {
                 match gateway.due().await {
-                    Ok(due) => revisit_all(&gateway, &tasks, due),
+                    Ok(due) => revisitor.take_up(due),
                     Err(trouble) => tracing::error!(%trouble, "the journal does not say what is due"),
                 }
             }
@@ -172,26 +191,24 @@ impl Running {
     }
 
     fn run_leases(&self) {
-        let (gateway, stop, tasks) = (self.gateway.clone(), self.stop.clone(), self.tasks.clone());
-        self.tasks.spawn(async move {
+        let (gateway, stop, revisitor) = (self.gateway.clone(), self.end.clone(), self.revisitor());
+        self.loops.spawn(async move {
             while sleep_unless(&stop, Duration::from_millis(limits::LEASE_RENEW_MS)).await {
                 if let Err(trouble) = gateway.renew_leases().await {
                     tracing::error!(%trouble, "leases not renewed");
                 }
                 match gateway.take_over(false).await {
-                    Ok(taken) => revisit_all(&gateway, &tasks, taken),
+                    Ok(taken) => revisitor.take_up(taken),
                     Err(trouble) => tracing::error!(%trouble, "dead owners' exchanges not taken over"),
                 }
             }
         });
     }
-}
 
-impl Running {
     /// Old keys and messages go once an hour; the window is longer than any replay.
     fn run_pruning(&self) {
         let (gateway, stop) = (self.gateway.clone(), self.stop.clone());
-        self.tasks.spawn(async move {
+        self.loops.spawn(async move {
             while sleep_unless(&stop, Duration::from_secs(limits::PRUNE_S)).await {
                 if let Err(trouble) = gateway.prune().await {
                     tracing::error!(%trouble, "old exchanges not pruned");
@@ -199,43 +216,72 @@ impl Running {
             }
         });
     }
-}
 
-/// Hands deliveries to tasks while there are permits; at the bound it takes no more, and prefetch stops the broker.
-async fn consume(
-    gateway: Arc<Gateway>,
-    name: String,
-    mut consumer: Box<dyn crate::mq::Consumer>,
-    permits: Arc<Semaphore>,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) {
-    loop {
-        let permit = tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            permit = permits.clone().acquire_owned() => permit,
-        };
-        let Ok(permit) = permit else { return };
-        let delivery = tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            delivery = consumer.next() => delivery,
-        };
-        let Some(delivery) = delivery else { return };
-        let (gateway, name) = (gateway.clone(), name.clone());
-        tasks.spawn(async move {
-            let _permit = permit;
-            let _in_flight = gateway.counters().enter();
-            gateway.from_queue(&name, delivery).await;
-        });
+    fn revisitor(&self) -> Revisitor {
+        Revisitor {
+            gateway: self.gateway.clone(),
+            work: self.work.clone(),
+            bounds: self.revisits.clone(),
+        }
     }
 }
 
-fn revisit_all(gateway: &Arc<Gateway>, tasks: &TaskTracker, exchanges: Vec<crate::journal::Exchange>) {
-    for exchange in exchanges {
-        let gateway = gateway.clone();
-        tasks.spawn(async move { gateway.revisit(exchange).await });
+/// Takes up exchanges that are due, within the bound of their link; what finds no place is due again at the next look.
+struct Revisitor {
+    gateway: Arc<Gateway>,
+    work: TaskTracker,
+    bounds: Revisits,
+}
+
+impl Revisitor {
+    fn take_up(&self, exchanges: Vec<Exchange>) {
+        for exchange in exchanges {
+            let link = exchange.link_out.as_ref().unwrap_or(&exchange.link_in);
+            let Some(permit) = self.bounds.get(link).and_then(|bound| bound.clone().try_acquire_owned().ok()) else {
+                continue;
+            };
+            let gateway = self.gateway.clone();
+            self.work.spawn(async move {
+                let _permit = permit;
+                gateway.revisit(exchange).await;
+            });
+        }
+    }
+}
+
+/// The consumer of one queue.
+struct Consuming {
+    gateway: Arc<Gateway>,
+    link: String,
+    consumer: Box<dyn Consumer>,
+    permits: Arc<Semaphore>,
+    stop: CancellationToken,
+    work: TaskTracker,
+}
+
+impl Consuming {
+    /// Hands deliveries to tasks while there are permits; at the bound it takes no more, and prefetch stops the broker.
+    async fn run(mut self) {
+        loop {
+            let permit = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                permit = self.permits.clone().acquire_owned() => permit,
+            };
+            let Ok(permit) = permit else { return };
+            let delivery = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                delivery = self.consumer.next() => delivery,
+            };
+            let Some(delivery) = delivery else { return };
+            let (gateway, link) = (self.gateway.clone(), self.link.clone());
+            self.work.spawn(async move {
+                let _permit = permit;
+                let _in_flight = gateway.counters().enter();
+                gateway.from_queue(&link, delivery).await;
+            });
+        }
     }
 }
 
@@ -247,3 +293,6 @@ async fn sleep_unless(stop: &CancellationToken, time: Duration) -> bool {
         () = tokio::time::sleep(time) => true,
     }
 }
+
+/// How long loops may take to end once they are told to.
+const LOOPS_END: Duration = Duration::from_secs(5);

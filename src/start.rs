@@ -154,7 +154,8 @@ fn queue_link(name: &str, link: &LinkConfig, config: &MqConfig, mq: SharedMq) ->
     QueueLink {
         name: name.to_owned(),
         mq,
-        queues: vec![config.request_queue.clone(), config.reply_queue.clone()],
+        request_queue: config.request_queue.clone(),
+        reply_queue: config.reply_queue.clone(),
         prefetch: config.prefetch,
         in_flight_max: link.in_flight_max,
     }

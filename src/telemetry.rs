@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use hdrhistogram::Histogram;
 use std::fmt::Write;
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 /// What the admin port looks at.
@@ -19,9 +20,12 @@ pub struct Watched {
     pub mqs: Vec<(String, SharedMq)>,
 }
 
-/// Logs to standard error: lines for people on a terminal, JSON lines otherwise. `HANGU_LOG` sets the level.
+/// Logs to standard error: lines for people, or JSON lines.
 pub fn init_logs(level: tracing::Level, json: bool) {
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // A second call in one process keeps the first subscriber.
     let _is_first = if json {
         builder.json().try_init().is_ok()
@@ -42,7 +46,7 @@ pub fn admin(watched: Watched) -> Router {
 /// Ready: the journal answers and every broker is connected and takes messages.
 async fn ready(Shared(watched): Shared<Watched>) -> (StatusCode, String) {
     let mut faults = Vec::new();
-    if let Err(error) = figures(&watched.gateway).await {
+    if let Err(error) = watched.gateway.journal().read(Read::Setting("system".to_owned())).await {
         faults.push(format!("journal: {error}"));
     }
     for (name, mq) in &watched.mqs {

@@ -222,7 +222,8 @@ attributes! {
     // Identity of the business.
     MsgId = "msg_id" Text transit,
     CreatedAt = "created_at" Text transit,
-    TxId = "tx_id" Text business,
+    // Numbered anew at every submission: the same business may come under another one.
+    TxId = "tx_id" Text transit,
     EndToEndId = "end_to_end_id" Text business,
     Initiator = "initiator" Text business,
     Amount = "amount" Money business,

@@ -92,6 +92,18 @@ impl Keyring {
         )
     }
 
+    /// Any opening key of ours with this serial, whatever its status and validity: only for bytes that the journal vouches
+    /// for. A revoked key must not open anything new, but what it sealed before must stay readable.
+    pub fn held_unwrapper(&self, link: &str, serial: &str) -> Result<Usable<'_, dyn Unwrap>, KeyError> {
+        let named = Named {
+            link,
+            usage: "opening",
+            serial,
+        };
+        let found = self.links.get(link).and_then(|keys| keys.seal_ours.with(serial));
+        found.ok_or_else(|| named.unknown())
+    }
+
     /// The primary shared MAC key of a link, to make tags.
     pub fn mac(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, HmacSm3>, KeyError> {
         self.primary(link, "mac", |keys| &keys.mac, now)

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+mod bench;
 mod check;
 mod codec;
 mod config;
@@ -71,6 +72,11 @@ enum Command {
         after_help = "Examples:\n  hangu sim run centre -c hangu.toml\n  hangu sim run platform -c hangu.toml\n  hangu sim drive --operation debit --count 3"
     )]
     Sim(sim::Args),
+    /// What one call, one message and one payment cost on this machine.
+    #[command(
+        after_help = "Examples:\n  hangu bench crypto\n  hangu bench codec -o json\n  hangu bench gateway --payments 20000 -o json"
+    )]
+    Bench(bench::Args),
 }
 
 /// Parses the command line and runs the command.
@@ -90,6 +96,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Key(args) => key::run(&args, cli.output),
         Command::Journal(args) => journal::run(&args, cli.output),
         Command::Sim(args) => sim::run(&args, cli.output),
+        Command::Bench(args) => bench::run(&args, cli.output),
     };
     output::finish(result, cli.output)
 }

@@ -10,8 +10,11 @@ use tokio::sync::Mutex;
 /// Queues of one simulator.
 pub(crate) struct MqQueues {
     mq: SharedMq,
-    consumers: Mutex<BTreeMap<String, Arc<Mutex<Box<dyn Consumer>>>>>,
+    consumers: Mutex<BTreeMap<String, Shared>>,
 }
+
+/// A consumer that several takers wait on in turn.
+type Shared = Arc<Mutex<Box<dyn Consumer>>>;
 
 impl MqQueues {
     pub(crate) fn new(mq: SharedMq) -> Self {
@@ -21,7 +24,7 @@ impl MqQueues {
         }
     }
 
-    async fn consumer(&self, queue: &str) -> Arc<Mutex<Box<dyn Consumer>>> {
+    async fn consumer(&self, queue: &str) -> Shared {
         let mut consumers = self.consumers.lock().await;
         let entry = consumers.entry(queue.to_owned());
         entry

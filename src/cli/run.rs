@@ -7,6 +7,7 @@ use hangu::shell::{Running, SystemClock, SystemEntropy};
 use hangu::start::{Assembled, Surroundings, assemble};
 use hangu::telemetry::{Watched, admin, init_logs};
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
-    init_logs(args.log, form == Form::Json);
+    // A terminal shows lines for people; a file or a collector gets JSON lines.
+    init_logs(args.log, form == Form::Json || !std::io::stderr().is_terminal());
     let config = Config::load(&args.config)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     runtime.block_on(serve(config))

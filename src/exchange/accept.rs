@@ -49,6 +49,7 @@ impl Gateway {
                 .text(Attribute::PayerAccount)
                 .map(|account| digest.tag(&[account.as_bytes()])),
             cancels: (payment.operation == Operation::Cancel).then(|| cancelled(payment)),
+            identities: identities(payment, &received.code),
             message,
             at,
             deadline: at.saturating_add(i64::try_from(link.config.answer_ms).unwrap_or(i64::MAX)),
@@ -132,23 +133,51 @@ fn business_key(payment: &Payment) -> Option<String> {
     Some(format!("{}|{}|{id}", initiator(payment), payment.operation))
 }
 
-/// The original that a cancel or query speaks of, as the original's own record is keyed.
+/// The original that a cancel or query speaks of, under one of the names that `identities` gives the original.
 pub(super) fn cancelled(payment: &Payment) -> OriginalKey {
     let text = |attribute| payment.text(attribute);
-    let initiator = text(Attribute::OriginalInitiator)
-        .unwrap_or_else(|| initiator(payment))
-        .to_owned();
-    let msg_id = text(Attribute::OriginalMsgId)
-        .or_else(|| text(Attribute::OriginalEndToEndId))
-        .unwrap_or_default()
-        .to_owned();
-    let msg_code = text(Attribute::OriginalCode)
-        .or_else(|| text(Attribute::OriginalOperation))
-        .unwrap_or_default()
-        .to_owned();
-    OriginalKey {
-        initiator,
-        msg_id,
-        msg_code,
+    let initiator = text(Attribute::OriginalInitiator).unwrap_or_else(|| initiator(payment));
+    if let (Some(msg_id), Some(code)) = (text(Attribute::OriginalMsgId), text(Attribute::OriginalCode)) {
+        return original_key(initiator, msg_id.to_owned(), code);
     }
+    let id = text(Attribute::OriginalEndToEndId)
+        .or_else(|| text(Attribute::OriginalMsgId))
+        .unwrap_or_default();
+    original_key(
+        initiator,
+        by_end_to_end(id),
+        text(Attribute::OriginalOperation).unwrap_or_default(),
+    )
+}
+
+/// Whether a cancel says which original it means: an id, and what kind of message that was.
+pub(super) fn names_original(payment: &Payment) -> bool {
+    let has = |attribute| payment.text(attribute).is_some_and(|text| !text.is_empty());
+    (has(Attribute::OriginalMsgId) && has(Attribute::OriginalCode))
+        || (has(Attribute::OriginalEndToEndId) && has(Attribute::OriginalOperation))
+}
+
+/// Every name under which a later cancel may speak of this request: by whoever sent it or started it, by message id and
+/// code, or by end-to-end id and operation.
+fn identities(payment: &Payment, code: &str) -> Vec<OriginalKey> {
+    let starters = [initiator(payment), payment.text(Attribute::Sender).unwrap_or_default()];
+    let names = |starter: &str| {
+        let by_message = original_key(starter, business_id(payment).to_owned(), code);
+        let by_end_to_end = original_key(starter, by_end_to_end(end_to_end(payment)), payment.operation.name());
+        [by_message, by_end_to_end]
+    };
+    starters.into_iter().flat_map(names).collect()
+}
+
+fn original_key(initiator: &str, msg_id: String, msg_code: &str) -> OriginalKey {
+    OriginalKey {
+        initiator: initiator.to_owned(),
+        msg_id,
+        msg_code: msg_code.to_owned(),
+    }
+}
+
+/// Kept apart from message ids, which live in the same column.
+fn by_end_to_end(id: &str) -> String {
+    format!("e2e:{id}")
 }

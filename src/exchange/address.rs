@@ -14,6 +14,10 @@ impl Gateway {
         let mut reply = mirrored(&job.request);
         if let Some(result) = result {
             reply.copy(result, RESULTS);
+            if reply.date(Attribute::SettlementDate).is_none() {
+                // Only where the request names none: nothing in flight is re-dated.
+                reply.copy(result, &[Attribute::SettlementDate]);
+            }
         }
         reply.outcome = Some(outcome);
         self.number_reply(link, &job.request, &mut reply).await?;
@@ -208,6 +212,5 @@ const RESULTS: &[Attribute] = &[
     Attribute::PayerName,
     Attribute::PayerAccountType,
     Attribute::Agreement,
-    Attribute::SettlementDate,
     Attribute::Remark,
 ];

@@ -4,7 +4,7 @@ use super::{Gateway, Job, LinkParts, Transport, Trouble};
 use crate::clock::{Random, millis};
 use crate::journal::{Exchange, ExchangeId, MessageRecord, Move, Read, State, StoredOutcome, Write};
 use crate::mq::{Publication, Published};
-use crate::pipeline::{self, Signed};
+use crate::pipeline::{self, Fault, Signed};
 use crate::record::{self, Place};
 use codecs::payment::{Attribute, Outcome, Payment, Reason};
 use codecs::wire::Wire;
@@ -42,8 +42,7 @@ impl Gateway {
             received,
             arrived,
         } = settlement;
-        let reply = self.reply_payment(job, outcome.clone(), result).await?;
-        let signed = self.sign_reply(job, &reply)?;
+        let signed = self.writable_reply(job, &outcome, result).await?;
         let record = self.sent_record(&job.link_in, "reply", &signed)?;
         let messages = received.into_iter().chain([record]).collect();
         let now = millis(self.clock.now());
@@ -64,11 +63,34 @@ impl Gateway {
         };
         self.advance(step).await?;
         self.counters.settled(job.request.operation, &outcome);
+        note_settled(job, &outcome);
         self.waiting.wake(job.id, arrived);
         if self.link(&job.link_in)?.is_queue() && self.send_reply(&job.link_in, signed.wire()).await {
             self.delivered(job).await?;
         }
         Ok(())
+    }
+
+    /// The reply with everything the counterparty said; where that does not fit the requester's format, without it. An outcome
+    /// must not be lost because a detail cannot be written.
+    async fn writable_reply(&self, job: &Job, outcome: &Outcome, result: Option<&Payment>) -> Result<Signed, Trouble> {
+        let bare = match outcome {
+            Outcome::Failed { reason, .. } => Outcome::failed(*reason, ""),
+            Outcome::Success | Outcome::Unknown => outcome.clone(),
+        };
+        let mut fault = None;
+        for (outcome, result) in [(outcome, result), (outcome, None), (&bare, None)] {
+            let reply = self.reply_payment(job, outcome.clone(), result).await?;
+            match self.sign_reply(job, &reply) {
+                Err(Trouble::Fault(Fault::Build(error))) => {
+                    tracing::error!(exchange = job.id, %error, "alarm: a detail of the answer does not fit the reply");
+                    self.counters.alarm();
+                    fault = Some(error);
+                }
+                other => return other,
+            }
+        }
+        Err(fault.map_or(Trouble::Stale(job.id), |error| Trouble::Fault(Fault::Build(error))))
     }
 
     /// Tells the requester that the outcome is not known yet, and keeps that reply for repeats.
@@ -235,6 +257,26 @@ pub(super) async fn publish(link: &LinkParts, wire: &Wire) -> Published {
         body: wire.body.clone().into(),
     };
     mq.publish(publication).await
+}
+
+/// The one line of a business event. Ids and codes only: no account, no name.
+fn note_settled(job: &Job, outcome: &Outcome) {
+    let reason = match outcome {
+        Outcome::Failed { reason, .. } => reason.name(),
+        Outcome::Success | Outcome::Unknown => "",
+    };
+    tracing::info!(
+        exchange = job.id,
+        link = job.link_in,
+        operation = job.request.operation.name(),
+        institution = job.request.text(Attribute::Institution),
+        msg_id = job.request.text(Attribute::MsgId),
+        end_to_end_id = job.request.text(Attribute::EndToEndId),
+        outcome = outcome.name(),
+        reason,
+        ms = u64::try_from(job.timing.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "settled"
+    );
 }
 
 pub(super) fn stored(outcome: &Outcome) -> StoredOutcome {

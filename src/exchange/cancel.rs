@@ -3,6 +3,7 @@
 use super::accept::cancelled;
 use super::answer::{Settlement, outcome_of};
 use super::{Gateway, Job, Trouble};
+use crate::clock::millis;
 use crate::journal::{Exchange, Move, Read, State};
 use codecs::payment::{Attribute, Outcome, Reason};
 
@@ -48,16 +49,22 @@ impl Gateway {
         if let Some(link) = original.link_out.as_deref().and_then(|name| self.links.get(name)) {
             Self::name_original(original, link, &mut request);
         }
-        self.forward(job, request).await
+        self.forward_over(job, request, original.link_out.as_deref()).await
     }
 
-    /// The original is still in work: "processing" now, and the cancel is taken up again when there is an outcome.
+    /// The original is still in work: "processing" once, and the cancel is taken up again when there may be an outcome.
     async fn cancel_later(&self, job: &Job) -> Result<(), Trouble> {
+        let cancel = self.exchange(job.id).await?;
+        let now = millis(self.clock.now());
+        let wait = now.saturating_sub(cancel.accepted_at).clamp(500, 60_000);
         let step = Move {
             from: vec![State::Accepted],
-            due: self.query_due(0),
+            due: now.saturating_add(wait),
             ..self.step(job.id, job.epoch, State::Accepted)
         };
+        if self.reply_to(&job.key).await?.is_some() {
+            return self.advance(step).await;
+        }
         self.answer_processing(job, step).await
     }
 }

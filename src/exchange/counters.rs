@@ -118,7 +118,7 @@ counted! {
     alarm = "alarms",
     duplicate = "duplicates",
     duplicate_reply = "duplicate_replies",
-    given_back = "given_back",
+    held_back = "held_back",
     late = "late_replies",
     query = "queries",
     resent = "resent",

@@ -17,9 +17,14 @@ impl Gateway {
     /// Sends a request on to where its route leads: a job's own, or what a cancel becomes. On links that answer at once the
     /// answer settles the job; on queues the reply comes by another way.
     pub(super) async fn forward(&self, job: &mut Job, request: Payment) -> Result<(), Trouble> {
-        let Some((link, code)) = self.route(job) else {
+        self.forward_over(job, request, None).await
+    }
+
+    /// The same over a given link: a cancel goes where its original went.
+    pub(super) async fn forward_over(&self, job: &mut Job, request: Payment, via: Option<&str>) -> Result<(), Trouble> {
+        let Some((link, code)) = self.route(job, via) else {
             let refusal = Outcome::failed(Reason::NotSupported, format!("no route for {}", job.request.operation));
-            return self.settle(job, Settlement::ours(refusal)).await;
+            return self.refuse_own(job, refusal).await;
         };
         let payment = match self.forward_payment(job.id, request, link, &code).await {
             Err(Trouble::NoSettlementDate) => return self.refuse_unsent(job, "no settlement date is known yet").await,
@@ -28,7 +33,7 @@ impl Gateway {
         let signed = match self.sign(link, &payment, &code) {
             Err(Trouble::Fault(pipeline::Fault::Build(error))) => {
                 let refusal = Outcome::failed(Reason::InvalidMessage, error.to_string());
-                return self.settle(job, Settlement::ours(refusal)).await;
+                return self.refuse_own(job, refusal).await;
             }
             other => other?,
         };
@@ -154,8 +159,14 @@ impl Gateway {
 
     /// Refuses what has certainly not been sent anywhere.
     pub(super) async fn refuse_unsent(&self, job: &Job, text: &str) -> Result<(), Trouble> {
-        self.settle(job, Settlement::ours(Outcome::failed(Reason::SystemStopped, text)))
-            .await
+        self.refuse_own(job, Outcome::failed(Reason::SystemStopped, text)).await
+    }
+
+    /// A query's outcome is its original's outcome: that we cannot ask says nothing of it.
+    async fn refuse_own(&self, job: &Job, refusal: Outcome) -> Result<(), Trouble> {
+        let is_query = job.request.operation == Operation::Query;
+        let outcome = if is_query { Outcome::Unknown } else { refusal };
+        self.settle(job, Settlement::ours(outcome)).await
     }
 
     /// The broker did not take the request, or may not have: the same bytes go out again shortly.
@@ -177,7 +188,7 @@ impl Gateway {
     }
 
     /// Where a job's request goes, and as which message.
-    fn route(&self, job: &Job) -> Option<(&LinkParts, String)> {
+    fn route(&self, job: &Job, via: Option<&str>) -> Option<(&LinkParts, String)> {
         let operation = job.request.operation;
         let fits = |route: &&crate::config::RouteConfig| {
             let named = route
@@ -186,8 +197,8 @@ impl Gateway {
                 .is_none_or(|names| names.iter().any(|name| name == operation.name()));
             route.from == job.link_in && named
         };
-        let route = self.config.route.iter().find(fits)?;
-        let link = self.links.get(&route.to)?;
+        let routed = || self.config.route.iter().find(fits).map(|route| route.to.as_str());
+        let link = self.links.get(via.or_else(routed)?)?;
         let kind = link.spec.message_for(operation, Role::Request)?;
         Some((link, kind.code.clone()))
     }

@@ -3,7 +3,7 @@
 use super::accept::communication_key;
 use super::answer::outcome_of;
 use super::{Gateway, Job, LinkParts, Timing, Trouble};
-use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Read, State};
+use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Read, Search, State};
 use crate::pipeline::{self, Received, Rejection, Step};
 use crate::record;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
@@ -67,6 +67,9 @@ impl Gateway {
         received: Received,
         timing: Timing,
     ) -> Result<HttpAnswer, Trouble> {
+        if let Some(rejection) = self.unacceptable(link, &received.payment) {
+            return self.refuse_http(link, wire, Box::new(rejection)).await;
+        }
         let key = communication_key(&link.name, &received.payment);
         match self.accept(link, &received, wire).await? {
             Accepted::New { id, original } => {
@@ -85,7 +88,7 @@ impl Gateway {
             }
             Accepted::Again { exchange } => {
                 let job = Job::new(exchange.id, exchange.epoch, &link.name, key, received, timing);
-                self.answer_again(&job, exchange).await
+                self.answer_again(&job, exchange, false).await
             }
             Accepted::Altered { exchange } => {
                 self.counters.alarm();
@@ -141,80 +144,101 @@ impl Gateway {
 
     /// The stored answer to this very request; a final one is then delivered.
     async fn hand_over(&self, job: &Job) -> Result<HttpAnswer, Trouble> {
-        let messages = self.messages(job.id).await?;
-        let last = messages
-            .iter()
-            .rfind(|message| message.direction == "sent" && is_answer(message) && message.link == job.link_in);
-        let Some(last) = last else {
+        let Some(reply) = self.reply_to(&job.key).await? else {
             return Ok(HttpAnswer::Later {
                 reason: "in work".to_owned(),
             });
         };
-        let wire = record::open(&self.keyring.load(), last)?;
-        if last.part == "reply" {
-            match self.delivered(job).await {
-                Ok(()) | Err(Trouble::Stale(_)) => {}
-                Err(trouble) => return Err(trouble),
-            }
+        let wire = record::open(&self.keyring.load(), &reply)?;
+        if reply.part == "reply" {
+            self.handed_over(job).await?;
         }
         Ok(HttpAnswer::Message(wire))
+    }
+
+    /// Delivered, unless it was before.
+    async fn handed_over(&self, job: &Job) -> Result<(), Trouble> {
+        match self.delivered(job).await {
+            Err(Trouble::Stale(_)) => Ok(()),
+            other => other,
+        }
     }
 
     /// The stored reply byte for byte while its authentication is fresh; later it is authenticated anew, outcome unchanged.
     async fn answer_repeat(&self, job: &Job, exchange: Exchange, reply: Option<MessageRecord>) -> Result<HttpAnswer, Trouble> {
         let age = |reply: &MessageRecord| crate::clock::millis(self.clock.now()).saturating_sub(reply.at);
-        let Some(reply) = reply.filter(|reply| reply.part == "reply" && age(reply) < FRESH_MS) else {
-            return self.answer_again(job, exchange).await;
-        };
-        let wire = record::open(&self.keyring.load(), &reply)?;
-        if exchange.state == State::Answered {
-            match self.delivered(job).await {
-                Ok(()) | Err(Trouble::Stale(_)) => {}
-                Err(trouble) => return Err(trouble),
+        let is_fresh = |reply: &MessageRecord| reply.part == "reply" && age(reply) < FRESH_MS;
+        match reply {
+            Some(reply) if is_fresh(&reply) => {
+                self.handed_over_first(job, &exchange).await?;
+                Ok(HttpAnswer::Message(record::open(&self.keyring.load(), &reply)?))
             }
+            Some(_) | None => self.answer_again(job, exchange, true).await,
         }
+    }
+
+    async fn answer_again(&self, job: &Job, exchange: Exchange, replaces: bool) -> Result<HttpAnswer, Trouble> {
+        let exchange = self.wait_for(exchange).await?;
+        let wire = self.reply_again(job, &exchange, outcome_of(&exchange), replaces).await?;
+        self.handed_over_first(job, &exchange).await?;
         Ok(HttpAnswer::Message(wire))
     }
 
-    async fn answer_again(&self, job: &Job, exchange: Exchange) -> Result<HttpAnswer, Trouble> {
-        let exchange = self.wait_for(exchange).await?;
-        let outcome = outcome_of(&exchange);
-        let signed = self.reply_again(job, &exchange, outcome).await?;
-        if exchange.state == State::Answered {
-            match self.delivered(job).await {
-                Ok(()) | Err(Trouble::Stale(_)) => {}
-                Err(trouble) => return Err(trouble),
-            }
+    /// An answered exchange that came by this link is delivered when its requester, asking again, got the outcome.
+    async fn handed_over_first(&self, job: &Job, exchange: &Exchange) -> Result<(), Trouble> {
+        if exchange.state == State::Answered && exchange.link_in == job.link_in {
+            return self.handed_over(job).await;
         }
-        Ok(HttpAnswer::Message(signed.wire().clone()))
+        Ok(())
     }
 
     /// `GET /v1/payments/{id}`: reads, changes nothing, and so is no exchange of its own.
     async fn look_up(&self, link: &LinkParts, received: &Received) -> Result<HttpAnswer, Trouble> {
-        let id = received
-            .payment
+        let payment = &received.payment;
+        let id = payment
             .text(Attribute::OriginalEndToEndId)
-            .or_else(|| received.payment.text(Attribute::EndToEndId));
-        let search = crate::journal::Search {
-            key: id.map(ToOwned::to_owned),
-            limit: 8,
-            ..Default::default()
+            .or_else(|| payment.text(Attribute::EndToEndId))
+            .unwrap_or_default();
+        let mut found = self.payments_of(link, id).await?;
+        let (outcome, result) = match (found.pop(), found.is_empty()) {
+            (Some(exchange), true) => {
+                let job = Job::new(
+                    exchange.id,
+                    exchange.epoch,
+                    &link.name,
+                    String::new(),
+                    received.clone(),
+                    Timing::start(),
+                );
+                self.handed_over_first(&job, &exchange).await?;
+                (outcome_of(&exchange), self.stored_result(&exchange).await?)
+            }
+            // Two payments under one id: saying the outcome of either would be a guess.
+            (Some(_), false) => (Outcome::Unknown, None),
+            (None, _) => (Outcome::failed(Reason::OriginalNotFound, "no such payment"), None),
         };
-        let found = self.journal.read(Read::Search(Box::new(search))).await?.exchanges()?;
-        let found = found
-            .into_iter()
-            .find(|exchange| exchange.link_in == link.name && moves(exchange));
-        let (outcome, result) = match &found {
-            Some(exchange) => (outcome_of(exchange), self.stored_result(exchange).await?),
-            None => (Outcome::failed(Reason::OriginalNotFound, "no such payment"), None),
-        };
-        let reply = self.lookup_reply(link, &received.payment, outcome, result.as_ref()).await?;
+        let reply = self.lookup_reply(link, payment, outcome, result.as_ref()).await?;
         let code = link
             .spec
             .message(&received.code)
             .and_then(|kind| kind.reply.clone())
             .unwrap_or_default();
         Ok(HttpAnswer::Message(self.sign(link, &reply, &code)?.wire().clone()))
+    }
+
+    /// The payments that came by this link under an end-to-end id; a cancel is known by what it cancels, not by this id.
+    async fn payments_of(&self, link: &LinkParts, id: &str) -> Result<Vec<Exchange>, Trouble> {
+        let search = Search {
+            key: Some(id.to_owned()),
+            limit: 64,
+            ..Search::default()
+        };
+        let mut found = self.journal.read(Read::Search(Box::new(search))).await?.exchanges()?;
+        found.retain(|exchange| {
+            let is_named = exchange.end_to_end_id.as_deref().unwrap_or(&exchange.msg_id) == id;
+            is_named && exchange.link_in == link.name && moves(exchange) && exchange.operation != Operation::Cancel.name()
+        });
+        Ok(found)
     }
 
     async fn lookup_reply(
@@ -232,9 +256,16 @@ impl Gateway {
     }
 
     async fn refuse_http(&self, link: &LinkParts, wire: &Wire, rejection: Box<Rejection>) -> Result<HttpAnswer, Trouble> {
-        tracing::warn!(link = link.name, %rejection, "request refused");
         self.counters.rejected(rejection.step);
-        self.park(link, &source(wire), wire, &rejection).await?;
+        // What nobody we know has signed is answered, not kept: anybody could fill the journal with it.
+        let is_known = matches!(rejection.step, Step::Translate | Step::Route | Step::Duplicate | Step::Match);
+        let parked = if is_known {
+            Some(self.park(link, &source(wire), wire, &rejection).await?)
+        } else {
+            None
+        };
+        let serial = rejection.header.as_ref().and_then(|header| header.text(Attribute::Serial));
+        tracing::warn!(link = link.name, parked, serial, %rejection, "request refused and parked");
         let status = match rejection.step {
             Step::Verify => 401,
             Step::Duplicate => 409,
@@ -249,10 +280,6 @@ fn source(wire: &Wire) -> String {
         codecs::wire::Start::Request { method, target } => format!("{method} {target}"),
         codecs::wire::Start::Queue | codecs::wire::Start::Status(_) => "http".to_owned(),
     }
-}
-
-fn is_answer(message: &MessageRecord) -> bool {
-    message.part == "reply" || message.part == "interim"
 }
 
 /// A request that only asks what the gateway knows of an earlier one.

@@ -96,6 +96,7 @@ pub struct Gateway {
     waiting: waiting::Waiting,
     hands: waiting::Hands,
     counters: Counters,
+    stopping: tokio::sync::watch::Sender<bool>,
 }
 
 impl Gateway {
@@ -120,7 +121,20 @@ impl Gateway {
             waiting: waiting::Waiting::default(),
             hands: waiting::Hands::default(),
             counters: Counters::default(),
+            stopping: tokio::sync::watch::Sender::new(false),
         }
+    }
+
+    /// From here on nothing that is not durable yet is waited for.
+    pub fn begin_stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// True when it is time to stop.
+    async fn wait_or_stop(&self, pause: Duration) -> bool {
+        let mut stopping = self.stopping.subscribe();
+        // The sender lives as long as the gateway, so waiting ends by a stop or by the pause.
+        tokio::time::timeout(pause, stopping.wait_for(|stop| *stop)).await.is_ok()
     }
 
     pub fn counters(&self) -> &Counters {

@@ -1,9 +1,9 @@
 //! What comes from a queue: requests, replies, notices and acknowledgements, and what is refused.
 
-use super::answer::{outcome_of, publish};
+use super::answer::{Settlement, outcome_of, publish};
 use super::{Gateway, Job, LinkParts, Timing, Trouble};
 use crate::clock::millis;
-use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Park, Write};
+use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Park, Read, Write};
 use crate::mq::{Delivery, Published, Settle};
 use crate::pipeline::{self, Received, Rejection, Step};
 use crate::record::{self, RecordError};
@@ -12,27 +12,50 @@ use codecs::wire::Wire;
 use std::time::Duration;
 
 impl Gateway {
-    /// Takes one delivery through to its end. It is acknowledged as soon as its acceptance or its parking is durable; if
-    /// neither can be made durable it goes back to the queue.
+    /// Takes one delivery through to its end. It is acknowledged as soon as its acceptance or its parking is durable. While
+    /// neither can be made durable it stays unacknowledged here: a broker may drop what is given back too often.
     pub async fn from_queue(&self, link: &str, delivery: Delivery) {
         let Delivery { queue, body, settle, .. } = delivery;
-        let timing = Timing::start();
         let wire = Wire::queue(body.to_vec());
         let mut ticket = Some(settle);
-        let result = self.take(link, &queue, &wire, &mut ticket, timing).await;
-        match (result, ticket) {
-            (Ok(()), Some(settle)) => settle.ack().await,
-            (Ok(()), None) => {}
-            (Err(trouble), Some(settle)) => {
-                tracing::error!(link, queue, %trouble, "message given back to the queue");
-                self.counters.given_back();
-                // A journal that refuses (full disk) would otherwise see the same message in a tight loop.
-                tokio::time::sleep(GIVE_BACK_PAUSE).await;
-                settle.requeue().await;
+        let mut pause = GIVE_BACK_PAUSE;
+        for tries in 1.. {
+            let result = self.take(link, &queue, &wire, &mut ticket, Timing::start()).await;
+            let trouble = match (result, ticket.take()) {
+                (Ok(()), Some(settle)) => return settle.ack().await,
+                (Ok(()), None) => return,
+                (Err(trouble), None) => return note_trouble(link, &trouble),
+                (Err(trouble), Some(settle)) => {
+                    ticket = Some(settle);
+                    trouble
+                }
+            };
+            if tries >= TRIES_MAX
+                && !matches!(trouble, Trouble::Journal(_))
+                && self.park_trouble(link, &queue, &wire, &trouble).await
+            {
+                // The journal is well and the message is not: it is kept for a person instead of holding up others.
+                if let Some(settle) = ticket.take() {
+                    settle.ack().await;
+                }
+                return;
             }
-            (Err(Trouble::Stale(id)), None) => tracing::info!(link, exchange = id, "another task settled the exchange"),
-            (Err(trouble), None) => tracing::error!(link, %trouble, "exchange stays in the journal and is taken up again"),
+            tracing::error!(link, queue, %trouble, "message not taken yet; it stays unacknowledged");
+            self.counters.held_back();
+            if self.wait_or_stop(pause).await {
+                // Not acknowledged: the broker hands it to another instance, or to the next life of this one.
+                return;
+            }
+            pause = (pause * 2).min(GIVE_BACK_PAUSE_MAX);
         }
+    }
+
+    async fn park_trouble(&self, name: &str, queue: &str, wire: &Wire, trouble: &Trouble) -> bool {
+        let Ok(link) = self.link(name) else { return false };
+        let rejection = Rejection::new(Step::Route, "gateway.trouble", trouble.to_string());
+        tracing::error!(link = name, queue, %trouble, "alarm: a message that the gateway cannot work on is parked");
+        self.counters.alarm();
+        self.park(link, queue, wire, &rejection).await.is_ok()
     }
 
     async fn take(&self, name: &str, queue: &str, wire: &Wire, ticket: &mut Ticket, timing: Timing) -> Result<(), Trouble> {
@@ -63,6 +86,9 @@ impl Gateway {
         ticket: &mut Ticket,
         timing: Timing,
     ) -> Result<(), Trouble> {
+        if let Some(rejection) = self.unacceptable(link, &received.payment) {
+            return self.refuse(link, queue, wire, &rejection).await;
+        }
         let accepted = self.accept(link, &received, wire).await?;
         if let Accepted::Altered { exchange } = &accepted {
             return self.refuse_altered(link, queue, wire, &received, exchange).await;
@@ -85,15 +111,58 @@ impl Gateway {
         }
     }
 
+    /// What is signed and still must not become an exchange: a cancel of nothing, a message for somebody else, a replay older
+    /// than our memory.
+    pub(super) fn unacceptable(&self, link: &LinkParts, payment: &Payment) -> Option<Rejection> {
+        let named = |code, field: &str, detail: &str| {
+            let mut rejection = Rejection::new(Step::Translate, code, detail);
+            rejection.field = Some(field.to_owned());
+            rejection.header = Some(payment.clone());
+            Some(rejection)
+        };
+        if payment.operation == Operation::Cancel && !super::accept::names_original(payment) {
+            let detail = "a cancel names its original by message id and code, or by end-to-end id and operation";
+            return named("cancel.original", "original", detail);
+        }
+        let receiver = payment
+            .text(Attribute::Receiver)
+            .filter(|_| link.is_queue() && !link.config.member.is_empty());
+        if receiver.is_some_and(|receiver| receiver != link.config.member) {
+            return named(
+                "receiver.other",
+                Attribute::Receiver.name(),
+                "it is addressed to another member",
+            );
+        }
+        if self.is_older_than_memory(payment) {
+            return named(
+                "date.replay",
+                Attribute::SendDate.name(),
+                "it is older than the keys by which a repeat is told",
+            );
+        }
+        None
+    }
+
+    /// Keys of delivered exchanges go after `journal.keep_days`; a request dated before that could be one of them.
+    fn is_older_than_memory(&self, payment: &Payment) -> bool {
+        let Some(today) = self.system().settlement_date else {
+            return false;
+        };
+        let kept = time::Duration::days(i64::from(self.config.journal.keep_days).saturating_sub(1));
+        let dates = [payment.date(Attribute::SendDate), payment.date(Attribute::SettlementDate)];
+        dates.into_iter().flatten().any(|date| today - date > kept)
+    }
+
     /// What is to be done for a new exchange.
     pub(super) async fn work(&self, job: &mut Job, original: Option<Exchange>) -> Result<(), Trouble> {
         match job.request.operation {
-            Operation::Echo => self.settle(job, super::answer::Settlement::ours(Outcome::Success)).await,
+            Operation::Echo => self.settle(job, Settlement::ours(Outcome::Success)).await,
             Operation::Status | Operation::Notice | Operation::Ack => {
                 if job.request.operation == Operation::Status {
                     self.apply_status(&job.request).await?;
                 }
-                self.settle(job, super::answer::Settlement::ours(Outcome::Success)).await
+                self.settle(job, Settlement::ours(Outcome::Success)).await
             }
             Operation::Cancel => self.cancel(job, original).await,
             Operation::Query => self.answer_query(job).await,
@@ -111,23 +180,20 @@ impl Gateway {
 
     pub(super) async fn refuse_tombstoned(&self, job: &Job) -> Result<(), Trouble> {
         let refusal = Outcome::failed(Reason::AlreadyCancelled, "a cancel came before this request");
-        self.settle(job, super::answer::Settlement::ours(refusal)).await
+        self.settle(job, Settlement::ours(refusal)).await
     }
 
-    /// What the journal knows for certain is answered from it; everything else is asked where the request went.
+    /// What the journal knows is answered from it: an original that is still in work here is "processing", whatever the
+    /// counterparty may say of it yet. Only what the journal does not know is asked where such requests go.
     async fn answer_query(&self, job: &mut Job) -> Result<(), Trouble> {
-        let known = self
-            .original_of(job)
-            .await?
-            .filter(|original| outcome_of(original).is_final());
-        let Some(original) = known else {
+        let Some(original) = self.original_of(job).await? else {
             let request = job.request.clone();
             return self.forward(job, request).await;
         };
         let result = self.stored_result(&original).await?;
-        let settlement = super::answer::Settlement {
+        let settlement = Settlement {
             result: result.as_ref(),
-            ..super::answer::Settlement::ours(outcome_of(&original))
+            ..Settlement::ours(outcome_of(&original))
         };
         self.settle(job, settlement).await
     }
@@ -178,8 +244,8 @@ impl Gateway {
         if !outcome.is_final() && !has_processing(job.request.operation) {
             return Ok(());
         }
-        let signed = self.reply_again(&job, &exchange, outcome).await?;
-        self.send_reply(&link.name, signed.wire()).await;
+        let reply = self.reply_again(&job, &exchange, outcome, false).await?;
+        self.send_reply(&link.name, &reply).await;
         Ok(())
     }
 
@@ -206,13 +272,34 @@ impl Gateway {
 
     /// Keeps a refused message, then answers it where its header can be read.
     pub(super) async fn refuse(&self, link: &LinkParts, source: &str, wire: &Wire, rejection: &Rejection) -> Result<(), Trouble> {
-        tracing::warn!(link = link.name, source, %rejection, "message refused");
         self.counters.rejected(rejection.step);
-        self.park(link, source, wire, rejection).await?;
-        if let Some(header) = rejection.header.as_ref().filter(|header| answers_rejection(header)) {
-            self.answer_rejection(link, header, rejection).await;
+        let parked = self.park(link, source, wire, rejection).await?;
+        let serial = rejection.header.as_ref().and_then(|header| header.text(Attribute::Serial));
+        tracing::warn!(link = link.name, source, parked, serial, %rejection, "message refused and parked");
+        let Some(header) = rejection.header.as_ref().filter(|header| answers_rejection(header)) else {
+            return Ok(());
+        };
+        if self.is_misleading(link, header, rejection).await? {
+            tracing::error!(
+                link = link.name,
+                parked,
+                "alarm: a damaged copy of a known request; it is not answered"
+            );
+            self.counters.alarm();
+            return Ok(());
         }
+        self.answer_rejection(link, header, rejection).await;
         Ok(())
+    }
+
+    /// A refusal that refers to a request we know would be read as that request's failure. Only `altered` says in its own code
+    /// that the first one stands.
+    async fn is_misleading(&self, link: &LinkParts, header: &Payment, rejection: &Rejection) -> Result<bool, Trouble> {
+        if rejection.step == Step::Duplicate {
+            return Ok(false);
+        }
+        let key = super::accept::communication_key(&link.name, header);
+        Ok(self.journal.read(Read::ByCommunicationKey(key)).await?.exchange()?.is_some())
     }
 
     pub(super) async fn park(&self, link: &LinkParts, source: &str, wire: &Wire, rejection: &Rejection) -> Result<i64, Trouble> {
@@ -265,6 +352,15 @@ impl Gateway {
 /// The acknowledgement that a delivery still owes.
 type Ticket = Option<Box<dyn Settle>>;
 
+/// The exchange is durable, so it is taken up again by itself.
+fn note_trouble(link: &str, trouble: &Trouble) {
+    if let Trouble::Stale(id) = trouble {
+        tracing::info!(link, exchange = id, "another task settled the exchange");
+        return;
+    }
+    tracing::error!(link, %trouble, "exchange stays in the journal and is taken up again");
+}
+
 async fn acknowledge(ticket: &mut Ticket) {
     if let Some(settle) = ticket.take() {
         settle.ack().await;
@@ -294,4 +390,8 @@ fn reason_of(rejection: &Rejection) -> Outcome {
     Outcome::failed(reason, format!("{} {}{field}", rejection.step.name(), rejection.code))
 }
 
+/// Between two tries to make a message durable.
 const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
+/// After so many tries a message that fails for another reason than the journal is parked.
+const TRIES_MAX: u32 = 6;
+const GIVE_BACK_PAUSE_MAX: Duration = Duration::from_secs(5);

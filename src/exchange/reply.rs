@@ -4,11 +4,10 @@ use super::accept::reference_key;
 use super::answer::{Settlement, outcome_of};
 use super::forward::is_final;
 use super::{Gateway, Job, LinkParts, Timing, Trouble};
-use crate::clock::from_millis;
-use crate::journal::{Exchange, MessageRecord, Read, State, Write};
-use crate::pipeline::{self, Received, Rejection, Signed, Step};
+use crate::journal::{Exchange, MessageRecord, Move, Read, State, Write};
+use crate::pipeline::{self, Received, Rejection, Step};
 use crate::record;
-use codecs::payment::{Operation, Outcome, Payment, Role};
+use codecs::payment::{Operation, Outcome, Payment, Reason, Role};
 use codecs::wire::Wire;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -27,10 +26,22 @@ impl Gateway {
         let Some(exchange) = self.by_out_key(&key).await? else {
             return self.unmatched(link, queue, wire, &received).await;
         };
-        if received.payment.operation == Operation::Query && exchange.operation != Operation::Query.name() {
+        if exchange.out_key.as_deref() != Some(&key) {
             return self
                 .take_query_reply(link, queue, wire, &received, exchange, timing.started)
                 .await;
+        }
+        let answers = received.payment.operation;
+        if answers == Operation::Notice && exchange.operation == Operation::Query.name() {
+            // That the query was refused says nothing of what it asked for.
+            return self.query_refused(link, wire, &received, &exchange).await;
+        }
+        if answers.name() != exchange.operation && answers != Operation::Notice {
+            let detail = format!("a {answers} reply to a {}", exchange.operation);
+            return self
+                .park(link, queue, wire, &Rejection::new(Step::Match, "reply.operation", detail))
+                .await
+                .map(drop);
         }
         self.settle_by_reply(link, queue, wire, &received, exchange, timing.started)
             .await
@@ -55,25 +66,47 @@ impl Gateway {
         if exchange.state == State::Unknown {
             self.counters.late();
         }
-        let Some(job) = self.job_of(&exchange).await? else {
-            return Ok(());
-        };
-        let outcome = received.payment.outcome.clone().unwrap_or(Outcome::Unknown);
-        let record = self.received_record(&link.name, "reply", &received.code, wire)?;
-        let settlement = Settlement {
-            outcome,
-            result: Some(&received.payment),
-            received: Some(record),
-            arrived,
-        };
-        match self.settle(&job, settlement).await {
+        if is_doubtful_refusal(received, &exchange) {
+            return self.query_refused(link, wire, received, &exchange).await;
+        }
+        match self.settle_under(&exchange, received, link, wire, arrived).await {
             // Somebody settled it meanwhile; what this reply says is compared with that.
             Err(Trouble::Stale(id)) => {
                 let exchange = self.exchange(id).await?;
+                if !matches!(exchange.state, State::Answered | State::Delivered) {
+                    // Taken over meanwhile: the new owner's epoch counts.
+                    return self.settle_under(&exchange, received, link, wire, arrived).await;
+                }
                 self.after_the_fact(link, queue, wire, received, &exchange).await
             }
             other => other,
         }
+    }
+
+    /// Settles an exchange under the epoch that it has.
+    async fn settle_under(
+        &self,
+        exchange: &Exchange,
+        received: &Received,
+        link: &LinkParts,
+        wire: &Wire,
+        arrived: Instant,
+    ) -> Result<(), Trouble> {
+        let Some(job) = self.job_of(exchange).await? else {
+            return Ok(());
+        };
+        let outcome = received.payment.outcome.clone().unwrap_or(Outcome::Unknown);
+        let record = self.received_record(&link.name, "reply", &received.code, wire)?;
+        self.settle(
+            &job,
+            Settlement {
+                outcome,
+                result: Some(&received.payment),
+                received: Some(record),
+                arrived,
+            },
+        )
+        .await
     }
 
     /// A reply for an exchange that has its outcome: the same is a repeat, another one is kept and raises an alarm.
@@ -122,10 +155,35 @@ impl Gateway {
         exchange: Exchange,
         arrived: Instant,
     ) -> Result<(), Trouble> {
+        if received.payment.operation != Operation::Query {
+            return self.query_refused(link, wire, received, &exchange).await;
+        }
         if super::revisit::is_not_found(&received.payment) {
             return self.not_found(&exchange).await;
         }
         self.settle_by_reply(link, queue, wire, received, exchange, arrived).await
+    }
+
+    /// What refuses our query says nothing of the payment: it is kept with the exchange, which stays as it is.
+    async fn query_refused(
+        &self,
+        link: &LinkParts,
+        wire: &Wire,
+        received: &Received,
+        exchange: &Exchange,
+    ) -> Result<(), Trouble> {
+        tracing::warn!(exchange = exchange.id, code = received.code, "our query was refused");
+        let record = self.received_record(&link.name, "query_reply", &received.code, wire)?;
+        let step = Move {
+            from: vec![exchange.state],
+            due: exchange.due,
+            messages: vec![record],
+            ..self.step(exchange.id, exchange.epoch, exchange.state)
+        };
+        match self.advance(step).await {
+            Err(Trouble::Stale(_)) => Ok(()),
+            other => other,
+        }
     }
 
     async fn by_out_key(&self, key: &str) -> Result<Option<Exchange>, Trouble> {
@@ -152,41 +210,56 @@ impl Gateway {
             .transpose()
     }
 
-    /// The stored reply to the first request of an exchange.
-    pub(super) async fn stored_reply(&self, exchange: &Exchange) -> Result<Option<Wire>, Trouble> {
-        let messages = self.messages(exchange.id).await?;
-        let first = messages
-            .iter()
-            .find(|message| message.direction == "sent" && message.part == "reply");
-        Ok(first.map(|message| record::open(&self.keyring.load(), message)).transpose()?)
+    /// The newest stored reply to the request with this communication key.
+    pub(super) async fn reply_to(&self, key: &str) -> Result<Option<MessageRecord>, Trouble> {
+        Ok(self.journal.read(Read::ReplyTo(key.to_owned())).await?.messages()?.pop())
     }
 
-    /// Takes stored bytes through the pipeline again, as of the moment they came.
+    /// The bytes of the final reply to the first request of an exchange.
+    pub(super) async fn stored_reply(&self, exchange: &Exchange) -> Result<Option<Wire>, Trouble> {
+        let newest = self
+            .reply_to(&exchange.communication_key)
+            .await?
+            .filter(|newest| newest.part == "reply");
+        Ok(newest
+            .map(|message| record::open(&self.keyring.load(), &message))
+            .transpose()?)
+    }
+
+    /// Reads stored bytes again. The journal key vouches for them; the keys of the moment they came may be gone by now.
     fn reread(&self, message: &MessageRecord) -> Result<Received, Trouble> {
         let keyring = self.keyring.load();
         let link = self.link(&message.link)?;
-        let wire = record::open(&keyring, message)?;
-        pipeline::receive(&wire, link.view(&keyring), from_millis(message.at))
-            .map_err(|rejection| Trouble::Reread(rejection.to_string()))
+        let stored = record::open_stored(&keyring, message)?;
+        pipeline::reopen(&stored, link.view(&keyring)).map_err(|rejection| Trouble::Reread(rejection.to_string()))
     }
 
-    /// A reply of its own for a further request of a known business; it is durable before it is sent.
-    pub(super) async fn reply_again(&self, job: &Job, exchange: &Exchange, outcome: Outcome) -> Result<Signed, Trouble> {
+    /// A reply of its own for a further request of a known business; it is durable before it is sent, and there is only one
+    /// that is final. `replaces` is for one whose authentication has aged.
+    pub(super) async fn reply_again(
+        &self,
+        job: &Job,
+        exchange: &Exchange,
+        outcome: Outcome,
+        replaces: bool,
+    ) -> Result<Wire, Trouble> {
         let result = self.stored_result(exchange).await?;
         let part = if outcome.is_final() { "reply" } else { "interim" };
         let reply = self.reply_payment(job, outcome, result.as_ref()).await?;
         let signed = self.sign_reply(job, &reply)?;
         let message = self.sent_record(&job.link_in, part, &signed)?;
         let write = Write::Reply {
+            replaces,
             id: job.id,
             answers: job.key.clone(),
             message,
         };
         if self.journal.write(write).await?.stored()? {
-            Ok(signed)
-        } else {
-            Err(Trouble::Stale(job.id))
+            return Ok(signed.wire().clone());
         }
+        // Another task answered the same request meanwhile: both say the same, byte for byte.
+        let newest = self.reply_to(&job.key).await?.ok_or(Trouble::Stale(job.id))?;
+        Ok(record::open(&self.keyring.load(), &newest)?)
     }
 
     /// The refusal of a message whose header alone is known.
@@ -224,4 +297,17 @@ impl Gateway {
         }
         self.exchange(exchange.id).await
     }
+}
+
+/// A general refusal may speak of one copy of a request that was sent several times, or of another content under its key:
+/// then it says nothing certain of the request, and the query decides.
+fn is_doubtful_refusal(received: &Received, exchange: &Exchange) -> bool {
+    let is_altered = matches!(
+        &received.payment.outcome,
+        Some(Outcome::Failed {
+            reason: Reason::Altered,
+            ..
+        })
+    );
+    received.payment.operation == Operation::Notice && (is_altered || exchange.attempts > 1)
 }

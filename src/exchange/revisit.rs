@@ -6,7 +6,7 @@ use super::answer::{Settlement, outcome_of, publish};
 use super::forward::{call_until, is_final};
 use super::{Gateway, Job, LinkParts, Transport, Trouble};
 use crate::clock::{Random, millis};
-use crate::journal::{Exchange, MessageRecord, Move, Read, State, Write};
+use crate::journal::{Exchange, ExchangeId, MessageRecord, Move, Read, State, Write};
 use crate::limits::{LEASE_MS, SWEEP_BATCH};
 use crate::mq::Published;
 use crate::record;
@@ -44,8 +44,9 @@ impl Gateway {
         }
     }
 
-    /// Extends the leases of what this instance owns.
+    /// Extends the leases of what this instance owns, and hears what another instance was told of the system's status.
     pub async fn renew_leases(&self) -> Result<(), Trouble> {
+        self.load_system().await?;
         let lease_until = millis(self.clock.now()).saturating_add(LEASE_MS);
         let renew = Write::Renew {
             owner: self.config.instance.clone(),
@@ -83,7 +84,29 @@ impl Gateway {
         match self.revisit_held(exchange).await {
             Ok(()) => {}
             Err(Trouble::Stale(_)) => tracing::debug!(exchange = id, "settled meanwhile"),
-            Err(trouble) => tracing::error!(exchange = id, %trouble, "exchange stays due"),
+            Err(trouble) => {
+                tracing::error!(exchange = id, %trouble, "exchange cannot go on; it is taken up again later");
+                self.postpone(id).await;
+            }
+        }
+    }
+
+    /// Moves an exchange that cannot go on out of the way of the others: later the older it is, at most five minutes.
+    async fn postpone(&self, id: ExchangeId) {
+        let Ok(exchange) = self.exchange(id).await else { return };
+        let now = millis(self.clock.now());
+        let wait = now
+            .saturating_sub(exchange.accepted_at)
+            .saturating_div(2)
+            .clamp(1_000, 300_000);
+        let step = self.step(id, exchange.epoch, exchange.state);
+        let step = Move {
+            from: vec![exchange.state],
+            due: now.saturating_add(wait),
+            ..step
+        };
+        if let Err(trouble) = self.advance(step).await {
+            tracing::warn!(exchange = id, %trouble, "not postponed");
         }
     }
 
@@ -91,7 +114,7 @@ impl Gateway {
         // The list of due exchanges may be older than what happened since.
         let exchange = self.exchange(exchange.id).await?;
         let Some(mut job) = self.job_of(&exchange).await? else {
-            return Ok(());
+            return Err(Trouble::Reread("its request is not in the journal".to_owned()));
         };
         match exchange.state {
             State::Accepted => self.take_up_accepted(&mut job, &exchange).await,
@@ -108,6 +131,15 @@ impl Gateway {
         if outcome.is_final() {
             // A tombstone refused it when it was accepted.
             return self.settle(job, Settlement::ours(outcome)).await;
+        }
+        let age = millis(self.clock.now()).saturating_sub(exchange.deadline);
+        let is_payment = matches!(
+            job.request.operation,
+            Operation::Debit | Operation::Credit | Operation::Refund
+        );
+        if is_payment && age > self.config.settle.resend_after_ms {
+            // Never sent, and its requester has long given up: refusing is certain, executing it now would surprise.
+            return self.refuse_unsent(job, "it was not sent in time").await;
         }
         let original = if job.request.operation == Operation::Cancel {
             self.original_of(job).await?
@@ -140,7 +172,7 @@ impl Gateway {
     async fn query(&self, job: &Job, exchange: &Exchange) -> Result<(), Trouble> {
         let link = self.link(exchange.link_out.as_deref().unwrap_or_default())?;
         let Some(kind) = link.spec.message_for(Operation::Query, Role::Request) else {
-            return Ok(());
+            return self.query_later(job, exchange).await;
         };
         let query = match self.query_payment(exchange, link, &kind.code).await {
             Err(Trouble::NoSettlementDate) => return self.query_later(job, exchange).await,

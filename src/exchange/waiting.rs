@@ -16,6 +16,9 @@ impl Waiting {
     pub(super) fn register(&self, id: ExchangeId) -> oneshot::Receiver<Instant> {
         let (sender, receiver) = oneshot::channel();
         let mut waiters = lock(&self.0);
+        if waiters.len() >= SWEEP_AT {
+            forget(&mut waiters);
+        }
         let list = waiters.entry(id).or_default();
         list.retain(|waiter| !waiter.is_closed());
         list.push(sender);
@@ -31,10 +34,7 @@ impl Waiting {
 
     /// Forgets an exchange whose waiters have all given up.
     pub(super) fn sweep(&self) {
-        lock(&self.0).retain(|_, list| {
-            list.retain(|waiter| !waiter.is_closed());
-            !list.is_empty()
-        });
+        forget(&mut lock(&self.0));
     }
 }
 
@@ -63,6 +63,16 @@ impl Drop for Hold {
         lock(&self.hands).remove(&self.id);
     }
 }
+
+fn forget(waiters: &mut BTreeMap<ExchangeId, Vec<oneshot::Sender<Instant>>>) {
+    waiters.retain(|_, list| {
+        list.retain(|waiter| !waiter.is_closed());
+        !list.is_empty()
+    });
+}
+
+/// Entries of waiters that gave up are cleared away from this many on.
+const SWEEP_AT: usize = 10_000;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

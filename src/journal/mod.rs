@@ -111,6 +111,8 @@ pub struct Accept {
     pub account_digest: Option<[u8; 32]>,
     /// For a cancel: which original it competes for.
     pub cancels: Option<OriginalKey>,
+    /// Further names under which a cancel may speak of this request; each is competed for like its own key.
+    pub identities: Vec<OriginalKey>,
     pub message: MessageRecord,
     pub at: Millis,
     /// When the outcome must be known, or the exchange turns unknown.
@@ -241,7 +243,10 @@ pub enum Write {
     Accept(Box<Accept>),
     Move(Box<Move>),
     /// Stores a further reply for a request that is a repeat of the business (`Accepted::Again`), or of a settled unknown.
+    /// One final reply a request: where one stands, nothing is stored and the answer is `Conflict`, unless it `replaces` one
+    /// whose authentication has aged.
     Reply {
+        replaces: bool,
         id: ExchangeId,
         answers: String,
         message: MessageRecord,
@@ -339,6 +344,8 @@ pub enum Read {
         now: Millis,
         limit: u32,
     },
+    /// The newest stored reply to the request with this communication key, as a list of at most one.
+    ReplyTo(String),
     /// Communication keys of the requests of an exchange with their newest reply's part (`reply`, `interim` or none).
     Requests(ExchangeId),
     Search(Box<Search>),

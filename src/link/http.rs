@@ -90,8 +90,12 @@ async fn take(State(handler): State<Handler>, request: Request) -> Response {
             "headers refused: too many, or not text",
         );
     };
-    let Ok(body) = Limited::new(body, limits::BODY_BYTES_MAX).collect().await else {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, "body refused: too large, or broken off");
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limits::BODY_BYTES_MAX).collect()).await;
+    let Ok(Ok(body)) = collected else {
+        return plain(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body refused: too large, too slow, or broken off",
+        );
     };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
     let start = Start::Request {
@@ -181,6 +185,8 @@ fn headers_of(headers: &HeaderMap) -> Option<Vec<(String, String)>> {
     headers.iter().map(pair).collect()
 }
 
+/// A request's body must have come within this.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shorter than servers usually keep idle connections, so that a request does not meet a closing one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);

@@ -22,6 +22,7 @@ pub use seal::Sealed;
 pub use sign::Signed;
 pub use verify::Verified;
 
+use crate::record::Stored;
 use codecs::message::Message;
 use codecs::payment::Payment;
 use codecs::spec::Spec;
@@ -59,6 +60,14 @@ pub fn receive(wire: &Wire, link: LinkView<'_>, now: OffsetDateTime) -> Result<R
         let verified = verify::verify(parsed, link, now)?;
         open::open(verified, link, now)?
     };
+    translate::inward(&opened)
+}
+
+/// Parse, open, translate for bytes of our own journal: they were verified when they came, and the keys of that moment may
+/// be retired or revoked by now.
+pub fn reopen(stored: &Stored, link: LinkView<'_>) -> Result<Received, Box<Rejection>> {
+    let parsed = parse::parse(stored.wire(), link)?;
+    let opened = open::open_stored(parsed, link)?;
     translate::inward(&opened)
 }
 

@@ -4,7 +4,9 @@ use super::parse::Parsed;
 use super::verify::Verified;
 use super::{LinkView, Rejection, Step};
 use codecs::message::{EnvelopeFound, Message};
-use keys::sm2::Ciphertext;
+use keys::error::KeyError;
+use keys::keyring::Usable;
+use keys::sm2::{Ciphertext, Unwrap};
 use keys::sm4::Sm4Gcm;
 use time::OffsetDateTime;
 
@@ -42,7 +44,8 @@ impl<'a> Unverified<'a> {
 
 pub(super) fn open<'a>(verified: Verified<'a>, link: LinkView<'_>, now: OffsetDateTime) -> Result<Opened<'a>, Box<Rejection>> {
     let (mut message, signed_by) = verified.into_parts();
-    open_fields(&mut message, link, now).map_err(|rejection| rejection.with_header(Some(message.header())))?;
+    open_fields(&mut message, &|serial: &str| link.keyring.unwrapper(link.name, serial, now))
+        .map_err(|rejection| rejection.with_header(Some(message.header())))?;
     Ok(Opened { message, signed_by })
 }
 
@@ -52,16 +55,31 @@ pub(super) fn open_unverified<'a>(
     now: OffsetDateTime,
 ) -> Result<Unverified<'a>, Box<Rejection>> {
     let mut message = parsed.message;
-    open_fields(&mut message, link, now).map_err(|rejection| rejection.with_header(Some(message.header())))?;
+    open_fields(&mut message, &|serial: &str| link.keyring.unwrapper(link.name, serial, now))
+        .map_err(|rejection| rejection.with_header(Some(message.header())))?;
     Ok(Unverified { message })
 }
 
-fn open_fields(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Result<(), Box<Rejection>> {
+/// Opens what the journal vouches for, with any key that we still hold.
+pub(super) fn open_stored<'a>(parsed: Parsed<'a>, link: LinkView<'_>) -> Result<Opened<'a>, Box<Rejection>> {
+    let mut message = parsed.message;
+    let held = |serial: &str| link.keyring.held_unwrapper(link.name, serial);
+    open_fields(&mut message, &held)?;
+    Ok(Opened {
+        message,
+        signed_by: String::new(),
+    })
+}
+
+/// Which key opens an envelope that names this serial.
+type Choose<'k> = dyn Fn(&str) -> Result<Usable<'k, dyn Unwrap>, KeyError> + 'k;
+
+fn open_fields(message: &mut Message<'_>, choose: &Choose<'_>) -> Result<(), Box<Rejection>> {
     let refused = |error| Rejection::of_parse(Step::Open, error);
     let Some(envelope) = message.envelope().map_err(refused)? else {
         return Ok(());
     };
-    let cipher = data_key(envelope, link, now)?;
+    let cipher = data_key(envelope, choose)?;
     for field in message.sealed_fields().map_err(refused)? {
         let clear = cipher
             .open(&field.nonce, &field.additional, &field.ciphertext, &field.tag)
@@ -71,12 +89,9 @@ fn open_fields(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTim
     Ok(())
 }
 
-fn data_key(envelope: EnvelopeFound, link: LinkView<'_>, now: OffsetDateTime) -> Result<Sm4Gcm, Box<Rejection>> {
+fn data_key(envelope: EnvelopeFound, choose: &Choose<'_>) -> Result<Sm4Gcm, Box<Rejection>> {
     let invalid = |error| Rejection::of_crypto(Step::Open, "envelope.invalid", "dgtlEnvlp", error);
-    let unwrapper = link
-        .keyring
-        .unwrapper(link.name, &envelope.serial, now)
-        .map_err(|error| Rejection::of_key(Step::Open, &error))?;
+    let unwrapper = choose(&envelope.serial).map_err(|error| Rejection::of_key(Step::Open, &error))?;
     let wrapped = Ciphertext {
         c1: envelope.wrapped.c1,
         c3: envelope.wrapped.c3,

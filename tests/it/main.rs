@@ -20,3 +20,4 @@ mod processes;
 mod proxy;
 mod raw_amqp;
 mod simulation;
+mod tidy;

@@ -1,6 +1,8 @@
 //! The whole thing as processes: a private RabbitMQ, the gateway and both simulators; the broker restarted and the
 //! gateway killed in the middle; then the three books are compared.
 
+#![expect(clippy::disallowed_methods, reason = "the test waits for other processes")]
+
 use crate::broker::Broker;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -39,8 +41,8 @@ fn books_are_equal_after_a_broker_restart_and_a_killed_gateway() {
     gateway = Process::start(folder.path(), "gateway-2", &["run"]);
     wait_ready(&admin);
 
-    let centre_summary = centre.line(Duration::from_secs(240));
-    let platform_summary = platform.line(Duration::from_secs(120));
+    let centre_summary = centre.line(Duration::from_mins(4));
+    let platform_summary = platform.line(Duration::from_mins(2));
     wait_settled(&admin);
     gateway.terminate();
     centre.terminate();
@@ -191,7 +193,7 @@ impl Drop for Process {
 }
 
 fn wait_ready(admin: &str) {
-    wait(Duration::from_secs(60), "the gateway is ready", || {
+    wait(Duration::from_mins(1), "the gateway is ready", || {
         get(admin, "/ready").is_some_and(|page| page.starts_with("HTTP/1.1 200"))
     });
 }
@@ -203,7 +205,7 @@ fn wait_settled(admin: &str) {
         let open = |state: &str| page.contains(&format!("hangu_exchanges{{state=\"{state}\"}} 0\n"));
         Some(["accepted", "sent", "unknown", "answered"].into_iter().all(open))
     };
-    wait(Duration::from_secs(120), "nothing is open", || is_settled() == Some(true));
+    wait(Duration::from_mins(2), "nothing is open", || is_settled() == Some(true));
 }
 
 fn wait(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {

@@ -224,4 +224,4 @@ fn number(variable: &str) -> Option<u64> {
 const SEEDS: u64 = 200;
 const SEEDS_OF_THE_LIE: u64 = 12;
 /// Virtual time after the last fault within which everything must be final.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_mins(10);

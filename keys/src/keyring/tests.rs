@@ -190,17 +190,18 @@ fn the_digest_stays_while_journal_keys_rotate() {
     assert!(matches!(Keyring::default().digest().err(), Some(KeyError::NoPrimary { .. })));
 }
 
+fn refused(builder: KeyringBuilder, rule: &str) {
+    let error = builder.build().err().expect(rule).to_string();
+    assert!(error.contains(rule), "{error}");
+}
+
 #[test]
 fn contradictions_are_refused() {
     let key = gmt_key();
     let sign = |serial| entry("centre", Side::Ours, Usage::Sign, Status::Primary, serial);
     let mac = || entry("centre", Side::Shared, Usage::Mac, Status::Primary, "1");
     let journal = || entry(JOURNAL_LINK, Side::Shared, Usage::Journal, Status::Primary, "1");
-    let check = |builder: KeyringBuilder, rule: &str| {
-        let error = builder.build().err().expect(rule).to_string();
-        assert!(error.contains(rule), "{error}");
-    };
-    let new = Keyring::builder;
+    let (check, new) = (refused, Keyring::builder);
     check(
         new().add_private(sign("1"), &key).add_private(sign("2"), &key),
         "second primary key beside centre-ours-sign-1",
@@ -262,6 +263,14 @@ fn contradictions_are_refused() {
         ),
         "journal keys",
     );
+}
+
+#[test]
+fn impossible_entries_are_refused() {
+    let key = gmt_key();
+    let sign = |serial| entry("centre", Side::Ours, Usage::Sign, Status::Primary, serial);
+    let mac = || entry("centre", Side::Shared, Usage::Mac, Status::Primary, "1");
+    let (check, new) = (refused, Keyring::builder);
     check(
         new().add_secret(
             KeyEntry {

@@ -86,6 +86,17 @@ impl Desk {
         Ok(())
     }
 
+    /// The request that a fault happens to; what speaks of an original has a good debit before it.
+    async fn faulty_request(&self, planned: &Planned, operation: Operation, script: &mut Script<'_>) -> Result<Payment, Refusal> {
+        if !matches!(operation, Operation::Refund | Operation::Cancel | Operation::Query) {
+            return Ok(self.request(planned, operation, 0, None));
+        }
+        let debit = self.send(self.request(planned, Operation::Debit, 0, None)).await?;
+        let request = self.request(planned, operation, 1, Some(&debit.request));
+        script.succeeds(debit.exchanged);
+        Ok(request)
+    }
+
     async fn faulty(
         &self,
         planned: &Planned,
@@ -93,7 +104,7 @@ impl Desk {
         fault: Fault,
         script: &mut Script<'_>,
     ) -> Result<(), Refusal> {
-        let request = self.request(planned, operation, 0, None);
+        let request = self.faulty_request(planned, operation, script).await?;
         let mut dice = Dice::new(planned.n, planned.person.index);
         match fault {
             Fault::Repeat => {

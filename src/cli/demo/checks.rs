@@ -16,36 +16,40 @@ pub(crate) struct Check {
 }
 
 pub(crate) fn checks(run: &Run, books: &Comparison) -> Vec<Check> {
-    let end = &run.end;
+    let mut checks = vec![as_planned(run)];
+    checks.extend(of_books(run, books));
+    checks.extend(of_signatures(run));
+    checks.extend(of_rules(run));
+    checks.extend(of_journal(run));
+    checks
+}
+
+fn as_planned(run: &Run) -> Check {
     let complaints = run.played.iter().filter(|played| !played.as_expected).collect::<Vec<_>>();
     let first = complaints
         .first()
         .and_then(|played| played.complaint.clone())
         .unwrap_or_default();
-    let open = end
-        .exchanges
-        .iter()
-        .filter(|exchange| exchange.state != hangu::journal::State::Delivered)
-        .count();
-    let counts = end.gateway.counters().counts();
-    let count = |name: &str| counts.get(name).copied().unwrap_or(0);
-    let difference = books
-        .differences
-        .first()
+    let (good, planned) = (run.played.len() - complaints.len(), run.planned.len());
+    check(
+        "every payment ended as planned",
+        good == planned,
+        format!("{good} of {planned} as planned {first}"),
+    )
+}
+
+fn of_books(run: &Run, books: &Comparison) -> [Check; 4] {
+    let first = books.differences.first();
+    let difference = first
         .map(|found| format!("; first: {} {}", found.key, found.en))
         .unwrap_or_default();
-    vec![
-        check(
-            "every payment ended as planned",
-            complaints.is_empty() && run.played.len() == run.planned.len(),
-            {
-                format!(
-                    "{} of {} as planned {first}",
-                    run.played.len() - complaints.len(),
-                    run.planned.len()
-                )
-            },
-        ),
+    let compared = format!(
+        "{} payments compared, {} differences{difference}",
+        books.payments,
+        books.differences.len()
+    );
+    let sum = run.end.ledger_sum;
+    [
         check(
             "nothing lost",
             books.lost == 0,
@@ -56,63 +60,70 @@ pub(crate) fn checks(run: &Run, books: &Comparison) -> Vec<Check> {
             books.executed_twice == 0,
             format!("{} executed twice", books.executed_twice),
         ),
-        check(
-            "three books equal",
-            books.equal,
-            format!(
-                "{} payments compared, {} differences{difference}",
-                books.payments,
-                books.differences.len()
-            ),
-        ),
-        check(
-            "ledger sums to zero",
-            end.ledger_sum == 0,
-            format!("sum {} fen", end.ledger_sum),
-        ),
-        check(
-            "centre verified every signature of ours",
-            end.centre.bad_signature == 0 && end.centre.unreadable == 0 && end.centre.verified > 0,
-            {
-                format!(
-                    "{} verified, {} bad, {} unreadable",
-                    end.centre.verified, end.centre.bad_signature, end.centre.unreadable
-                )
-            },
-        ),
+        check("three books equal", books.equal, compared),
+        check("ledger sums to zero", sum == 0, format!("sum {sum} fen")),
+    ]
+}
+
+fn of_signatures(run: &Run) -> [Check; 4] {
+    let simulators::centre::Figures {
+        verified,
+        bad_signature,
+        unreadable,
+        ..
+    } = run.end.centre;
+    let seen = format!("{verified} verified, {bad_signature} bad, {unreadable} unreadable");
+    let is_sound = bad_signature == 0 && unreadable == 0 && verified > 0;
+    let rejected = run.end.platform_rejected;
+    [
+        check("centre verified every signature of ours", is_sound, seen),
         check(
             "platform verified every message of ours",
-            end.platform_rejected == 0,
-            format!("{} refused", end.platform_rejected),
+            rejected == 0,
+            format!("{rejected} refused"),
         ),
         refused(run, "bad signatures refused", Fault::BadSignature, Step::Verify),
         refused(run, "altered repeats refused", Fault::AlteredRepeat, Step::Duplicate),
+    ]
+}
+
+fn of_rules(run: &Run) -> [Check; 3] {
+    let counts = run.end.gateway.counters().counts();
+    let count = |name: &str| counts.get(name).copied().unwrap_or(0);
+    let (repeats, planned) = (count("duplicates"), planned(run, Fault::Repeat));
+    let simulators::centre::Figures {
+        unmatched, contradicted, ..
+    } = run.end.centre;
+    let is_consistent = unmatched == 0 && contradicted == 0;
+    [
         settled_by_query(run, count("unknown"), count("queries")),
-        check(
-            "repeats got the stored reply",
-            count("duplicates") >= planned(run, Fault::Repeat),
-            {
-                format!(
-                    "{} repeats, {} planned; same bytes compared by the centre",
-                    count("duplicates"),
-                    planned(run, Fault::Repeat)
-                )
-            },
-        ),
+        check("repeats got the stored reply", repeats >= planned, {
+            format!("{repeats} repeats, {planned} planned; same bytes compared by the centre")
+        }),
         check(
             "no reply was lost or contradicted",
-            end.centre.unmatched == 0 && end.centre.contradicted == 0,
-            format!("{} unmatched, {} contradicted", end.centre.unmatched, end.centre.contradicted),
+            is_consistent,
+            format!("{unmatched} unmatched, {contradicted} contradicted"),
         ),
+    ]
+}
+
+fn of_journal(run: &Run) -> [Check; 3] {
+    let (all, delivered) = (&run.end.exchanges, hangu::journal::State::Delivered);
+    let open = all.iter().filter(|exchange| exchange.state != delivered).count();
+    let (parked, refused) = (run.end.parked.len() as u64, rejections(run));
+    [
         check(
             "every exchange is delivered in the journal",
             open == 0,
-            format!("{} exchanges, {open} open", end.exchanges.len()),
+            format!("{} exchanges, {open} open", all.len()),
         ),
-        check("refused messages are parked", end.parked.len() as u64 == rejections(run), {
-            format!("{} parked, {} refused", end.parked.len(), rejections(run))
-        }),
-        check("stopped cleanly", end.stopped_clean, "nothing was cut off".to_owned()),
+        check(
+            "refused messages are parked",
+            parked == refused,
+            format!("{parked} parked, {refused} refused"),
+        ),
+        check("stopped cleanly", run.end.stopped_clean, "nothing was cut off".to_owned()),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! `hangu demo`: the main job in one process, on embedded defaults, with throw-away keys, and its proof.
 
 mod checks;
-mod stage;
+pub(crate) mod stage;
 mod table;
 
 use super::output::{self, Exit, Failure, Form};
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
 
 async fn play(args: &Args, form: Form) -> Result<Run, Failure> {
     let folder = stage::folder(args.keep.as_deref())?;
-    let stage = Stage::set(folder.path()).await?;
+    let stage = Stage::set(folder.path(), &tokio::runtime::Handle::current()).await?;
     if form == Form::Text {
         output::say(INTRODUCTION);
     }

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 /// Everything that runs.
@@ -50,7 +51,8 @@ pub(crate) struct End {
 }
 
 impl Stage {
-    pub(crate) async fn set(folder: &Path) -> Result<Self, Failure> {
+    /// The gateway runs on `gateway_on`, everything else on the caller's runtime; a demo has one runtime for both.
+    pub(crate) async fn set(folder: &Path, gateway_on: &Handle) -> Result<Self, Failure> {
         keys::store::generate_demo(&folder.join("keys"), &mut Random(&SystemEntropy))
             .map_err(|error| Failure::new(Exit::Unavailable, "keys", error))?;
         let broker = MemoryBroker::default();
@@ -61,7 +63,11 @@ impl Stage {
             .await
             .map_err(|error| Failure::new(Exit::Unavailable, "queues", error))?;
         let platform = start_platform(folder).await?;
-        let (running, address, journal) = start_gateway(folder, &broker, platform.address()).await?;
+        let starting = gateway_on.spawn(start_gateway(folder.to_owned(), broker.clone(), platform.address()));
+        let started = starting
+            .await
+            .map_err(|error| Failure::new(Exit::Unavailable, "gateway", error))?;
+        let (running, address, journal) = started?;
         let date = SystemClock.now().to_offset(BEIJING).date();
         let config = CentreConfig {
             reply_ms: 30_000,
@@ -93,6 +99,10 @@ impl Stage {
         };
         stage.open_the_day().await?;
         Ok(stage)
+    }
+
+    pub(crate) fn gateway(&self) -> &Arc<Gateway> {
+        self.running.gateway()
     }
 
     pub(crate) fn desk(&self) -> Desk {
@@ -205,8 +215,8 @@ async fn start_platform(folder: &Path) -> Result<PlatformHandle, Failure> {
 }
 
 async fn start_gateway(
-    folder: &Path,
-    broker: &MemoryBroker,
+    folder: PathBuf,
+    broker: MemoryBroker,
     platform: SocketAddr,
 ) -> Result<(Running, SocketAddr, SharedJournal), Failure> {
     let mut config = Config::parse(&CONFIG.replace("PLATFORM", &platform.to_string()))?;

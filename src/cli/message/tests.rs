@@ -11,7 +11,7 @@ use codecs::wire::Start;
 use keys::sm2::PrivateKey;
 
 fn bytes(digits: &str) -> [u8; 32] {
-    let byte = |at: usize| u8::from_str_radix(&digits[at * 2..at * 2 + 2], 16).unwrap();
+    let byte = |at: usize| u8::from_str_radix(digits.get(at * 2..at * 2 + 2).unwrap(), 16).unwrap();
     std::array::from_fn(byte)
 }
 

@@ -77,11 +77,9 @@ fn line(message: &PlayedMessage) -> String {
 }
 
 fn operation(text: &str) -> Result<codecs::payment::Operation, String> {
-    codecs::payment::Operation::parse(text).ok_or_else(|| {
-        let names = codecs::payment::Operation::ALL
-            .iter()
-            .map(|operation| operation.name())
-            .collect::<Vec<_>>();
+    let found = super::list::OPERATIONS.into_iter().find(|operation| operation.name() == text);
+    found.ok_or_else(|| {
+        let names = super::list::OPERATIONS.map(codecs::payment::Operation::name);
         format!("one of: {}", names.join(", "))
     })
 }

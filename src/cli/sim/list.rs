@@ -44,7 +44,8 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-const OPERATIONS: [Operation; 9] = [
+/// What the centre can be told to send.
+pub(super) const OPERATIONS: [Operation; 9] = [
     Operation::Debit,
     Operation::Credit,
     Operation::Refund,

@@ -114,11 +114,12 @@ impl Settings {
             .unwrap_or_else(|| SystemClock.now().to_offset(BEIJING).date())
     }
 
-    /// Seconds of the day times a step that leaves room for a run's serials.
-    fn first_serial(&self, base: u64, step: u64) -> u64 {
+    /// Taken from the milliseconds of the day, so that runs that follow each other do not meet.
+    fn first_serial(&self, base: u64, divisor: u64) -> u64 {
         let now = SystemClock.now().to_offset(BEIJING);
         let second = u64::from(now.hour()) * 3600 + u64::from(now.minute()) * 60 + u64::from(now.second());
-        self.first_serial.unwrap_or(base + 1 + second * step)
+        let millisecond = second * 1000 + u64::from(now.millisecond());
+        self.first_serial.unwrap_or(base + 1 + millisecond / divisor)
     }
 
     fn keys(&self, name: &str) -> PathBuf {
@@ -165,7 +166,7 @@ fn centre_config(settings: &Settings, link: &LinkConfig, mq: &MqConfig) -> Centr
         queue_requests: mq.request_queue.clone(),
         queue_replies: mq.reply_queue.clone(),
         queue_in: mq.outbound_queue.clone(),
-        first_serial: settings.first_serial(0, 500),
+        first_serial: settings.first_serial(0, 2),
         ..CentreConfig::new(settings.date())
     }
 }

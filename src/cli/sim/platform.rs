@@ -48,7 +48,7 @@ fn client_config(settings: &Settings, config: &Config, http: &HttpConfig) -> Res
         bank: centre.member.clone(),
         centre: centre.counterparty.clone(),
         mfe: centre.channel.chars().next().unwrap_or('B'),
-        first_serial: settings.first_serial(60_000_000, 400),
+        first_serial: settings.first_serial(60_000_000, 3),
         // A gateway that is restarted, or whose broker is, answers again within this time.
         final_ms: 120_000,
         ..PlatformClientConfig::new(&format!("http://{}", http.listen), settings.date())

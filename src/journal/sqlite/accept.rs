@@ -69,17 +69,21 @@ fn again(connection: &Connection, accept: &Accept, known: Known) -> Applied<Acce
     })
 }
 
-/// Makes the exchange cancellable under a further message id. False where that id is another payment's, or was cancelled
-/// before it came: such a request says two things of one business.
+/// Makes the exchange cancellable under the names of a further request. False where one of them is another payment's, or was
+/// cancelled before it came: such a request says two things of one business.
 fn joins(connection: &Connection, accept: &Accept, exchange: ExchangeId) -> Applied<bool> {
-    let Some(original) = competes(accept) else { return Ok(true) };
-    match slot(connection, &original)? {
-        None => {
-            insert_slot(connection, &original, Some(exchange), None)?;
-            Ok(true)
+    let mut free = Vec::new();
+    for original in competes(accept) {
+        match slot(connection, &original)? {
+            None => free.push(original),
+            Some(Slot { exchange_id }) if exchange_id == Some(exchange) => {}
+            Some(_) => return Ok(false),
         }
-        Some(Slot { exchange_id }) => Ok(exchange_id == Some(exchange)),
     }
+    for original in free {
+        insert_slot(connection, &original, Some(exchange), None)?;
+    }
+    Ok(true)
 }
 
 fn cancel(connection: &Connection, accept: &Accept, original: &OriginalKey) -> Applied<Accepted> {
@@ -102,39 +106,50 @@ fn cancel(connection: &Connection, accept: &Accept, original: &OriginalKey) -> A
 }
 
 fn request(connection: &Connection, accept: &Accept) -> Applied<Accepted> {
-    let Some(original) = competes(accept) else {
-        return Ok(Accepted::New {
-            id: insert_new(connection, accept, None)?,
-            original: None,
-        });
-    };
-    match slot(connection, &original)? {
-        None => {
-            let id = insert_new(connection, accept, None)?;
-            insert_slot(connection, &original, Some(id), None)?;
-            Ok(Accepted::New { id, original: None })
+    let originals = competes(accept);
+    let mut is_cancelled = false;
+    for original in &originals {
+        match slot(connection, original)? {
+            None => {}
+            Some(Slot { exchange_id: None }) => is_cancelled = true,
+            // Another payment under a name that a cancel must be able to use without doubt.
+            Some(Slot {
+                exchange_id: Some(other),
+            }) => {
+                return Ok(Accepted::Altered {
+                    exchange: query::existing(connection, other)?,
+                });
+            }
         }
-        // The outcome stands from the first moment: whoever finds the row after a crash answers it and cannot send it.
-        Some(Slot { exchange_id: None }) => Ok(Accepted::Tombstoned {
-            id: insert_new(connection, accept, Some(&cancelled()))?,
-        }),
-        // Another payment under a message id that a cancel must be able to name without doubt.
-        Some(Slot {
-            exchange_id: Some(other),
-        }) => Ok(Accepted::Altered {
-            exchange: query::existing(connection, other)?,
-        }),
     }
+    if is_cancelled {
+        // The outcome stands from the first moment: whoever finds the row after a crash answers it and cannot send it.
+        return Ok(Accepted::Tombstoned {
+            id: insert_new(connection, accept, Some(&cancelled()))?,
+        });
+    }
+    let id = insert_new(connection, accept, None)?;
+    for original in &originals {
+        insert_slot(connection, original, Some(id), None)?;
+    }
+    Ok(Accepted::New { id, original: None })
 }
 
-/// What can be cancelled takes its row of `original`: a business request.
-fn competes(accept: &Accept) -> Option<OriginalKey> {
-    accept.business_key.as_ref()?;
-    Some(OriginalKey {
+/// What can be cancelled takes its rows of `original`: a business request, under each of its names.
+fn competes(accept: &Accept) -> Vec<OriginalKey> {
+    if accept.business_key.is_none() || accept.cancels.is_some() {
+        return Vec::new();
+    }
+    let own = OriginalKey {
         initiator: accept.initiator.clone(),
         msg_id: accept.msg_id.clone(),
         msg_code: accept.msg_code.clone(),
-    })
+    };
+    let mut originals = vec![own];
+    originals.extend(accept.identities.iter().cloned());
+    originals.sort();
+    originals.dedup();
+    originals
 }
 
 fn cancelled() -> StoredOutcome {

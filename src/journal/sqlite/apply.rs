@@ -10,7 +10,12 @@ pub(super) fn apply(connection: &Connection, write: &Write) -> Result<Written, S
     match write {
         Write::Accept(request) => accept::accept(connection, request),
         Write::Move(change) => change::move_exchange(connection, change),
-        Write::Reply { id, answers, message } => change::reply(connection, *id, answers, message),
+        Write::Reply {
+            replaces,
+            id,
+            answers,
+            message,
+        } => change::reply(connection, *id, answers, message, *replaces),
         Write::Park(park) => park::park(connection, park),
         Write::Resolve { id, status, note, at } => park::resolve(connection, *id, status, note, *at),
         Write::Reserve {

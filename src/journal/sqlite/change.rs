@@ -48,11 +48,20 @@ pub(super) fn move_exchange(connection: &Connection, change: &Move) -> Result<Wr
 }
 
 /// Stores a further reply. It changes no state, so no epoch stands in its way: it is bytes that were about to be sent.
-pub(super) fn reply(connection: &Connection, id: ExchangeId, answers: &str, record: &MessageRecord) -> Result<Written, Stop> {
+pub(super) fn reply(
+    connection: &Connection,
+    id: ExchangeId,
+    answers: &str,
+    record: &MessageRecord,
+    replaces: bool,
+) -> Result<Written, Stop> {
     if !message::is_reply(record) {
         return Stop::refused("a further reply is sent, and its part is reply or interim");
     }
     message::check_request(connection, id, answers)?;
+    if !replaces && message::newest_reply(connection, answers)?.is_some_and(|newest| newest.part == "reply") {
+        return Ok(Written::Conflict(None));
+    }
     let seq = message::append(connection, id, record)?;
     message::set_reply(connection, id, answers, seq, &record.part)?;
     Ok(Written::Stored)

@@ -13,6 +13,7 @@ pub(super) fn find(connection: &Connection, read: &Read) -> Result<Found> {
         Read::ByOriginal(key) => one(by_original(connection, key)?),
         Read::Messages(id) => Found::Messages(message::of_exchange(connection, *id)?),
         Read::Due { owner, now, limit } => Found::Exchanges(all(connection, DUE, params![owner, now, limit])?),
+        Read::ReplyTo(key) => Found::Messages(message::newest_reply(connection, key)?.into_iter().collect()),
         Read::Requests(id) => Found::Requests(requests(connection, *id)?),
         Read::Search(search) => Found::Exchanges(search::find(connection, search)?),
         Read::Parked { id, status, limit } => Found::Parked(park::find(connection, *id, *status, *limit)?),

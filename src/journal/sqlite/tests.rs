@@ -42,6 +42,7 @@ fn accept(serial: &str, batch: &str) -> Write {
         batch: Some(batch.into()),
         account_digest: None,
         cancels: None,
+        identities: Vec::new(),
         message,
         at: 1,
         deadline: 5,

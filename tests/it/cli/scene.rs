@@ -146,6 +146,7 @@ impl Scene {
             batch: None,
             account_digest: Some(digest.tag(&[account.as_bytes()])),
             cancels: None,
+            identities: Vec::new(),
             message,
             at: millis(now),
             deadline: millis(now),

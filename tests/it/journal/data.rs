@@ -30,6 +30,7 @@ pub(crate) fn accept(serial: &str) -> Accept {
         batch: Some("B1".into()),
         account_digest: Some(digest("account")),
         cancels: None,
+        identities: Vec::new(),
         message: message("received", "request", serial, 1_000),
         at: 1_000,
         deadline: 5_000,
@@ -43,6 +44,7 @@ pub(crate) fn cancel(serial: &str, of: &str) -> Accept {
         business_key: Some(format!("centre|cancel|E{serial}")),
         msg_code: "NPS.300.001.01".into(),
         cancels: Some(original(of)),
+        identities: Vec::new(),
         ..accept(serial)
     }
 }

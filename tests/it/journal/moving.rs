@@ -223,6 +223,7 @@ pub(super) async fn further_replies_are_stored(journal: Subjected<'_>) {
     assert!(matches!(take(&**journal, again()).await, Accepted::Again { .. }));
     let reply = message("sent", "reply", "to the second", 3_000);
     let write = |answers: &str, message| Write::Reply {
+        replaces: true,
         id,
         answers: answers.into(),
         message,

@@ -116,7 +116,7 @@ impl Bank {
                 }
                 continue;
             };
-            if at.elapsed() < Duration::from_secs(120) && *known != answer && start.elapsed() < Duration::from_secs(120) {
+            if at.elapsed() < Duration::from_mins(2) && *known != answer && start.elapsed() < Duration::from_mins(2) {
                 world.complain(Kind::Bytes, format!("{} was answered by HTTP in two forms", id(request)));
             }
             sure += 1;

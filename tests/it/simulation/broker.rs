@@ -119,7 +119,7 @@ impl Broker {
         let due: Vec<usize> = (0..list.len()).filter(|place| list[*place].from <= now).collect();
         if due.is_empty() {
             let wait = list.iter().map(|held| held.from.saturating_duration_since(now)).min();
-            return (None, wait.unwrap_or(Duration::from_secs(3_600)));
+            return (None, wait.unwrap_or(Duration::from_hours(1)));
         }
         let place = if self.world.fault(30) {
             self.world.below(due.len() as u64)

@@ -323,13 +323,19 @@ fn note(book: &mut Book, key: &str, reply: &Payment, body: &Bytes, outcome: Opti
     let Some(asked) = book.asked.get_mut(key) else {
         return Some((Kind::Contradiction, format!("a reply to {key}, which nobody sent")));
     };
-    let outcome = outcome.filter(Outcome::is_final)?;
+    // A query is answered by what is known at that moment, which may be that the outcome is not known.
+    let answers = |outcome: &Outcome| outcome.is_final() || reply.operation == Operation::Query;
+    let outcome = outcome.filter(answers)?;
+    if outcome == Outcome::Unknown {
+        asked.outcome.get_or_insert(outcome);
+        return None;
+    }
     let amount = reply.money(Attribute::Amount);
     if amount.is_some() && amount != asked.request.money(Attribute::Amount) {
         return Some((Kind::Contradiction, format!("the reply to {key} is about another amount")));
     }
     match (&asked.outcome, &asked.reply) {
-        (Some(known), _) if known.name() != outcome.name() => {
+        (Some(known), _) if known.is_final() && known.name() != outcome.name() => {
             let (was, is) = (known.name(), outcome.name());
             Some((Kind::Contradiction, format!("{key} was {was} and then {is}")))
         }
@@ -347,40 +353,15 @@ fn decide(book: &mut Book, request: &Payment) -> Result<Outcome, String> {
     if has_effect(request.operation) && request.operation != Operation::Cancel && book.decided.contains_key(&business) {
         return Err(format!("{business} came again under another key"));
     }
-    let original = || {
-        request
-            .text(Attribute::OriginalMsgId)
-            .and_then(|id| book.by_msg_id.get(id))
-            .cloned()
-    };
-    let outcome = match request.operation {
-        Operation::Query => {
-            let found = original().and_then(|key| book.decided.get(&key));
-            let unknown = || Outcome::failed(Reason::OriginalNotFound, "not known here");
-            return Ok(found.map_or_else(unknown, |decided| decided.outcome.clone()));
-        }
-        Operation::Cancel => {
-            match original() {
-                Some(key) => {
-                    if let Some(decided) = book.decided.get_mut(&key) {
-                        decided.cancelled = true;
-                    }
-                }
-                None => {
-                    let named = request.text(Attribute::OriginalMsgId).unwrap_or_default();
-                    book.tombstones.insert(named.to_owned());
-                }
-            }
-            Outcome::Success
-        }
-        _ if book.tombstones.contains(&msg_id) => Outcome::failed(Reason::AlreadyCancelled, "cancelled before it came"),
-        _ if request
-            .money(Attribute::Amount)
-            .is_some_and(|amount| amount.fen() > PAYOUT_FEN_MAX) =>
-        {
-            Outcome::failed(Reason::LimitExceeded, "above the limit")
-        }
-        _ => Outcome::Success,
+    if request.operation == Operation::Query {
+        let found = original_of(book, request).and_then(|key| book.decided.get(&key));
+        let unknown = || Outcome::failed(Reason::OriginalNotFound, "not known here");
+        return Ok(found.map_or_else(unknown, |decided| decided.outcome.clone()));
+    }
+    let outcome = if request.operation == Operation::Cancel {
+        cancel(book, request)
+    } else {
+        perform(book, request, &msg_id)
     };
     book.by_msg_id.insert(msg_id, business.clone());
     let decided = Decided {
@@ -390,6 +371,36 @@ fn decide(book: &mut Book, request: &Payment) -> Result<Outcome, String> {
     };
     book.decided.insert(business, decided);
     Ok(outcome)
+}
+
+fn original_of(book: &Book, request: &Payment) -> Option<String> {
+    request
+        .text(Attribute::OriginalMsgId)
+        .and_then(|id| book.by_msg_id.get(id))
+        .cloned()
+}
+
+/// Takes the original back, or sees to it that it is refused when it comes.
+fn cancel(book: &mut Book, request: &Payment) -> Outcome {
+    let original = original_of(book, request);
+    if let Some(decided) = original.and_then(|key| book.decided.get_mut(&key)) {
+        decided.cancelled = true;
+    } else {
+        let named = request.text(Attribute::OriginalMsgId).unwrap_or_default();
+        book.tombstones.insert(named.to_owned());
+    }
+    Outcome::Success
+}
+
+fn perform(book: &Book, request: &Payment, msg_id: &str) -> Outcome {
+    let amount = request.money(Attribute::Amount).map_or(0, Money::fen);
+    if book.tombstones.contains(msg_id) {
+        Outcome::failed(Reason::AlreadyCancelled, "cancelled before it came")
+    } else if amount > PAYOUT_FEN_MAX {
+        Outcome::failed(Reason::LimitExceeded, "above the limit")
+    } else {
+        Outcome::Success
+    }
 }
 
 /// The centre as a sender.

@@ -41,22 +41,9 @@ impl End<'_> {
         for exchange in exchanges(self.stage) {
             let delivered = exchange.state == State::Delivered;
             let fetched = exchange.state == State::Answered && exchange.link_in == "platform";
-            if outcome(&exchange) == "unknown" || !(delivered || fetched) {
-                let Exchange {
-                    id,
-                    operation,
-                    state,
-                    msg_id,
-                    ..
-                } = &exchange;
-                self.complain(
-                    Kind::Lost,
-                    format!(
-                        "exchange {id} ({operation} {msg_id}) ends as {} {}",
-                        state.name(),
-                        outcome(&exchange)
-                    ),
-                );
+            let is_known = outcome(&exchange) != "unknown" || exchange.operation == Operation::Query.name();
+            if !is_known || !(delivered || fetched) {
+                self.complain(Kind::Lost, describe(&exchange));
             }
         }
     }
@@ -142,10 +129,11 @@ impl End<'_> {
             };
             let decided = self.centre.with_book(|book| book.decided.get(&key).cloned());
             let there = decided.as_ref().map_or("none", |decided| decided.outcome.name());
-            let agrees = match request.operation {
-                Operation::Query => true,
-                Operation::Cancel => outcome != Outcome::Success || self.is_cancelled_at_the_centre(&request),
-                _ => there == outcome.name() || (there == "none" && outcome != Outcome::Success),
+            let same = there == outcome.name() || (there == "none" && outcome != Outcome::Success);
+            let agrees = if request.operation == Operation::Cancel {
+                outcome != Outcome::Success || self.is_cancelled_at_the_centre(&request)
+            } else {
+                same || request.operation == Operation::Query
             };
             if !agrees {
                 let text = format!("{key} is {} at the bank and {there} at the centre", outcome.name());
@@ -207,6 +195,27 @@ fn exchanges(stage: &Stage) -> Vec<Exchange> {
         ..Search::default()
     };
     stage.journal.look(&Read::Search(Box::new(all))).exchanges().unwrap()
+}
+
+fn describe(exchange: &Exchange) -> String {
+    let Exchange {
+        id,
+        operation,
+        state,
+        msg_id,
+        owner,
+        epoch,
+        attempts,
+        queries,
+        ..
+    } = exchange;
+    let (state, outcome) = (state.name(), outcome(exchange));
+    let now = hangu::clock::millis(super::world::EPOCH);
+    let (due, lease) = (exchange.due - now, exchange.lease_until - now);
+    format!(
+        "exchange {id} ({operation} {msg_id}) ends as {state} {outcome}: {owner} epoch {epoch}, {attempts} sends, {queries} queries, \
+         due {due} ms, lease {lease} ms"
+    )
 }
 
 fn outcome(exchange: &Exchange) -> &str {

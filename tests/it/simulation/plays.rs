@@ -88,18 +88,18 @@ impl Cast {
             Play::Again => drop(self.again(&request(Operation::Debit)).await),
             Play::CancelAgain => self.cancel_again(&request(Operation::Debit), place).await,
             Play::CancelAfter | Play::CancelDuring | Play::CancelFirst => {
-                self.cancel(play, request(Operation::Debit), place).await
+                self.cancel(play, request(Operation::Debit), place).await;
             }
             Play::Query => self.query(request(Operation::Debit), place).await,
             Play::Unreadable => self.centre.post_refusable(&request(Operation::Debit), Twist::BadSignature),
             Play::StaleStatus => self.centre.announce_late().await,
-            Play::Payout | Play::PayoutCancel | Play::PayoutQuery | Play::Terminate => self.from_bank(play, place, fen).await,
+            Play::Payout | Play::PayoutCancel | Play::PayoutQuery | Play::Terminate => self.ask_from_bank(play, place, fen).await,
         }
     }
 
     async fn repeat(&self, request: Payment) {
         let key = self.centre.post(request);
-        for _ in 0..1 + self.world.below(3) {
+        for _ in 0..=self.world.below(3) {
             sleep(self.world.up_to(3_000)).await;
             self.centre.post_again(&key);
         }
@@ -142,24 +142,17 @@ impl Cast {
     }
 
     async fn cancel(&self, play: Play, request: Payment, place: u64) {
-        let key = match play {
-            Play::CancelFirst => {
-                self.ask_cancel(&request, place).await;
-                self.centre.post(request)
-            }
-            Play::CancelDuring => {
-                let key = self.centre.post(request.clone());
-                sleep(self.world.up_to(200)).await;
-                self.ask_cancel(&request, place).await;
-                key
-            }
-            _ => {
-                self.centre.ask(request.clone()).await;
-                let key = simulators::ids::communication_key(&request);
-                self.ask_cancel(&request, place).await;
-                key
-            }
-        };
+        let key = simulators::ids::communication_key(&request);
+        if play == Play::CancelDuring {
+            self.centre.post(request.clone());
+            sleep(self.world.up_to(200)).await;
+        } else if play == Play::CancelAfter {
+            self.centre.ask(request.clone()).await;
+        }
+        self.ask_cancel(&request, place).await;
+        if play == Play::CancelFirst {
+            self.centre.post(request);
+        }
         self.answered(&key).await;
     }
 
@@ -174,12 +167,17 @@ impl Cast {
     async fn query(&self, request: Payment, place: u64) {
         let key = self.centre.post(request.clone());
         sleep(self.world.up_to(4_000)).await;
-        let query = self.centre.request(Operation::Query, place, 0, Some(&request));
-        self.centre.ask(query).await;
+        for _ in 0..3 {
+            let query = self.centre.request(Operation::Query, place, 0, Some(&request));
+            if self.centre.ask(query).await.is_none_or(|outcome| outcome.is_final()) {
+                break;
+            }
+            sleep(self.world.up_to(3_000)).await;
+        }
         self.answered(&key).await;
     }
 
-    async fn from_bank(&self, play: Play, place: u64, fen: i64) {
+    async fn ask_from_bank(&self, play: Play, place: u64, fen: i64) {
         if play == Play::Terminate {
             let end = self.bank.request(Operation::Terminate, place, 0, None);
             return drop(self.bank.ask(end).await);
@@ -187,10 +185,12 @@ impl Cast {
         let fen = if self.world.below(5) == 0 { PAYOUT_FEN_MAX + fen } else { fen };
         let payout = self.bank.request(Operation::Credit, place, fen, None);
         let paid = self.bank.ask(payout.clone()).await;
-        let follow_up = match play {
-            Play::PayoutCancel if paid == Some(Outcome::Success) => Operation::Cancel,
-            Play::PayoutQuery => Operation::Query,
-            _ => return,
+        let follow_up = if play == Play::PayoutQuery {
+            Operation::Query
+        } else if play == Play::PayoutCancel && paid == Some(Outcome::Success) {
+            Operation::Cancel
+        } else {
+            return;
         };
         let request = self.bank.request(follow_up, place, fen, Some(&payout));
         self.bank.ask(request).await;
