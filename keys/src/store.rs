@@ -1,7 +1,7 @@
 //! Key files: a folder with `keyring.toml` and PEM (PKCS#8, SPKI) or hex secret files.
 //!
-//! `keyring.toml` is a list of `[[key]]` tables with `id`, `link`, `side`, `usage`, `serial`, `status`, `not_before`, `not_after`,
-//! `file`, and if wanted `user_id` and `algorithm`. Nothing is filled in or guessed; whatever is unknown is refused.
+//! `keyring.toml` is a list of `[[key]]` tables with `id`, `link`, `side`, `usage`, `serial`, `status`, `not_before`,
+//! `not_after`, `file`, and if wanted `user_id` and `algorithm`. Nothing is filled in or guessed; whatever is unknown is refused.
 
 use crate::hex;
 use crate::key::{KeyEntry, Side};

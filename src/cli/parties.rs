@@ -48,12 +48,13 @@ pub(crate) fn book(exchanges: &[Exchange]) -> Book {
 fn entry(exchange: &Exchange) -> Option<(String, BookEntry)> {
     let operation = codecs::payment::Operation::parse(&exchange.operation).filter(|operation| has_effect(*operation))?;
     let is_cancel = operation == codecs::payment::Operation::Cancel;
-    // A cancel's business key ends in what it cancels.
-    let original = exchange
+    // A cancel's business key ends in what it cancels: a message id, or an end-to-end id that is marked as one.
+    let cancelled = exchange
         .business_key
         .as_deref()
         .filter(|_| is_cancel)
         .and_then(|key| key.rsplit('|').next());
+    let original = cancelled.map(|id| id.strip_prefix("e2e:").unwrap_or(id));
     let key = business_key(operation, exchange.end_to_end_id.as_deref(), &exchange.msg_id, original);
     let outcome = exchange.outcome.as_ref().map_or("unknown", |outcome| outcome.name.as_str());
     let entry = BookEntry {

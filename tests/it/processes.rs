@@ -31,8 +31,13 @@ fn books_are_equal_after_a_broker_restart_and_a_killed_gateway() {
 
     let mut gateway = Process::start(folder.path(), "gateway", &["run"]);
     wait_ready(&admin);
-    let mut platform = simulator(folder.path(), "platform");
+    // The bank may start nothing of its own before the centre has told the settlement date.
     let mut centre = simulator(folder.path(), "centre");
+    wait(Duration::from_mins(1), "the day is open", || {
+        let is_told = "hangu_outcomes_total{operation=\"status\",outcome=\"success\"} 1";
+        get(&admin, "/metrics").is_some_and(|page| page.contains(is_told))
+    });
+    let mut platform = simulator(folder.path(), "platform");
 
     thread::sleep(Duration::from_secs(5));
     broker.restart();

@@ -47,8 +47,8 @@ fn statement(search: &Search) -> &'static str {
 macro_rules! search {
     ($by:literal) => {
         select_exchange!($by, "(?1 IS NULL OR id = ?1) AND (?3 IS NULL OR account_digest = ?3) AND (?4 IS NULL OR settlement_date = ?4) \
-             AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR operation = ?6) AND (?2 IS NULL OR msg_id = ?2 OR end_to_end_id = ?2 \
-             OR out_key = ?2 OR id IN (SELECT exchange_id FROM request WHERE communication_key = ?2)) ORDER BY id DESC LIMIT ?7")
+             AND (?5 IS NULL OR state = ?5) AND (?6 IS NULL OR operation = ?6) AND (?2 IS NULL OR msg_id = ?2 \
+             OR end_to_end_id = ?2 OR out_key = ?2 OR id IN (SELECT exchange_id FROM request WHERE communication_key = ?2)) ORDER BY id DESC LIMIT ?7")
     };
 }
 
