@@ -85,6 +85,7 @@ impl Running {
         queues: Vec<QueueLink>,
         https: Vec<HttpLink>,
     ) -> Result<Self, crate::exchange::Trouble> {
+        gateway.check_journal_key().await?;
         gateway.load_system().await?;
         let taken = gateway.take_over(true).await?;
         tracing::info!(to_revisit = taken.len(), "exchanges of an earlier life taken over");

@@ -11,6 +11,7 @@ use hdrhistogram::Histogram;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the admin port looks at.
 #[derive(Clone)]
@@ -25,13 +26,34 @@ pub fn init_logs(level: tracing::Level, json: bool) {
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_writer(|| LossyStderr)
+        .log_internal_errors(false);
     // A second call in one process keeps the first subscriber.
     let _is_first = if json {
         builder.json().try_init().is_ok()
     } else {
         builder.compact().try_init().is_ok()
     };
+}
+
+/// Standard error as a log writer: what cannot be written (a full disk, a reader that went away) is lost and counted. A log
+/// must never stop a payment.
+struct LossyStderr;
+
+/// Lines that could not be written since the start.
+static LINES_LOST: AtomicU64 = AtomicU64::new(0);
+
+impl std::io::Write for LossyStderr {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if std::io::stderr().write_all(bytes).is_err() {
+            LINES_LOST.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// `/live`, `/ready` and `/metrics`.
@@ -48,6 +70,13 @@ async fn ready(Shared(watched): Shared<Watched>) -> (StatusCode, String) {
     let mut faults = Vec::new();
     if let Err(error) = watched.gateway.journal().read(Read::Setting("system".to_owned())).await {
         faults.push(format!("journal: {error}"));
+    }
+    if watched
+        .gateway
+        .counters()
+        .is_held_back(crate::clock::millis(watched.gateway.now()))
+    {
+        faults.push("journal: it refuses, messages wait".to_owned());
     }
     for (name, mq) in &watched.mqs {
         let state = mq.state();
@@ -140,6 +169,12 @@ fn counted(page: &mut Page, watched: &Watched) {
             counts.get(name).copied().unwrap_or(0),
         );
     }
+    page.one(
+        "hangu_log_lines_lost_total",
+        "counter",
+        "log lines that could not be written",
+        LINES_LOST.load(Ordering::Relaxed),
+    );
     page.head("hangu_rejections_total", "counter", "refused messages by step");
     for (step, count) in counters.rejections() {
         page.line("hangu_rejections_total", &format!("step=\"{}\"", step.name()), count);

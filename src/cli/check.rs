@@ -24,6 +24,15 @@ pub(crate) struct Args {
     connect: bool,
 }
 
+/// What must hold before a start, of everything that needs no service: the findings that forbid one.
+pub(crate) fn obstacles(config: &Config) -> Vec<String> {
+    let mut report = Report::default();
+    let specs = links::spec_checks(config, &mut report);
+    keys::link_checks(config, &specs, SystemClock.now(), &mut report);
+    links::route_checks(config, &specs, &mut report);
+    report.failures()
+}
+
 /// Exit 78 when the configuration, a spec, a key or a route is wrong; 69 when only services are away.
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let mut report = Report::default();

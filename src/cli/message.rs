@@ -33,7 +33,8 @@ enum Command {
     #[command(
         after_help = "Examples:\n  hangu message decode -l nps request.xml\n  hangu message decode -l centre -c hangu.toml -o json - < request.xml\n\n\
         A queue message is a file with the body's bytes. An HTTP message is a file with a start line\n\
-        (`REQUEST POST /v1/debit` or `STATUS 200`), a line `name: value` for each header (names in lower case), an empty line, and the body.\n\
+        (`REQUEST POST /v1/debit` or `STATUS 200`), a line `name: value` for each header\n\
+        (names in lower case), an empty line, and the body.\n\
         Sample files of a codec (`expect: ...`) are read too."
     )]
     Decode(MessageArgs),

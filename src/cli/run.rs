@@ -28,6 +28,9 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     // A terminal shows lines for people; a file or a collector gets JSON lines.
     init_logs(args.log, form == Form::Json || !std::io::stderr().is_terminal());
     let config = Config::load(&args.config)?;
+    if let Some(first) = super::check::obstacles(&config).into_iter().next() {
+        return Err(Failure::config("hangu check", first));
+    }
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     runtime.block_on(serve(config))
 }

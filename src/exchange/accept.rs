@@ -124,7 +124,12 @@ fn business_key(payment: &Payment) -> Option<String> {
                 msg_id,
                 msg_code,
             } = cancelled(payment);
-            format!("{initiator}|{msg_code}|{msg_id}")
+            // With its date, so that a cancel refused for a wrong one does not stand in the way of the right one.
+            let date = payment
+                .date(Attribute::SettlementDate)
+                .map(|date| date.to_string())
+                .unwrap_or_default();
+            format!("{date}|{initiator}|{msg_code}|{msg_id}")
         }
         Operation::Sign | Operation::Terminate | Operation::Verify | Operation::Debit | Operation::Credit | Operation::Refund => {
             end_to_end(payment).to_owned()

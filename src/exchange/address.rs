@@ -37,6 +37,12 @@ impl Gateway {
             .date(Attribute::SettlementDate)
             .or_else(|| request.date(Attribute::SystemDate))
             .or_else(|| self.system().settlement_date)
+            // A refusal moves no money: before the day is known it may carry the date of what it refuses.
+            .or_else(|| {
+                request
+                    .date(Attribute::SendDate)
+                    .filter(|_| request.operation == Operation::Notice)
+            })
             .ok_or(Trouble::NoSettlementDate)?;
         let number = self
             .numbering

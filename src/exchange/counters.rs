@@ -4,7 +4,7 @@ use crate::pipeline::Step;
 use codecs::payment::{Operation, Outcome};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ pub struct Counters {
     operations: Mutex<BTreeMap<Operation, OperationTimes>>,
     legs: Mutex<BTreeMap<String, LegTimes>>,
     in_flight: AtomicU64,
+    /// When a message last could not be made durable.
+    held_back_at: AtomicI64,
 }
 
 /// What happened to one operation. Times in microseconds.
@@ -52,6 +54,16 @@ impl Counters {
 
     pub fn legs(&self) -> BTreeMap<String, LegTimes> {
         lock(&self.legs).clone()
+    }
+
+    /// Whether messages wait because the journal refused within the last ten seconds.
+    pub fn is_held_back(&self, now: i64) -> bool {
+        now.saturating_sub(self.held_back_at.load(Ordering::Relaxed)) < 10_000
+    }
+
+    pub(super) fn holds_back(&self, now: i64) {
+        self.held_back();
+        self.held_back_at.store(now, Ordering::Relaxed);
     }
 
     pub fn in_flight(&self) -> u64 {

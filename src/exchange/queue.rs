@@ -4,6 +4,7 @@ use super::answer::{Settlement, outcome_of, publish};
 use super::{Gateway, Job, LinkParts, Timing, Trouble};
 use crate::clock::millis;
 use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Park, Read, Write};
+use crate::limits;
 use crate::mq::{Delivery, Published, Settle};
 use crate::pipeline::{self, Received, Rejection, Step};
 use crate::record::{self, RecordError};
@@ -41,7 +42,7 @@ impl Gateway {
                 return;
             }
             tracing::error!(link, queue, %trouble, "message not taken yet; it stays unacknowledged");
-            self.counters.held_back();
+            self.counters.holds_back(millis(self.clock.now()));
             if self.wait_or_stop(pause).await {
                 // Not acknowledged: the broker hands it to another instance, or to the next life of this one.
                 return;
@@ -134,24 +135,25 @@ impl Gateway {
                 "it is addressed to another member",
             );
         }
-        if self.is_older_than_memory(payment) {
-            return named(
-                "date.replay",
-                Attribute::SendDate.name(),
-                "it is older than the keys by which a repeat is told",
-            );
+        if self.is_out_of_time(payment) {
+            let detail = "its dates are older than the keys by which a repeat is told, or too far ahead";
+            return named("date.range", Attribute::SendDate.name(), detail);
         }
         None
     }
 
     /// Keys of delivered exchanges go after `journal.keep_days`; a request dated before that could be one of them.
-    fn is_older_than_memory(&self, payment: &Payment) -> bool {
+    fn is_out_of_time(&self, payment: &Payment) -> bool {
         let Some(today) = self.system().settlement_date else {
             return false;
         };
         let kept = time::Duration::days(i64::from(self.config.journal.keep_days).saturating_sub(1));
+        let ahead = time::Duration::days(DAYS_AHEAD_MAX);
         let dates = [payment.date(Attribute::SendDate), payment.date(Attribute::SettlementDate)];
-        dates.into_iter().flatten().any(|date| today - date > kept)
+        dates
+            .into_iter()
+            .flatten()
+            .any(|date| today - date > kept || date - today > ahead)
     }
 
     /// What is to be done for a new exchange.
@@ -306,6 +308,12 @@ impl Gateway {
         let now = self.clock.now();
         let keyring = self.keyring.load_full();
         let digest = keyring.digest().map_err(RecordError::Key)?.tag(&[&wire.body]);
+        // What no codec would read anyway is kept by its beginning, so that nobody can fill the journal's disk with it.
+        let kept = if wire.body.len() > limits::BODY_BYTES_MAX {
+            beginning(wire)
+        } else {
+            wire.clone()
+        };
         let park = Park {
             link: link.name.clone(),
             source: source.to_owned(),
@@ -313,7 +321,7 @@ impl Gateway {
             code: rejection.code.clone(),
             field: rejection.field.clone(),
             reason: rejection.detail.clone(),
-            record: record::seal_wire(&keyring, &*self.entropy, &link.name, wire, now)?,
+            record: record::seal_wire(&keyring, &*self.entropy, &link.name, &kept, now)?,
             digest,
             at: millis(now),
         };
@@ -351,6 +359,15 @@ impl Gateway {
 
 /// The acknowledgement that a delivery still owes.
 type Ticket = Option<Box<dyn Settle>>;
+
+fn beginning(wire: &Wire) -> Wire {
+    let body = wire.body.iter().copied().take(PARKED_BYTES_OF_TOO_LARGE).collect();
+    Wire {
+        start: wire.start.clone(),
+        headers: wire.headers.clone(),
+        body,
+    }
+}
 
 /// The exchange is durable, so it is taken up again by itself.
 fn note_trouble(link: &str, trouble: &Trouble) {
@@ -390,6 +407,9 @@ fn reason_of(rejection: &Rejection) -> Outcome {
     Outcome::failed(reason, format!("{} {}{field}", rejection.step.name(), rejection.code))
 }
 
+const PARKED_BYTES_OF_TOO_LARGE: usize = 64 * 1024;
+/// Dates of a message may lie ahead of the settlement date by long holidays, and not by more.
+const DAYS_AHEAD_MAX: i64 = 30;
 /// Between two tries to make a message durable.
 const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 /// After so many tries a message that fails for another reason than the journal is parked.

@@ -1,12 +1,14 @@
 //! What the centre's status messages say, and what can go wrong inside an exchange.
 
 use super::Gateway;
-use crate::clock::millis;
+use super::address::created_at;
+use crate::clock::{BEIJING, millis};
 use crate::journal::{JournalError, Read, Unexpected, Write};
 use crate::pipeline::Fault;
 use crate::record::RecordError;
 use codecs::payment::{Attribute, Date, Payment};
 use std::sync::{Mutex, PoisonError};
+use time::{Duration, OffsetDateTime};
 
 /// Why an exchange cannot go on for the moment. It stays in the journal and is taken up again.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -23,6 +25,8 @@ pub enum Trouble {
     NoSettlementDate,
     #[error("the serials of {0} are used up")]
     Serials(String),
+    #[error("the journal was written under other keys than those of the key folder")]
+    OtherKeys,
     #[error("exchange {0} changed under our hands")]
     Stale(i64),
     #[error(transparent)]
@@ -58,6 +62,33 @@ impl Gateway {
         self.system.load()
     }
 
+    /// Makes sure that the journal was written under these keys: under others every repeat would look altered, and nothing
+    /// stored could be read.
+    pub async fn check_journal_key(&self) -> Result<(), Trouble> {
+        let keyring = self.keyring.load_full();
+        let tag = keyring.digest().map_err(RecordError::Key)?.tag(&[b"hangu journal"]);
+        let print = tag
+            .iter()
+            .take(8)
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let stored = self.journal.read(Read::Setting(KEY_SETTING.to_owned())).await?.setting()?;
+        match stored {
+            Some(known) if known == print => Ok(()),
+            Some(_) => Err(Trouble::OtherKeys),
+            None => {
+                let at = millis(self.clock.now());
+                let set = Write::Set {
+                    name: KEY_SETTING.to_owned(),
+                    expect: None,
+                    value: print,
+                    at,
+                };
+                self.journal.write(set).await?;
+                Ok(())
+            }
+        }
+    }
+
     /// Reads the stored status at start.
     pub async fn load_system(&self) -> Result<(), Trouble> {
         if let Some(text) = self.journal.read(Read::Setting(SETTING.to_owned())).await?.setting()? {
@@ -71,7 +102,8 @@ impl Gateway {
         loop {
             let stored = self.journal.read(Read::Setting(SETTING.to_owned())).await?.setting()?;
             let current = stored.as_deref().map(SystemState::from_setting).unwrap_or_default();
-            let Some(next) = current.told(payment) else {
+            let Some(next) = current.told(payment, self.clock.now()) else {
+                tracing::warn!(msg_id = payment.text(Attribute::MsgId), stands = ?current, "status message ignored: stale, or not plausible");
                 self.counters.stale_status();
                 return Ok(());
             };
@@ -97,13 +129,20 @@ impl SystemState {
         self.status.as_deref() == Some(STOPPED)
     }
 
-    fn told(&self, payment: &Payment) -> Option<Self> {
+    /// The state after a message, if that is newer and plausible: a wrong date would shut out every later message.
+    fn told(&self, payment: &Payment, now: OffsetDateTime) -> Option<Self> {
         let told_by = format!(
             "{}|{}",
             payment.text(Attribute::CreatedAt).unwrap_or_default(),
             payment.text(Attribute::MsgId).unwrap_or_default()
         );
         let date = payment.date(Attribute::SystemDate)?;
+        let today = now.to_offset(BEIJING).date();
+        let is_far = date - today > Duration::days(DAYS_AHEAD_MAX);
+        let is_of_tomorrow = told_by > created_at(now + Duration::minutes(CLOCKS_APART_MIN));
+        if is_far || is_of_tomorrow {
+            return None;
+        }
         let is_stale = self.told_by.as_ref().is_some_and(|last| *last >= told_by);
         if is_stale || self.settlement_date.is_some_and(|current| date < current) {
             return None;
@@ -139,7 +178,13 @@ impl SystemState {
     }
 }
 
+/// Name of the setting that tells under which keys the journal was written.
+const KEY_SETTING: &str = "journal_key";
 /// Name of the setting that holds the status.
 const SETTING: &str = "system";
 /// Facts 1.2: ST00 = stopped; other values are not public and stop nothing.
 const STOPPED: &str = "ST00";
+/// A settlement date may lie ahead of the calendar by long holidays, and not by more.
+const DAYS_AHEAD_MAX: i64 = 15;
+/// How far the centre's clock may be ahead of ours.
+const CLOCKS_APART_MIN: i64 = 10;

@@ -119,6 +119,15 @@ impl Report {
         }
     }
 
+    /// What forbids a start, a line each.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let failed = self
+            .checks
+            .iter()
+            .filter(|check| check.level == Level::Fail && !check.is_service);
+        failed.map(Check::line).collect()
+    }
+
     pub(crate) fn print(&self, form: Form) {
         let count = |level| self.checks.iter().filter(|check| check.level == level).count();
         let (good, warned, failed) = (count(Level::Ok), count(Level::Warn), count(Level::Fail));
