@@ -62,6 +62,7 @@ impl Broker {
             .stderr(Stdio::null())
             .spawn()
             .expect("epmd of the Erlang runtime: apt-get install rabbitmq-server");
+        wait_for_port(epmd_port);
         let mut guard = Command::new("sh")
             .args(["-c", GUARD, "guard", &epmd.id().to_string()])
             .arg(&folder)
@@ -170,6 +171,8 @@ impl Broker {
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .env("LANG", "C.UTF-8")
+            .current_dir(&self.folder)
+            .env("ERL_CRASH_DUMP", self.folder.join("erl_crash.dump"))
             .env("HOME", &self.folder)
             .env("RABBITMQ_NODENAME", &self.node)
             .env("RABBITMQ_NODE_PORT", self.port.to_string())
@@ -187,6 +190,17 @@ impl Broker {
             .stderr(out);
         command
     }
+}
+
+/// A node that finds no name service starts one of its own, which nobody would end.
+fn wait_for_port(port: u16) {
+    for _ in 0..200 {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return;
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+    panic!("epmd does not listen on port {port}");
 }
 
 impl Drop for Broker {
