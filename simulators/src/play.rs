@@ -37,6 +37,8 @@ pub struct Played {
     pub as_expected: bool,
     /// What was not as expected.
     pub complaint: Option<String>,
+    /// What became of repeats and of messages that get no answer.
+    pub remarks: Vec<String>,
     /// Of the first request, until its final answer; `None` when none came.
     pub latency: Option<Duration>,
 }
@@ -80,6 +82,7 @@ pub(crate) struct Script<'a> {
     planned: &'a Planned,
     exchanged: Vec<Exchanged>,
     complaint: Option<String>,
+    remarks: Vec<String>,
 }
 
 impl<'a> Script<'a> {
@@ -88,6 +91,7 @@ impl<'a> Script<'a> {
             planned,
             exchanged: Vec::new(),
             complaint: None,
+            remarks: Vec::new(),
         }
     }
 
@@ -112,6 +116,10 @@ impl<'a> Script<'a> {
         self.exchanged.push(step);
     }
 
+    pub(crate) fn remark(&mut self, remark: impl Into<String>) {
+        self.remarks.push(remark.into());
+    }
+
     pub(crate) fn complain(&mut self, complaint: impl Into<String>) {
         self.complaint.get_or_insert_with(|| complaint.into());
     }
@@ -128,6 +136,7 @@ impl<'a> Script<'a> {
             messages: self.exchanged.iter().map(Exchanged::message).collect(),
             as_expected: self.complaint.is_none(),
             complaint: self.complaint,
+            remarks: self.remarks,
             latency,
         }
     }

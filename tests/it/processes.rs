@@ -39,9 +39,9 @@ fn books_are_equal_after_a_broker_restart_and_a_killed_gateway() {
     });
     let mut platform = simulator(folder.path(), "platform");
 
-    thread::sleep(Duration::from_secs(5));
+    wait_delivered(&admin, 400);
     broker.restart();
-    thread::sleep(Duration::from_secs(4));
+    wait_delivered(&admin, delivered(&admin).unwrap_or(0) + 200);
     gateway.kill();
     gateway = Process::start(folder.path(), "gateway-2", &["run"]);
     wait_ready(&admin);
@@ -201,6 +201,21 @@ fn wait_ready(admin: &str) {
     wait(Duration::from_mins(1), "the gateway is ready", || {
         get(admin, "/ready").is_some_and(|page| page.starts_with("HTTP/1.1 200"))
     });
+}
+
+/// Some of the work is done, so that what comes next falls into the middle of it.
+fn wait_delivered(admin: &str, count: u64) {
+    wait(Duration::from_mins(1), "payments are delivered", || {
+        delivered(admin).is_some_and(|done| done >= count)
+    });
+}
+
+fn delivered(admin: &str) -> Option<u64> {
+    let page = get(admin, "/metrics")?;
+    let line = page
+        .lines()
+        .find_map(|line| line.strip_prefix("hangu_exchanges{state=\"delivered\"} "))?;
+    line.trim().parse().ok()
 }
 
 /// Nothing is open in the journal.

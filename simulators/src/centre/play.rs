@@ -137,7 +137,7 @@ impl Desk {
             Some(reply) if Some(reply.digest) != sent.digest => {
                 script.complain(format!("{}: the repeat got another reply", sent.exchanged.msg_id));
             }
-            Some(_) => {}
+            Some(_) => script.remark("the repeat got the same reply, byte for byte"),
         }
     }
 
@@ -153,7 +153,9 @@ impl Desk {
             altered.set_text(Attribute::Remark, "altered");
         }
         let reply = self.put_altered(sent, altered).await?;
-        if !reply.is_some_and(|reply| matches!(reply.outcome, Outcome::Failed { .. })) {
+        if let Some(Outcome::Failed { reason, text }) = reply.map(|reply| reply.outcome) {
+            script.remark(format!("the altered repeat was refused: {reason}: {text}"));
+        } else {
             script.complain(format!("{}: the altered repeat was not refused", sent.exchanged.msg_id));
         }
         Ok(())
@@ -170,6 +172,7 @@ impl Desk {
             ));
         }
         if sent.outcome == Outcome::Unknown {
+            script.remark("no answer came, and none is due: the message cannot be believed; the gateway keeps it parked");
             let text = "refused without an answer";
             self.shared
                 .state()

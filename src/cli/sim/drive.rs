@@ -45,6 +45,9 @@ fn explain(played: &Played) {
     for message in &played.messages {
         output::say(&format!("  {}", line(message)));
     }
+    for remark in &played.remarks {
+        output::say(&format!("  {remark}"));
+    }
     if let Some(complaint) = &played.complaint {
         output::say(&format!("  not as expected: {complaint}"));
     }
