@@ -104,6 +104,7 @@ impl Broker {
 
     /// Starts it on the same ports and data, and waits until it speaks AMQP.
     pub(crate) fn restart(&self) {
+        assert!(self.server.lock().unwrap().is_none(), "stop or kill it first");
         let child = self.command(SERVER).process_group(0).spawn().unwrap();
         if let Some(line) = self.line.lock().unwrap().as_mut() {
             writeln!(line, "{}", child.id()).unwrap();

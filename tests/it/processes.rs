@@ -40,6 +40,7 @@ fn books_are_equal_after_a_broker_restart_and_a_killed_gateway() {
     let mut platform = simulator(folder.path(), "platform");
 
     wait_delivered(&admin, 400);
+    broker.stop();
     broker.restart();
     wait_delivered(&admin, delivered(&admin).unwrap_or(0) + 200);
     gateway.kill();
