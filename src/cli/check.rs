@@ -27,9 +27,7 @@ pub(crate) struct Args {
 /// What must hold before a start, of everything that needs no service: the findings that forbid one.
 pub(crate) fn obstacles(config: &Config) -> Vec<String> {
     let mut report = Report::default();
-    let specs = links::spec_checks(config, &mut report);
-    keys::link_checks(config, &specs, SystemClock.now(), &mut report);
-    links::route_checks(config, &specs, &mut report);
+    config_checks(config, &mut report);
     report.failures()
 }
 
@@ -50,13 +48,18 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         &place,
         format!("{} links, {} routes", config.link.len(), config.route.len()),
     ));
-    let specs = links::spec_checks(&config, &mut report);
-    keys::link_checks(&config, &specs, SystemClock.now(), &mut report);
-    links::route_checks(&config, &specs, &mut report);
+    config_checks(&config, &mut report);
     links::journal_check(&config, &mut report);
     if args.connect {
         services::checks(&config, &mut report)?;
     }
     report.print(form);
     Ok(report.exit())
+}
+
+/// Specs, keys and routes of a configuration: what needs no service and no disk.
+fn config_checks(config: &Config, report: &mut Report) {
+    let specs = links::spec_checks(config, report);
+    keys::link_checks(config, &specs, SystemClock.now(), report);
+    links::route_checks(config, &specs, report);
 }
