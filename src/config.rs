@@ -29,7 +29,8 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct JournalConfig {
     /// SQLite file of the embedded journal.
-    pub file: PathBuf,
+    #[serde(default)]
+    pub file: Option<PathBuf>,
     /// Keys of delivered exchanges are kept this many days; longer than any replay window.
     #[serde(default = "thirty")]
     pub keep_days: u32,
@@ -48,6 +49,13 @@ pub struct AdminConfig {
     /// Address of /live, /ready and /metrics; none when absent.
     #[serde(default)]
     pub listen: Option<String>,
+}
+
+impl JournalConfig {
+    /// Where the journal is, for messages to people.
+    pub fn place(&self) -> String {
+        self.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default()
+    }
 }
 
 /// How unknown outcomes are settled.
@@ -194,7 +202,7 @@ impl Config {
             ..error
         })?;
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        config.journal.file = folder.join(&config.journal.file);
+        config.journal.file = config.journal.file.take().map(|file| folder.join(file));
         config.keys.folder = folder.join(&config.keys.folder);
         for mq in config.link.values_mut().filter_map(|link| link.mq.as_mut()) {
             mq.password_file = mq.password_file.take().map(|file| folder.join(file));
@@ -212,6 +220,9 @@ impl Config {
     fn check(&self) -> Result<(), ConfigError> {
         if self.instance.is_empty() || !self.instance.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             return Err(wrong("instance", "letters, digits and '-', at least one"));
+        }
+        if self.journal.file.is_none() {
+            return Err(wrong("journal.file", "the file of the journal"));
         }
         if self.settle.query_after_ms.is_empty() || self.settle.query_after_ms.iter().any(|&wait| wait < 100) {
             return Err(wrong("settle.query_after_ms", "at least one wait, each 100 or more"));

@@ -2,9 +2,10 @@
 
 use super::output::{Exit, Failure, Form};
 use hangu::config::Config;
-use hangu::journal::sqlite::Store;
-use hangu::journal::{Found, JournalError, Read, Unexpected};
-use std::path::{Path, PathBuf};
+use hangu::journal::{Found, JournalError, Read, SharedJournal, Unexpected, Write, Written, open};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
 
 mod act;
 mod export;
@@ -64,41 +65,61 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     }
 }
 
-/// Opens the journal for reading, also while a gateway writes it.
-fn reader(config: &Config) -> Result<Store, Failure> {
-    let file = existing(config)?;
-    Store::open_read_only(file).map_err(|error| refused(file, &error))
+/// An open journal, with what its answers need to arrive.
+struct Opened {
+    journal: SharedJournal,
+    runtime: Runtime,
+    place: String,
 }
 
-/// Opens the journal for writing, which only one process may at a time.
-fn writer(config: &Config) -> Result<Store, Failure> {
-    let file = existing(config)?;
-    Store::open(file).map_err(|error| match error {
+/// Opens the journal for reading, also while a gateway writes it.
+fn reader(config: &Config) -> Result<Opened, Failure> {
+    let runtime = runtime()?;
+    let place = config.journal.place();
+    let opened = runtime.block_on(open::open_read_only(config));
+    let journal = opened.map_err(|error| Failure::new(Exit::Unavailable, place.clone(), error))?;
+    Ok(Opened { journal, runtime, place })
+}
+
+/// Opens the journal for writing, which only one process may at a time where it is a file.
+fn writer(config: &Config) -> Result<Opened, Failure> {
+    let runtime = runtime()?;
+    let place = config.journal.place();
+    let keyring = Arc::new(super::key::load(&config.keys.folder)?);
+    let opened = runtime.block_on(open::open_existing(config, keyring));
+    let journal = opened.map_err(|error| match error {
         JournalError::Refused(detail) => {
             let detail = format!("{detail}; changing it needs it alone: stop the gateway, or run this where no gateway runs");
-            Failure::new(Exit::Unavailable, file.display().to_string(), detail)
+            Failure::new(Exit::Unavailable, place.clone(), detail)
         }
-        JournalError::Unknown(_) | JournalError::Damaged(_) => refused(file, &error),
-    })
+        JournalError::Unknown(_) | JournalError::Damaged(_) => Failure::new(Exit::Unavailable, place.clone(), error),
+    })?;
+    Ok(Opened { journal, runtime, place })
 }
 
-/// A command that looks must not make an empty journal.
-fn existing(config: &Config) -> Result<&Path, Failure> {
-    let file = &config.journal.file;
-    if file.exists() {
-        return Ok(file);
+impl Opened {
+    /// A read whose answer is taken out of its variant.
+    fn ask<T>(&self, read: Read, take: fn(Found) -> Result<T, Unexpected>) -> Result<T, Failure> {
+        let found = self.runtime.block_on(self.journal.read(read));
+        let taken = found.map_err(|error| self.failed(error)).map(take)?;
+        taken.map_err(|error| self.failed(error))
     }
-    let detail = "there is no journal yet: the gateway makes it at its first start";
-    Err(Failure::new(Exit::Unavailable, file.display().to_string(), detail))
+
+    fn write(&self, write: Write) -> Result<Written, JournalError> {
+        self.runtime.block_on(self.journal.write(write))
+    }
+
+    fn failed(&self, error: impl std::fmt::Display) -> Failure {
+        Failure::new(Exit::Unavailable, self.place.clone(), error)
+    }
 }
 
-/// A read whose answer is taken out of its variant.
-fn ask<T>(store: &Store, config: &Config, read: &Read, take: fn(Found) -> Result<T, Unexpected>) -> Result<T, Failure> {
-    let file = &config.journal.file;
-    let found = store.query(read).map_err(|error| refused(file, &error))?;
-    take(found).map_err(|error| Failure::new(Exit::Unavailable, file.display().to_string(), error))
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.runtime.block_on(self.journal.close());
+    }
 }
 
-fn refused(file: &Path, error: &JournalError) -> Failure {
-    Failure::new(Exit::Unavailable, file.display().to_string(), error)
+fn runtime() -> Result<Runtime, Failure> {
+    Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))
 }

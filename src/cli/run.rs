@@ -2,7 +2,6 @@
 
 use super::output::{Exit, Failure, Form};
 use hangu::config::Config;
-use hangu::journal::sqlite::SqliteJournal;
 use hangu::shell::{Running, SystemClock, SystemEntropy};
 use hangu::start::{Assembled, Surroundings, assemble};
 use hangu::telemetry::{Watched, admin, init_logs};
@@ -37,12 +36,14 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
 
 async fn serve(config: Config) -> Result<Exit, Failure> {
     let keyring = keys::store::load(&config.keys.folder).map_err(|error| Failure::config("keys.folder", error))?;
-    let journal = SqliteJournal::open(&config.journal.file)
-        .map_err(|error| Failure::new(Exit::Unavailable, config.journal.file.display().to_string(), error))?;
+    let keyring = Arc::new(keyring);
+    let journal = hangu::journal::open::open(&config, keyring.clone())
+        .await
+        .map_err(|error| Failure::new(Exit::Unavailable, config.journal.place(), error))?;
     let (admin_listen, grace) = (config.admin.listen.clone(), Duration::from_secs(config.stop.grace_s));
     let surroundings = Surroundings {
-        keyring: Arc::new(keyring),
-        journal: Arc::new(journal),
+        keyring,
+        journal: journal.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         mqs: BTreeMap::new(),
@@ -62,6 +63,7 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     wait_for_signal().await?;
     tracing::info!(grace_s = grace.as_secs(), "stopping: nothing new is taken");
     let is_finished = running.stop(grace).await;
+    journal.close().await;
     tracing::info!(is_finished, "stopped; what was in flight is in the journal");
     Ok(Exit::Ok)
 }

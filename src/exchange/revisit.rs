@@ -47,10 +47,11 @@ impl Gateway {
     /// Extends the leases of what this instance owns, and hears what another instance was told of the system's status.
     pub async fn renew_leases(&self) -> Result<(), Trouble> {
         self.load_system().await?;
-        let lease_until = millis(self.clock.now()).saturating_add(LEASE_MS);
+        let now = millis(self.clock.now());
         let renew = Write::Renew {
             owner: self.config.instance.clone(),
-            lease_until,
+            now,
+            lease_until: now.saturating_add(LEASE_MS),
         };
         self.journal.write(renew).await.map(drop).map_err(Trouble::from)
     }

@@ -1,6 +1,6 @@
 //! Taking the one kind of answer that a write or read of one kind gives.
 
-use super::{Accepted, Exchange, Figures, Found, MessageRecord, Parked, RequestRecord, Written};
+use super::{Accepted, Effect, Exchange, Figures, Found, MessageRecord, Parked, RequestRecord, Tip, Written};
 
 /// The journal answered with another kind than the one asked for: a defect of the implementation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -114,6 +114,22 @@ impl Found {
 
     pub fn setting(self) -> Result<Option<String>, Unexpected> {
         if let Self::Setting(found) = self {
+            Ok(found)
+        } else {
+            Err(Unexpected)
+        }
+    }
+
+    pub fn effects(self) -> Result<Vec<Effect>, Unexpected> {
+        if let Self::Effects(found) = self {
+            Ok(found)
+        } else {
+            Err(Unexpected)
+        }
+    }
+
+    pub fn tips(self) -> Result<Vec<Tip>, Unexpected> {
+        if let Self::Tips(found) = self {
             Ok(found)
         } else {
             Err(Unexpected)

@@ -4,9 +4,12 @@
 //! 1970 (UTC), passed in. Bytes arrive sealed; the journal never sees clear account data.
 
 mod answers;
+pub mod chain;
+pub mod open;
 pub mod sqlite;
 
 pub use answers::Unexpected;
+pub use chain::{Chain, Effect, Tip};
 
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -205,10 +208,25 @@ pub struct Park {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Parked {
     pub id: i64,
-    /// `parked`, `released` or `discarded`.
+    /// `parked`, `releasing` (a person has asked, the gateway has not done it yet), `released` or `discarded`.
     pub status: String,
     pub note: Option<String>,
+    /// What a released message became, or repeated.
+    pub exchange: Option<ExchangeId>,
     pub park: Park,
+}
+
+/// What becomes of a parked message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Resolution {
+    /// A person asks for its release; from `parked`.
+    Releasing,
+    /// It went through, as this exchange if it is one; from `parked` or `releasing`.
+    Released(Option<ExchangeId>),
+    /// From `parked`.
+    Discarded,
+    /// It was refused again; from `releasing`.
+    Parked,
 }
 
 /// A move of an exchange. Each is a compare-and-set on (id, epoch, state in `from`).
@@ -252,11 +270,12 @@ pub enum Write {
         message: MessageRecord,
     },
     Park(Box<Park>),
-    /// Changes a parked message's status from `parked`.
+    /// Changes a parked message's status; one that is not as `to` expects is a `Conflict`.
     Resolve {
         id: i64,
-        status: &'static str,
-        note: String,
+        to: Resolution,
+        /// Replaces the note that stands, when given.
+        note: Option<String>,
         at: Millis,
     },
     /// Reserves `count` serials for (instance, date, kind): the answer is the first. They are never given again.
@@ -276,6 +295,7 @@ pub enum Write {
     /// Extends the leases of all exchanges of an owner that are not delivered.
     Renew {
         owner: String,
+        now: Millis,
         lease_until: Millis,
     },
     /// Takes over exchanges that are not delivered and whose owner is `owner` (a former life of ours) or whose lease ended
@@ -358,6 +378,28 @@ pub enum Read {
     Figures {
         now: Millis,
     },
+    /// Exchanges with a larger id, by id.
+    Scan {
+        after: ExchangeId,
+        limit: u32,
+    },
+    /// Records of the chains after one of them, in order.
+    Effects {
+        after: EffectKey,
+        limit: u32,
+    },
+    /// The record of one exchange, as a list of at most one.
+    EffectOf(ExchangeId),
+    /// The last record of every chain.
+    Tips,
+}
+
+/// Place of a record among all chains; the default stands before all.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct EffectKey {
+    pub chain: String,
+    pub date: String,
+    pub seq: i64,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -387,6 +429,8 @@ pub enum Found {
     Parked(Vec<Parked>),
     Setting(Option<String>),
     Figures(Box<Figures>),
+    Effects(Vec<Effect>),
+    Tips(Vec<Tip>),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -406,6 +450,8 @@ pub trait Journal: Send + Sync {
     /// Durable when it returns Ok.
     async fn write(&self, write: Write) -> Result<Written, JournalError>;
     async fn read(&self, read: Read) -> Result<Found, JournalError>;
+    /// Finishes what is waiting and gives up what is held; later writes and reads are refused.
+    async fn close(&self);
 }
 
 pub type SharedJournal = Arc<dyn Journal>;

@@ -11,6 +11,7 @@ mod accept;
 mod apply;
 mod change;
 mod connect;
+mod effect;
 mod failure;
 mod maintain;
 mod message;
@@ -30,15 +31,15 @@ mod tests;
 pub use store::Store;
 
 use self::worker::Job;
-use super::{Found, Journal, JournalError, Read, Write, Written};
+use super::{Chain, Found, Journal, JournalError, Read, Write, Written};
 use async_trait::async_trait;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 use tokio::sync::oneshot;
 
-/// Bounds of the embedded journal. The defaults are those of production.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Bounds of the embedded journal. The defaults are those of production, but for the chain, which has no key.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Writes that may wait; one more is refused.
     pub writes_waiting_max: usize,
@@ -58,6 +59,8 @@ pub struct Options {
     pub prune_max: u32,
     /// Most pages of 4 KiB that the file may have: a quota, beyond which the journal says that it is full.
     pub pages_max: Option<u32>,
+    /// Under which name and key outcomes are chained.
+    pub chain: Chain,
 }
 
 impl Default for Options {
@@ -72,13 +75,15 @@ impl Default for Options {
             busy_timeout_ms: 5_000,
             prune_max: 500,
             pages_max: None,
+            chain: Chain::unkeyed("hangu"),
         }
     }
 }
 
 /// The `Journal` over a `Store`. Dropping it lets the threads finish what they have; `close` also waits for that.
 pub struct SqliteJournal {
-    writes: SyncSender<Job>,
+    /// None where it is open for reading only.
+    writes: Option<SyncSender<Job>>,
     /// The writer's own channel when the journal is in memory, since no second connection sees that.
     reads: SyncSender<Job>,
 }
@@ -91,35 +96,32 @@ impl SqliteJournal {
 
     /// Opens with other bounds than those of production.
     pub fn open_with(path: &Path, options: Options) -> Result<Self, JournalError> {
-        let writer = Store::open_with(path, options)?;
+        let writer = Store::open_with(path, options.clone())?;
         let reader = Store::open_read_only(path)?;
         Ok(Self {
-            writes: start("journal-writer", writer, options.writes_waiting_max, options)?,
-            reads: start("journal-reader", reader, options.reads_waiting_max, options)?,
+            writes: Some(start("journal-writer", writer, options.writes_waiting_max, &options)?),
+            reads: start("journal-reader", reader, options.reads_waiting_max, &options)?,
+        })
+    }
+
+    /// Opens an existing journal for reading, also while another process writes it; every write is refused.
+    pub fn open_read_only(path: &Path) -> Result<Self, JournalError> {
+        let options = Options::default();
+        let reader = Store::open_read_only(path)?;
+        Ok(Self {
+            writes: None,
+            reads: start("journal-reader", reader, options.reads_waiting_max, &options)?,
         })
     }
 
     /// A journal that lives as long as this value; for tests and simulations.
     pub fn memory() -> Result<Self, JournalError> {
         let options = Options::default();
-        let writes = start("journal-writer", Store::memory()?, options.writes_waiting_max, options)?;
+        let writes = start("journal-writer", Store::memory()?, options.writes_waiting_max, &options)?;
         Ok(Self {
             reads: writes.clone(),
-            writes,
+            writes: Some(writes),
         })
-    }
-
-    /// Finishes what is waiting, moves the log into the file, closes it and gives up the lock. Later jobs are refused.
-    pub async fn close(&self) {
-        for jobs in [&self.reads, &self.writes] {
-            let (answer, closed) = oneshot::channel();
-            let jobs = jobs.clone();
-            // The channel may be full, and waiting for room there blocks.
-            let sent = tokio::task::spawn_blocking(move || jobs.send(Job::Close(answer)).is_ok()).await;
-            if sent.unwrap_or(false) {
-                closed.await.ok();
-            }
-        }
     }
 }
 
@@ -128,7 +130,9 @@ impl Journal for SqliteJournal {
     /// Dropping the future does not take the write back.
     async fn write(&self, write: Write) -> Result<Written, JournalError> {
         let (answer, answered) = oneshot::channel();
-        hand_over(&self.writes, Job::Write(write, answer))?;
+        let writes = self.writes.as_ref();
+        let writes = writes.ok_or_else(|| JournalError::Refused("the journal is open for reading only".into()))?;
+        hand_over(writes, Job::Write(write, answer))?;
         answered
             .await
             .unwrap_or_else(|_| Err(JournalError::Unknown("the writer ended before it answered".into())))
@@ -141,13 +145,27 @@ impl Journal for SqliteJournal {
             .await
             .unwrap_or_else(|_| Err(JournalError::Refused("the reader ended before it answered".into())))
     }
+
+    /// Also moves the log into the file and gives up the lock.
+    async fn close(&self) {
+        for jobs in [Some(&self.reads), self.writes.as_ref()].into_iter().flatten() {
+            let (answer, closed) = oneshot::channel();
+            let jobs = jobs.clone();
+            // The channel may be full, and waiting for room there blocks.
+            let sent = tokio::task::spawn_blocking(move || jobs.send(Job::Close(answer)).is_ok()).await;
+            if sent.unwrap_or(false) {
+                closed.await.ok();
+            }
+        }
+    }
 }
 
-fn start(name: &str, store: Store, waiting_max: usize, options: Options) -> Result<SyncSender<Job>, JournalError> {
+fn start(name: &str, store: Store, waiting_max: usize, options: &Options) -> Result<SyncSender<Job>, JournalError> {
     let (sender, jobs) = sync_channel(waiting_max);
+    let options = options.clone();
     thread::Builder::new()
         .name(name.to_owned())
-        .spawn(move || worker::run(store, jobs, options))
+        .spawn(move || worker::run(store, jobs, &options))
         .map_err(|error| JournalError::Refused(format!("no thread for {name}: {error}")))?;
     Ok(sender)
 }

@@ -12,6 +12,7 @@
 
 mod accepting;
 mod cancelling;
+mod chaining;
 pub(crate) mod data;
 mod embedded;
 mod keeping;
@@ -95,11 +96,17 @@ macro_rules! cases {
             owning::due_is_what_is_open_and_ours
             keeping::parking_happens_once
             keeping::a_parked_message_is_resolved_once
+            keeping::a_release_is_asked_for_then_done
             keeping::search_finds_by_each_key
             keeping::search_combines_conditions
             keeping::figures_count
             keeping::a_prune_deletes_what_is_old_and_delivered
             keeping::a_prune_leaves_what_others_need
+            chaining::a_final_outcome_is_chained_once
+            chaining::records_hang_on_one_another
+            chaining::a_tombstoned_request_is_chained_when_it_comes
+            chaining::a_prune_marks_records_and_drops_whole_chains
+            chaining::everything_can_be_walked_in_pages
         })+
     };
 }

@@ -128,7 +128,7 @@ fn names(operations: &[Operation]) -> String {
 
 /// The folder, not the file: a running gateway holds that.
 pub(super) fn journal_check(config: &Config, report: &mut Report) {
-    let file = &config.journal.file;
+    let Some(file) = &config.journal.file else { return };
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())

@@ -24,7 +24,10 @@ pub(super) fn table(config: &Config) -> Table {
         ("instance", string(instance)),
         (
             "journal",
-            nested([("file", path(&journal.file)), ("keep_days", number(journal.keep_days))]),
+            nested([
+                ("file", journal.file.as_deref().and_then(path)),
+                ("keep_days", number(journal.keep_days)),
+            ]),
         ),
         ("keys", nested([("folder", path(&keys.folder))])),
         ("admin", nested([("listen", admin.listen.as_deref().and_then(string))])),

@@ -6,7 +6,6 @@ use crate::cli::queues::MqQueues;
 use hangu::clock::{BEIJING, Clock, Random};
 use hangu::config::Config;
 use hangu::exchange::Gateway;
-use hangu::journal::sqlite::SqliteJournal;
 use hangu::journal::{Exchange, Parked, Read, SharedJournal, State};
 use hangu::mq::memory::MemoryBroker;
 use hangu::mq::{Mq, SharedMq};
@@ -220,13 +219,16 @@ async fn start_gateway(
     platform: SocketAddr,
 ) -> Result<(Running, SocketAddr, SharedJournal), Failure> {
     let mut config = Config::parse(&CONFIG.replace("PLATFORM", &platform.to_string()))?;
-    config.journal.file = folder.join("journal.db");
+    config.journal.file = Some(folder.join("journal.db"));
     let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "journal", error);
-    let journal: SharedJournal = Arc::new(SqliteJournal::open(&config.journal.file).map_err(|error| unavailable(&error))?);
     let keyring = keys::store::load(&folder.join("keys/gateway")).map_err(|error| Failure::config("keys", error))?;
+    let keyring = Arc::new(keyring);
+    let journal = hangu::journal::open::open(&config, keyring.clone())
+        .await
+        .map_err(|error| unavailable(&error))?;
     let mq: SharedMq = Arc::new(broker.mq());
     let surroundings = Surroundings {
-        keyring: Arc::new(keyring),
+        keyring,
         journal: journal.clone(),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),

@@ -4,7 +4,7 @@
 //! same bytes over twice is a repeat that the gateway answers from its journal. Nothing is lost either way.
 
 use super::park::{WAITING, one};
-use super::writer;
+use super::{Opened, writer};
 use crate::cli::key;
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::{Text, text};
@@ -13,8 +13,7 @@ use codecs::spec::Specs;
 use codecs::wire::{Start, Wire};
 use hangu::clock::{Clock, millis};
 use hangu::config::{Config, MqConfig};
-use hangu::journal::sqlite::Store;
-use hangu::journal::{Parked, Write, Written};
+use hangu::journal::{Parked, Resolution, Write, Written};
 use hangu::mq::{Publication, Published};
 use hangu::record;
 use hangu::shell::SystemClock;
@@ -58,8 +57,8 @@ pub(super) struct DiscardArgs {
 }
 
 pub(super) fn release(args: &ReleaseArgs, config: &Config, form: Form) -> Result<Exit, Failure> {
-    let mut store = writer(config)?;
-    let parked = waiting(&store, config, args.id)?;
+    let journal = writer(config)?;
+    let parked = waiting(&journal, args.id)?;
     let keyring = key::load(&config.keys.folder)?;
     let wire = record::open_parked(&keyring, &parked.park.link, &parked.park.record)
         .map_err(|error| Failure::new(Exit::CheckFailed, args.id.to_string(), error))?;
@@ -67,21 +66,21 @@ pub(super) fn release(args: &ReleaseArgs, config: &Config, form: Form) -> Result
         Some(file) => (text("journal.written"), save(file, &wire)?),
         None => (text("journal.published"), publish(config, &parked, &wire)?),
     };
-    resolve(&mut store, args.id, "released", &args.note)?;
+    resolve(&journal, args.id, Resolution::Released(None), &args.note)?;
     report(form, args.id, "released", &text("journal.released"), Some((&done, &place)));
     Ok(Exit::Ok)
 }
 
 pub(super) fn discard(args: &DiscardArgs, config: &Config, form: Form) -> Result<Exit, Failure> {
-    let mut store = writer(config)?;
-    waiting(&store, config, args.id)?;
-    resolve(&mut store, args.id, "discarded", &args.note)?;
+    let journal = writer(config)?;
+    waiting(&journal, args.id)?;
+    resolve(&journal, args.id, Resolution::Discarded, &args.note)?;
     report(form, args.id, "discarded", &text("journal.discarded"), None);
     Ok(Exit::Ok)
 }
 
-fn waiting(store: &Store, config: &Config, id: i64) -> Result<Parked, Failure> {
-    let parked = one(store, config, id)?;
+fn waiting(journal: &Opened, id: i64) -> Result<Parked, Failure> {
+    let parked = one(journal, id)?;
     if parked.status == WAITING {
         return Ok(parked);
     }
@@ -178,15 +177,15 @@ fn identity(config: &Config, parked: &Parked, wire: &Wire) -> (String, Option<St
     (message_id, named(Attribute::RefSerial))
 }
 
-fn resolve(store: &mut Store, id: i64, status: &'static str, note: &str) -> Result<(), Failure> {
+fn resolve(journal: &Opened, id: i64, to: Resolution, note: &str) -> Result<(), Failure> {
     let write = Write::Resolve {
         id,
-        status,
-        note: note.to_owned(),
+        to,
+        note: Some(note.to_owned()),
         at: millis(SystemClock.now()),
     };
-    let failed = |detail: String| Failure::new(Exit::Unavailable, id.to_string(), format!("not marked {status}: {detail}"));
-    match store.apply(&write).map_err(|error| failed(error.to_string()))? {
+    let failed = |detail: String| Failure::new(Exit::Unavailable, id.to_string(), format!("not marked: {detail}"));
+    match journal.write(write).map_err(|error| failed(error.to_string()))? {
         Written::Stored => Ok(()),
         Written::Conflict(standing) => Err(failed(format!("it is {}", standing.as_deref().unwrap_or("gone")))),
         Written::Accepted(_)

@@ -2,9 +2,9 @@
 
 use super::super::output::{self, Exit, Failure};
 use super::super::parties;
+use super::reader;
 use hangu::config::Config;
-use hangu::journal::sqlite::Store;
-use hangu::journal::{Read, Search};
+use hangu::journal::{Found, Read, Search};
 use std::path::PathBuf;
 
 #[derive(clap::Args)]
@@ -15,15 +15,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, config: &Config) -> Result<Exit, Failure> {
-    let place = config.journal.file.display().to_string();
-    let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, place.clone(), error);
-    let store = Store::open_read_only(&config.journal.file).map_err(|error| failed(&error))?;
     let search = Search {
         limit: u32::MAX,
         ..Search::default()
     };
-    let found = store.query(&Read::Search(Box::new(search))).map_err(|error| failed(&error))?;
-    let book = output::json(&parties::book(&found.exchanges().map_err(|error| failed(&error))?));
+    let found = reader(config)?.ask(Read::Search(Box::new(search)), Found::exchanges)?;
+    let book = output::json(&parties::book(&found));
     let Some(file) = &args.to else {
         output::say(&book);
         return Ok(Exit::Ok);

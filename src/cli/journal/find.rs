@@ -1,6 +1,6 @@
 //! `hangu journal find`. An account is looked for by its keyed digest; the clear number reaches no journal and no log.
 
-use super::{ask, park, reader};
+use super::{park, reader};
 use crate::cli::key;
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::{table, text, titles};
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, config: &Config, form: Form) -> Result<Exit, Fail
         settlement_date: args.date.clone(),
         limit: args.limit,
     };
-    let found = ask(&reader(config)?, config, &Read::Search(Box::new(search)), Found::exchanges)?;
+    let found = reader(config)?.ask(Read::Search(Box::new(search)), Found::exchanges)?;
     output::say(&match form {
         Form::Json => output::json(&json!({ "exchanges": found.iter().map(object).collect::<Vec<_>>() })),
         Form::Text => page(&found, args.limit),

@@ -2,14 +2,13 @@
 
 use super::find::instant;
 use super::show::Reader;
-use super::{ask, reader};
+use super::{Opened, reader};
 use crate::cli::key;
 use crate::cli::message::{lines, objects};
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::{table, text, titles};
 use codecs::message::DescribedField;
 use hangu::config::Config;
-use hangu::journal::sqlite::Store;
 use hangu::journal::{Found, Parked, Read};
 use hangu::record;
 use serde_json::{Value, json};
@@ -50,7 +49,7 @@ pub(super) fn run(args: &Args, config: &Config, form: Form) -> Result<Exit, Fail
 
 pub(super) fn list(config: &Config, status: Option<&'static str>, limit: u32, form: Form) -> Result<Exit, Failure> {
     let read = Read::Parked { id: None, status, limit };
-    let found = ask(&reader(config)?, config, &read, Found::parked)?;
+    let found = reader(config)?.ask(read, Found::parked)?;
     output::say(&match form {
         Form::Json => output::json(&json!({ "parked": found.iter().map(object).collect::<Vec<_>>() })),
         Form::Text if found.is_empty() => text("journal.nothing").to_string(),
@@ -60,19 +59,19 @@ pub(super) fn list(config: &Config, status: Option<&'static str>, limit: u32, fo
 }
 
 /// One parked message.
-pub(super) fn one(store: &Store, config: &Config, id: i64) -> Result<Parked, Failure> {
+pub(super) fn one(journal: &Opened, id: i64) -> Result<Parked, Failure> {
     let read = Read::Parked {
         id: Some(id),
         status: None,
         limit: 1,
     };
-    let found = ask(store, config, &read, Found::parked)?;
+    let found = journal.ask(read, Found::parked)?;
     let missing = || Failure::new(Exit::CheckFailed, id.to_string(), "no message was parked under this id");
     found.into_iter().next().ok_or_else(missing)
 }
 
 fn show(id: i64, config: &Config, form: Form) -> Result<Exit, Failure> {
-    let parked = one(&reader(config)?, config, id)?;
+    let parked = one(&reader(config)?, id)?;
     let fields = fields(config, &parked);
     output::say(&match form {
         Form::Json => {

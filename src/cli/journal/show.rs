@@ -1,6 +1,6 @@
 //! `hangu journal show`: one exchange, its timeline, its messages opened with the journal key, decoded and masked.
 
-use super::{ask, find, reader};
+use super::{find, reader};
 use crate::cli::key;
 use crate::cli::message::{lines, objects, open_fields};
 use crate::cli::output::{self, Exit, Failure, Form};
@@ -24,16 +24,16 @@ pub(super) struct Reader<'a> {
 }
 
 pub(super) fn run(id: i64, config: &Config, form: Form) -> Result<Exit, Failure> {
-    let store = reader(config)?;
-    let Some(exchange) = ask(&store, config, &Read::Exchange(id), Found::exchange)? else {
+    let journal = reader(config)?;
+    let Some(exchange) = journal.ask(Read::Exchange(id), Found::exchange)? else {
         return Err(Failure::new(
             Exit::CheckFailed,
             id.to_string(),
             "the journal has no exchange with this id",
         ));
     };
-    let messages = ask(&store, config, &Read::Messages(id), Found::messages)?;
-    let requests = ask(&store, config, &Read::Requests(id), Found::requests)?;
+    let messages = journal.ask(Read::Messages(id), Found::messages)?;
+    let requests = journal.ask(Read::Requests(id), Found::requests)?;
     let keyring = key::load(&config.keys.folder)?;
     let reader = Reader::new(config, &keyring)?;
     output::say(&match form {

@@ -5,15 +5,15 @@
 
 use super::failure::Stop;
 use super::row::{self, exchange_columns};
-use super::{message, query};
+use super::{effect, message, query};
 use crate::journal::{
-    ALREADY_CANCELLED, Accept, Accepted, EPOCH_FIRST, Exchange, ExchangeId, OriginalKey, State, StoredOutcome, Written,
+    ALREADY_CANCELLED, Accept, Accepted, Chain, EPOCH_FIRST, Exchange, ExchangeId, OriginalKey, State, StoredOutcome, Written,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 type Applied<T> = Result<T, Stop>;
 
-pub(super) fn accept(connection: &Connection, accept: &Accept) -> Applied<Written> {
+pub(super) fn accept(connection: &Connection, chain: &Chain, accept: &Accept) -> Applied<Written> {
     message::check(&accept.message)?;
     let accepted = if let Some(known) = by_request(connection, &accept.communication_key)? {
         repeat(connection, accept, known)?
@@ -22,7 +22,7 @@ pub(super) fn accept(connection: &Connection, accept: &Accept) -> Applied<Writte
     } else if let Some(original) = &accept.cancels {
         cancel(connection, accept, original)?
     } else {
-        request(connection, accept)?
+        request(connection, chain, accept)?
     };
     Ok(Written::Accepted(Box::new(accepted)))
 }
@@ -105,7 +105,7 @@ fn cancel(connection: &Connection, accept: &Accept, original: &OriginalKey) -> A
     Ok(Accepted::New { id, original: cancelled })
 }
 
-fn request(connection: &Connection, accept: &Accept) -> Applied<Accepted> {
+fn request(connection: &Connection, chain: &Chain, accept: &Accept) -> Applied<Accepted> {
     let originals = competes(accept);
     let mut is_cancelled = false;
     for original in &originals {
@@ -124,9 +124,9 @@ fn request(connection: &Connection, accept: &Accept) -> Applied<Accepted> {
     }
     if is_cancelled {
         // The outcome stands from the first moment: whoever finds the row after a crash answers it and cannot send it.
-        return Ok(Accepted::Tombstoned {
-            id: insert_new(connection, accept, Some(&cancelled()))?,
-        });
+        let id = insert_new(connection, accept, Some(&cancelled()))?;
+        effect::append(connection, chain, id, None, accept.at)?;
+        return Ok(Accepted::Tombstoned { id });
     }
     let id = insert_new(connection, accept, None)?;
     for original in &originals {

@@ -2,14 +2,14 @@
 
 use super::failure::Stop;
 use super::{accept, change, park, prune, serial};
-use crate::journal::{Write, Written};
+use crate::journal::{Chain, Write, Written};
 use rusqlite::Connection;
 
 /// Applies a write. `Stop::Refused` has changed nothing; after `Stop::Sql` the transaction must be rolled back.
-pub(super) fn apply(connection: &Connection, write: &Write) -> Result<Written, Stop> {
+pub(super) fn apply(connection: &Connection, chain: &Chain, write: &Write) -> Result<Written, Stop> {
     match write {
-        Write::Accept(request) => accept::accept(connection, request),
-        Write::Move(change) => change::move_exchange(connection, change),
+        Write::Accept(request) => accept::accept(connection, chain, request),
+        Write::Move(change) => change::move_exchange(connection, chain, change),
         Write::Reply {
             replaces,
             id,
@@ -17,7 +17,7 @@ pub(super) fn apply(connection: &Connection, write: &Write) -> Result<Written, S
             message,
         } => change::reply(connection, *id, answers, message, *replaces),
         Write::Park(park) => park::park(connection, park),
-        Write::Resolve { id, status, note, at } => park::resolve(connection, *id, status, note, *at),
+        Write::Resolve { id, to, note, at } => park::resolve(connection, *id, *to, note.as_deref(), *at),
         Write::Reserve {
             instance,
             date,
@@ -25,7 +25,7 @@ pub(super) fn apply(connection: &Connection, write: &Write) -> Result<Written, S
             count,
         } => serial::reserve(connection, instance, date, kind, *count),
         Write::Set { name, expect, value, at } => serial::set(connection, name, expect.as_deref(), value, *at),
-        Write::Renew { owner, lease_until } => change::renew(connection, owner, *lease_until),
+        Write::Renew { owner, lease_until, .. } => change::renew(connection, owner, *lease_until),
         Write::TakeOver {
             owner,
             now,

@@ -1,7 +1,8 @@
 //! Moves between states, further replies, leases and take-over: everything that an epoch fences.
 
 use super::failure::Stop;
-use super::{message, query};
+use super::{effect, message, query};
+use crate::journal::chain::{Chain, is_final, reply_digest};
 use crate::journal::{Exchange, ExchangeId, MessageRecord, Millis, Move, State, Written};
 use rusqlite::{Connection, params};
 
@@ -26,7 +27,7 @@ const MOVE: &str = "
         AND (outcome IS NULL OR outcome = 'unknown' OR (?8 NOT IN ('sent', 'unknown') AND (?10 IS NULL
             OR (outcome = ?10 AND (reason IS NULL OR ?11 IS NULL OR reason = ?11)))))";
 
-pub(super) fn move_exchange(connection: &Connection, change: &Move) -> Result<Written, Stop> {
+pub(super) fn move_exchange(connection: &Connection, chain: &Chain, change: &Move) -> Result<Written, Stop> {
     check(connection, change)?;
     if update(connection, change)? != 1 {
         return stale(connection, change.id);
@@ -43,6 +44,10 @@ pub(super) fn move_exchange(connection: &Connection, change: &Move) -> Result<Wr
     }
     if let (Some(request), Some((seq, record))) = (&change.answers, newest) {
         message::set_reply(connection, change.id, request, seq, &record.part)?;
+    }
+    if is_final(change.outcome.as_ref()) {
+        let reply = newest.map(|(_, record)| reply_digest(&record.record.sealed));
+        effect::append(connection, chain, change.id, reply, change.at)?;
     }
     Ok(Written::Moved)
 }

@@ -2,7 +2,7 @@
 
 use super::failure::Stop;
 use super::row::{self, parked_columns};
-use crate::journal::{Millis, Park, Parked, Written};
+use crate::journal::{Millis, Park, Parked, Resolution, Written};
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub(super) fn park(connection: &Connection, park: &Park) -> Result<Written, Stop> {
@@ -19,27 +19,55 @@ pub(super) fn park(connection: &Connection, park: &Park) -> Result<Written, Stop
     }
 }
 
-pub(super) fn resolve(connection: &Connection, id: i64, status: &str, note: &str, at: Millis) -> Result<Written, Stop> {
-    if !matches!(status, "released" | "discarded") {
-        return Stop::refused("a parked message becomes released or discarded");
-    }
+pub(super) fn resolve(connection: &Connection, id: i64, to: Resolution, note: Option<&str>, at: Millis) -> Result<Written, Stop> {
+    let exchange = match to {
+        Resolution::Released(exchange) => exchange,
+        Resolution::Releasing | Resolution::Discarded | Resolution::Parked => None,
+    };
     let changed = connection
-        .prepare_cached("UPDATE parked SET status = ?2, note = ?3, resolved_at = ?4 WHERE id = ?1 AND status = 'parked'")?
-        .execute(params![id, status, note, at])?;
+        .prepare_cached(resolution(to))?
+        .execute(params![id, note, at, exchange])?;
     if changed == 1 {
         return Ok(Written::Stored);
     }
     let standing = connection
-        .prepare_cached("SELECT status FROM parked WHERE id = ?1")?
+        .prepare_cached(STATUS)?
         .query_row([id], |row| row.get(0))
         .optional()?;
     Ok(Written::Conflict(standing))
 }
 
+const fn resolution(to: Resolution) -> &'static str {
+    match to {
+        Resolution::Releasing => {
+            "UPDATE parked SET asked_at = ?3, note = COALESCE(?2, note), exchange_id = ?4
+             WHERE id = ?1 AND status = 'parked' AND asked_at IS NULL"
+        }
+        Resolution::Released(_) => {
+            "UPDATE parked SET status = 'released', resolved_at = ?3, note = COALESCE(?2, note), exchange_id = ?4
+             WHERE id = ?1 AND status = 'parked'"
+        }
+        Resolution::Discarded => {
+            "UPDATE parked SET status = 'discarded', resolved_at = ?3, note = COALESCE(?2, note), exchange_id = ?4
+             WHERE id = ?1 AND status = 'parked' AND asked_at IS NULL"
+        }
+        Resolution::Parked => {
+            "UPDATE parked SET asked_at = NULL, note = COALESCE(?2, note), exchange_id = ?4
+             WHERE id = ?1 AND status = 'parked' AND asked_at IS NOT NULL AND ?3 > 0"
+        }
+    }
+}
+
+/// A release that was asked for is a status of its own to everybody but the table.
+const STATUS: &str =
+    "SELECT CASE WHEN status = 'parked' AND asked_at IS NOT NULL THEN 'releasing' ELSE status END FROM parked WHERE id = ?1";
+
 /// Parked messages, newest first.
 pub(super) fn find(connection: &Connection, id: Option<i64>, status: Option<&str>, limit: u32) -> rusqlite::Result<Vec<Parked>> {
     let (sql, key): (_, &dyn rusqlite::ToSql) = match (id.as_ref(), status.as_ref()) {
         (Some(id), _) => (BY_ID, id),
+        (None, Some(&"releasing")) => (RELEASING, &rusqlite::types::Null),
+        (None, Some(&"parked")) => (WAITING, &rusqlite::types::Null),
         (None, Some(status)) => (BY_STATUS, status),
         (None, None) => (ANY, &rusqlite::types::Null),
     };
@@ -59,7 +87,11 @@ macro_rules! select_parked {
     };
 }
 
-pub(super) const BY_ID: &str = select_parked!("id = ?1 AND (?3 IS NULL OR status = ?3)");
+pub(super) const BY_ID: &str = select_parked!(
+    "id = ?1 AND (?3 IS NULL OR ?3 = CASE WHEN status = 'parked' AND asked_at IS NOT NULL THEN 'releasing' ELSE status END)"
+);
+pub(super) const WAITING: &str = select_parked!("status = 'parked' AND asked_at IS NULL AND ?1 IS NULL AND ?3 IS ?3");
+pub(super) const RELEASING: &str = select_parked!("status = 'parked' AND asked_at IS NOT NULL AND ?1 IS NULL AND ?3 IS ?3");
 pub(super) const BY_STATUS: &str = select_parked!("status = ?1 AND status = ?3");
 pub(super) const ANY: &str = select_parked!("?1 IS NULL AND ?3 IS NULL");
 

@@ -1,5 +1,6 @@
 //! Deletion of what is delivered and older than the window in which a repeat can come.
 
+use super::effect;
 use super::failure::Stop;
 use crate::journal::{ExchangeId, Millis};
 use rusqlite::Connection;
@@ -16,6 +17,7 @@ pub(super) fn prune(connection: &Connection, before: Millis, limit: u32) -> Resu
         for sql in DELETIONS {
             connection.prepare_cached(sql)?.execute([id])?;
         }
+        effect::prune(connection, *id)?;
     }
     Ok(u64::try_from(old.len()).unwrap_or(u64::MAX))
 }

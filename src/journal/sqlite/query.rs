@@ -1,7 +1,7 @@
 //! Every read, each by an index.
 
 use super::row::{self, select_exchange};
-use super::{message, park, search, serial};
+use super::{effect, message, park, search, serial};
 use crate::journal::{Exchange, ExchangeId, Figures, Found, Millis, OriginalKey, Read, RequestRecord, State};
 use rusqlite::{Connection, OptionalExtension, Params, Result, params};
 
@@ -19,6 +19,10 @@ pub(super) fn find(connection: &Connection, read: &Read) -> Result<Found> {
         Read::Parked { id, status, limit } => Found::Parked(park::find(connection, *id, *status, *limit)?),
         Read::Setting(name) => Found::Setting(serial::setting(connection, name)?),
         Read::Figures { now } => Found::Figures(Box::new(figures(connection, *now)?)),
+        Read::Scan { after, limit } => Found::Exchanges(all(connection, SCAN, params![after, limit])?),
+        Read::Effects { after, limit } => Found::Effects(effect::page(connection, after, *limit)?),
+        Read::EffectOf(id) => Found::Effects(effect::of_exchange(connection, *id)?.into_iter().collect()),
+        Read::Tips => Found::Tips(effect::tips(connection)?),
     })
 }
 
@@ -30,6 +34,7 @@ pub(super) const BY_ORIGINAL: &str =
     select_exchange!("WHERE id = (SELECT exchange_id FROM original WHERE initiator = ?1 AND msg_id = ?2 AND msg_code = ?3)");
 pub(super) const DUE: &str =
     select_exchange!("WHERE owner = ?1 AND due <= ?2 AND state <> 'delivered' ORDER BY due, id LIMIT ?3");
+pub(super) const SCAN: &str = select_exchange!("WHERE id > ?1 ORDER BY id LIMIT ?2");
 pub(super) const REQUESTS: &str = "
     SELECT request.communication_key, message.part FROM request
     LEFT JOIN message ON message.exchange_id = request.exchange_id AND message.seq = request.reply_seq

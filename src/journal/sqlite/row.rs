@@ -30,7 +30,8 @@ macro_rules! message_columns {
 /// The columns of `parked`, in the order that `parked` reads them.
 macro_rules! parked_columns {
     () => {
-        "id, status, note, link, source, step, code, field, reason, key_serial, sealed, digest, at"
+        "id, CASE WHEN status = 'parked' AND asked_at IS NOT NULL THEN 'releasing' ELSE status END, note, exchange_id, link, source, \
+         step, code, field, reason, key_serial, sealed, digest, at"
     };
 }
 
@@ -106,6 +107,7 @@ pub(super) fn parked(row: &Row<'_>) -> Result<Parked> {
         id: columns.take()?,
         status: columns.take()?,
         note: columns.take()?,
+        exchange: columns.take()?,
         park: Park {
             link: columns.take()?,
             source: columns.take()?,

@@ -2,7 +2,7 @@
 
 use super::failure::{Stop, before_commit, ends_connection, is_of_one_write, of_commit};
 use super::{Options, apply, connect, prune, query};
-use crate::journal::{Found, JournalError, Millis, Read, Write, Written};
+use crate::journal::{Chain, Found, JournalError, Millis, Read, Write, Written};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,8 @@ impl Store {
 
     /// Applies writes under one commit. An error of the whole is an error of each; an error of one leaves the others alone.
     pub fn apply_batch(&mut self, writes: &[Write]) -> Result<Batch, JournalError> {
-        match self.commit(|connection| apply_all(connection, writes)) {
+        let chain = self.options.chain.clone();
+        match self.commit(|connection| apply_all(connection, &chain, writes)) {
             Ok(results) => Ok(results),
             Err(Failure::OfOne(error)) if writes.len() == 1 => Ok(vec![Err(error)]),
             // One write of them broke the transaction, which is rolled back: each gets its own.
@@ -183,10 +184,10 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
-fn apply_all(connection: &Connection, writes: &[Write]) -> rusqlite::Result<Batch> {
+fn apply_all(connection: &Connection, chain: &Chain, writes: &[Write]) -> rusqlite::Result<Batch> {
     let mut results = Vec::with_capacity(writes.len());
     for write in writes {
-        match apply::apply(connection, write) {
+        match apply::apply(connection, chain, write) {
             Ok(written) => results.push(Ok(written)),
             Err(Stop::Refused(reason)) => results.push(Err(JournalError::Refused(reason))),
             Err(Stop::Sql(error)) => return Err(error),

@@ -7,7 +7,7 @@
 )]
 
 use super::failure::{before_commit, ends_connection, is_of_one_write, of_commit};
-use super::{Store, change, park, prune, query, search};
+use super::{Store, change, effect, park, prune, query, search};
 use crate::journal::{Accept, Accepted, Found, JournalError, MessageRecord, Read, SealedRecord, Write, Written};
 use rusqlite::{Connection, Error, ErrorCode, ffi};
 
@@ -157,6 +157,13 @@ fn every_read_uses_an_index() {
         search::BY_DATE,
         park::BY_ID,
         park::BY_STATUS,
+        park::WAITING,
+        park::RELEASING,
+        query::SCAN,
+        effect::OF_EXCHANGE,
+        effect::PAGE,
+        effect::TIPS,
+        effect::TIP,
         change::TAKEABLE,
         prune::OLD,
     ];

@@ -22,7 +22,7 @@ enum Next {
 }
 
 /// Works until it is told to close or nobody can ask any more.
-pub(super) fn run(mut store: Store, jobs: Receiver<Job>, options: Options) {
+pub(super) fn run(mut store: Store, jobs: Receiver<Job>, options: &Options) {
     let idle = Duration::from_millis(options.idle_ms);
     let mut turns = Turns {
         prunes: Vec::new(),

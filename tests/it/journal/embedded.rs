@@ -1,6 +1,6 @@
 //! What only the embedded journal promises: its file, its lock, its bounds, and what it does when the disk is full.
 
-use super::data::{accept, deliver, fresh, key, reserve, stored, take, walk};
+use super::data::{accept, deliver, fresh, key, message, reserve, stored, take, walk};
 use hangu::journal::sqlite::{Options, SqliteJournal, Store};
 use hangu::journal::{Accept, Accepted, Journal, JournalError, MessageRecord, Read, SealedRecord, State, Write, Written};
 use std::os::unix::fs::PermissionsExt;
@@ -132,7 +132,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
         };
         assert_eq!(
             reason,
-            "schema version 99 is newer than 1, the newest this hangu knows: use the newer hangu"
+            "schema version 99 is newer than 2, the newest this hangu knows: use the newer hangu"
         );
     }
 }
@@ -223,11 +223,11 @@ async fn a_full_journal_refuses_and_goes_on_when_there_is_room() {
 fn a_batch_survives_a_refused_write() {
     let (_folder, path) = place();
     let mut store = Store::open(&path).unwrap();
-    let unknown = Write::Resolve {
+    let unknown = Write::Reply {
+        replaces: false,
         id: 1,
-        status: "lost",
-        note: String::new(),
-        at: 1,
+        answers: "nothing".into(),
+        message: message("received", "request", "1", 1),
     };
     let results = store.apply_batch(&[write(accept("1")), unknown, write(accept("2"))]).unwrap();
     assert!(matches!(results[1], Err(JournalError::Refused(_))));

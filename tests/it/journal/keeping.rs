@@ -1,10 +1,10 @@
 //! The parked, search, figures and pruning.
 
 use super::data::{
-    Subjected, accept, by_state, cancel, deliver, digest, figures, fresh, key, many, messages, one, park, parked, refused,
-    requests, step, stored, take, walk,
+    Subjected, accept, by_state, cancel, deliver, digest, figures, fresh, key, many, messages, one, park, parked, requests, step,
+    stored, take, walk,
 };
-use hangu::journal::{Accept, Accepted, Figures, Millis, Move, Parked, Read, Search, State, Write, Written};
+use hangu::journal::{Accept, Accepted, Figures, Millis, Move, Parked, Read, Resolution, Search, State, Write, Written};
 
 pub(super) async fn parking_happens_once(journal: Subjected<'_>) {
     let write = |source: &str, body: &str| Write::Park(Box::new(park(source, body)));
@@ -24,6 +24,7 @@ pub(super) async fn parking_happens_once(journal: Subjected<'_>) {
         id,
         status: "parked".into(),
         note: None,
+        exchange: None,
         park: park("q1", "bytes"),
     };
     assert_eq!(parked(journal, Some(id), None, 10).await, [first]);
@@ -36,25 +37,66 @@ pub(super) async fn a_parked_message_is_resolved_once(journal: Subjected<'_>) {
     let Ok(Written::Parked { id, .. }) = journal.write(Write::Park(Box::new(park("q", "x")))).await else {
         panic!("not parked")
     };
-    let resolve = |id, status| Write::Resolve {
-        id,
-        status,
-        note: "seen by Li".into(),
-        at: 5,
-    };
-    refused(journal, resolve(id, "parked")).await;
-    assert_eq!(journal.write(resolve(id, "released")).await, Ok(Written::Stored));
     assert_eq!(
-        journal.write(resolve(id, "discarded")).await,
+        journal.write(resolve(id, Resolution::Parked)).await,
+        Ok(Written::Conflict(Some("parked".into())))
+    );
+    assert_eq!(
+        journal.write(resolve(id, Resolution::Released(None))).await,
+        Ok(Written::Stored)
+    );
+    assert_eq!(
+        journal.write(resolve(id, Resolution::Discarded)).await,
         Ok(Written::Conflict(Some("released".into())))
     );
-    assert_eq!(journal.write(resolve(id + 1, "discarded")).await, Ok(Written::Conflict(None)));
+    assert_eq!(
+        journal.write(resolve(id + 1, Resolution::Discarded)).await,
+        Ok(Written::Conflict(None))
+    );
     let found = parked(journal, None, Some("released"), 10).await;
     assert_eq!((found.len(), found[0].note.as_deref()), (1, Some("seen by Li")));
     assert_eq!(
         journal.write(Write::Park(Box::new(park("q", "x")))).await,
         Ok(Written::Parked { id, fresh: false })
     );
+}
+
+pub(super) async fn a_release_is_asked_for_then_done(journal: Subjected<'_>) {
+    let Ok(Written::Parked { id, .. }) = journal.write(Write::Park(Box::new(park("q", "x")))).await else {
+        panic!("not parked")
+    };
+    let exchange = fresh(&**journal, accept("1")).await;
+    assert_eq!(journal.write(resolve(id, Resolution::Releasing)).await, Ok(Written::Stored));
+    for again in [Resolution::Releasing, Resolution::Discarded] {
+        let standing = Ok(Written::Conflict(Some("releasing".into())));
+        assert_eq!(journal.write(resolve(id, again)).await, standing);
+    }
+    assert_eq!(parked(journal, None, Some("parked"), 10).await, []);
+    assert_eq!(parked(journal, None, Some("releasing"), 10).await.len(), 1);
+    assert_eq!(parked(journal, Some(id), None, 10).await[0].status, "releasing");
+    // Refused again: it is parked as before, and may be asked for again.
+    assert_eq!(journal.write(resolve(id, Resolution::Parked)).await, Ok(Written::Stored));
+    assert_eq!(parked(journal, None, Some("parked"), 10).await.len(), 1);
+    assert_eq!(journal.write(resolve(id, Resolution::Releasing)).await, Ok(Written::Stored));
+    let released = Write::Resolve {
+        id,
+        to: Resolution::Released(Some(exchange)),
+        note: None,
+        at: 9,
+    };
+    assert_eq!(journal.write(released).await, Ok(Written::Stored));
+    let found = parked(journal, Some(id), Some("released"), 10).await;
+    assert_eq!(found[0].exchange, Some(exchange));
+    assert_eq!(found[0].note.as_deref(), Some("seen by Li"), "the person's note stays");
+}
+
+fn resolve(id: i64, to: Resolution) -> Write {
+    Write::Resolve {
+        id,
+        to,
+        note: Some("seen by Li".into()),
+        at: 5,
+    }
 }
 
 pub(super) async fn search_finds_by_each_key(journal: Subjected<'_>) {

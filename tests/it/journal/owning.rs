@@ -69,6 +69,7 @@ pub(super) async fn leases_are_renewed(journal: Subjected<'_>) {
     .await;
     let renew = |lease_until| Write::Renew {
         owner: "one".into(),
+        now: 2_000,
         lease_until,
     };
     assert_eq!(journal.write(renew(20_000)).await, Ok(Written::Stored));

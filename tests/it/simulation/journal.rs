@@ -83,6 +83,8 @@ impl Journal for FakeJournal {
         self.world.point().await;
         found
     }
+
+    async fn close(&self) {}
 }
 
 /// How long the planted journal's answer runs ahead of the truth.

@@ -1,0 +1,144 @@
+//! The hash chain over terminal effects: every final outcome of an exchange, once, in the order in which they became durable.
+//!
+//! A chain belongs to one writer and one settlement date, so that nobody waits for another to extend it. Each record is
+//! chained to the one before it by a digest keyed under the journal key: whoever can write the tables but has not the key can
+//! change, drop, add or swap nothing unnoticed. A cut tail shows only against a tip that was exported before.
+
+use super::{Exchange, ExchangeId, Millis, StoredOutcome};
+use std::fmt;
+use std::sync::Arc;
+
+/// A keyed digest of the parts in order.
+type Tag = dyn Fn(&[&[u8]]) -> [u8; 32] + Send + Sync;
+
+/// Under which name and key a writer chains the outcomes that it makes durable.
+#[derive(Clone)]
+pub struct Chain {
+    name: String,
+    tag: Arc<Tag>,
+}
+
+/// One record of a chain.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Effect {
+    pub chain: String,
+    /// Settlement date of the exchange, or `none`.
+    pub date: String,
+    /// From 1, without gaps.
+    pub seq: i64,
+    pub exchange: ExchangeId,
+    /// SM3 of the sealed bytes of the reply that carries the outcome; none where nothing was replied.
+    pub reply: Option<[u8; 32]>,
+    pub digest: [u8; 32],
+    pub at: Millis,
+    /// The exchange was old enough to go, and went.
+    pub pruned: bool,
+}
+
+/// The last record of a chain, to be handed to somebody outside: a tail that is cut off shows only against it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tip {
+    pub chain: String,
+    pub date: String,
+    pub seq: i64,
+    pub digest: [u8; 32],
+}
+
+impl Chain {
+    pub fn new(name: impl Into<String>, tag: impl Fn(&[&[u8]]) -> [u8; 32] + Send + Sync + 'static) -> Self {
+        Self {
+            name: name.into(),
+            tag: Arc::new(tag),
+        }
+    }
+
+    /// Without a key: what is damaged shows, what is forged does not. For journals of tests and simulations.
+    pub fn unkeyed(name: impl Into<String>) -> Self {
+        Self::new(name, keys::sm3::sm3)
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The same key under a further name, for a journal whose writers chain on their own.
+    #[must_use]
+    pub fn named(&self, name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            tag: self.tag.clone(),
+        }
+    }
+
+    /// Digest of a record, given the digest of the one before it; `FIRST` begins a chain.
+    pub fn digest(&self, before: &[u8; 32], effect: &Effect, exchange: &Exchange) -> [u8; 32] {
+        (self.tag)(&[b"hangu effect", before, &canonical(effect, exchange)])
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Chain({})", self.name)
+    }
+}
+
+/// What stands before the first record.
+pub const FIRST: [u8; 32] = [0; 32];
+
+/// The date under which an exchange is chained.
+pub fn date_of(exchange: &Exchange) -> &str {
+    exchange.settlement_date.as_deref().unwrap_or("none")
+}
+
+/// Digest of a reply's sealed bytes.
+pub fn reply_digest(sealed: &[u8]) -> [u8; 32] {
+    keys::sm3::sm3(&[sealed])
+}
+
+pub fn is_final(outcome: Option<&StoredOutcome>) -> bool {
+    outcome.is_some_and(|outcome| matches!(outcome.name.as_str(), "success" | "failed"))
+}
+
+/// Every fact of an exchange that stands once its outcome is final, each field with its length before it. What may still
+/// change afterwards (state, owner, times, the text of a failure) is not in it.
+fn canonical(effect: &Effect, exchange: &Exchange) -> Vec<u8> {
+    let outcome = exchange.outcome.as_ref();
+    let number = |value: Option<i64>| value.map(|value| value.to_string());
+    let text = |value: &Option<String>| value.clone();
+    let reply = effect.reply.map(|digest| format!("{digest:02x?}"));
+    let fields = [
+        Some(effect.chain.clone()),
+        Some(effect.date.clone()),
+        number(Some(effect.seq)),
+        number(Some(exchange.id)),
+        outcome.map(|outcome| outcome.name.clone()),
+        outcome.and_then(|outcome| outcome.reason.clone()),
+        Some(exchange.operation.clone()),
+        text(&exchange.institution),
+        number(exchange.amount_fen),
+        Some(exchange.link_in.clone()),
+        text(&exchange.link_out),
+        Some(exchange.communication_key.clone()),
+        text(&exchange.business_key),
+        Some(exchange.initiator.clone()),
+        Some(exchange.msg_id.clone()),
+        Some(exchange.msg_code.clone()),
+        text(&exchange.end_to_end_id),
+        text(&exchange.settlement_date),
+        text(&exchange.batch),
+        text(&exchange.out_key),
+        number(Some(exchange.accepted_at)),
+        reply,
+        number(Some(effect.at)),
+    ];
+    let mut bytes = Vec::with_capacity(512);
+    for field in fields {
+        // A field that is absent differs from an empty one.
+        let length = field
+            .as_ref()
+            .map_or(-1, |field| i64::try_from(field.len()).unwrap_or(i64::MAX));
+        bytes.extend_from_slice(&length.to_be_bytes());
+        bytes.extend_from_slice(field.unwrap_or_default().as_bytes());
+    }
+    bytes
+}

@@ -1,0 +1,135 @@
+//! The chain of terminal effects as rows: extended with the outcome itself, in its transaction.
+
+use super::failure::Stop;
+use super::query;
+use crate::journal::chain::{self, Chain, Effect, FIRST, Tip};
+use crate::journal::{EffectKey, ExchangeId, Millis};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+
+/// Chains the outcome of an exchange that has just become final; one that is chained already is left alone.
+pub(super) fn append(
+    connection: &Connection,
+    chain: &Chain,
+    id: ExchangeId,
+    reply: Option<[u8; 32]>,
+    at: Millis,
+) -> Result<(), Stop> {
+    if of_exchange(connection, id)?.is_some() {
+        return Ok(());
+    }
+    let exchange = query::existing(connection, id)?;
+    let date = chain::date_of(&exchange);
+    let (last, before) = tip(connection, chain.name(), date)?.map_or((0, FIRST), |tip| (tip.seq, tip.digest));
+    let mut effect = Effect {
+        chain: chain.name().to_owned(),
+        date: date.to_owned(),
+        seq: last + 1,
+        exchange: id,
+        reply,
+        digest: FIRST,
+        at,
+        pruned: false,
+    };
+    effect.digest = chain.digest(&before, &effect, &exchange);
+    insert(connection, &effect)?;
+    Ok(())
+}
+
+pub(super) fn of_exchange(connection: &Connection, id: ExchangeId) -> Result<Option<Effect>> {
+    connection.prepare_cached(OF_EXCHANGE)?.query_row([id], effect).optional()
+}
+
+/// Records in the order of chain, date and number, after the given one.
+pub(super) fn page(connection: &Connection, after: &EffectKey, limit: u32) -> Result<Vec<Effect>> {
+    connection
+        .prepare_cached(PAGE)?
+        .query_map(params![after.chain, after.date, after.seq, limit], effect)?
+        .collect()
+}
+
+/// Where every chain ends.
+pub(super) fn tips(connection: &Connection) -> Result<Vec<Tip>> {
+    connection
+        .prepare_cached(TIPS)?
+        .query_map([], |row| {
+            Ok(Tip {
+                chain: row.get(0)?,
+                date: row.get(1)?,
+                seq: row.get(2)?,
+                digest: row.get(3)?,
+            })
+        })?
+        .collect()
+}
+
+/// Marks the record of an exchange that goes; a chain of which nothing stands any more goes with it.
+pub(super) fn prune(connection: &Connection, id: ExchangeId) -> Result<()> {
+    let Some(effect) = of_exchange(connection, id)? else {
+        return Ok(());
+    };
+    connection
+        .prepare_cached("UPDATE effect SET pruned = 1 WHERE exchange_id = ?1")?
+        .execute([id])?;
+    connection
+        .prepare_cached(
+            "DELETE FROM effect WHERE chain = ?1 AND date = ?2
+             AND NOT EXISTS (SELECT 1 FROM effect standing WHERE standing.chain = ?1 AND standing.date = ?2 AND standing.pruned = 0)",
+        )?
+        .execute([&effect.chain, &effect.date])?;
+    Ok(())
+}
+
+pub(super) const OF_EXCHANGE: &str =
+    "SELECT chain, date, seq, exchange_id, reply, digest, at, pruned FROM effect WHERE exchange_id = ?1";
+pub(super) const PAGE: &str = "
+    SELECT chain, date, seq, exchange_id, reply, digest, at, pruned FROM effect
+    WHERE (chain, date, seq) > (?1, ?2, ?3) ORDER BY chain, date, seq LIMIT ?4";
+pub(super) const TIPS: &str = "
+    SELECT chain, date, seq, digest FROM effect
+    WHERE (chain, date, seq) IN (SELECT chain, date, MAX(seq) FROM effect GROUP BY chain, date) ORDER BY chain, date";
+pub(super) const TIP: &str =
+    "SELECT chain, date, seq, digest FROM effect WHERE chain = ?1 AND date = ?2 ORDER BY seq DESC LIMIT 1";
+
+fn tip(connection: &Connection, chain: &str, date: &str) -> Result<Option<Tip>> {
+    connection
+        .prepare_cached(TIP)?
+        .query_row([chain, date], |row| {
+            Ok(Tip {
+                chain: row.get(0)?,
+                date: row.get(1)?,
+                seq: row.get(2)?,
+                digest: row.get(3)?,
+            })
+        })
+        .optional()
+}
+
+fn insert(connection: &Connection, effect: &Effect) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO effect (chain, date, seq, exchange_id, reply, digest, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            effect.chain,
+            effect.date,
+            effect.seq,
+            effect.exchange,
+            effect.reply,
+            effect.digest,
+            effect.at
+        ])?;
+    Ok(())
+}
+
+fn effect(row: &Row<'_>) -> Result<Effect> {
+    Ok(Effect {
+        chain: row.get(0)?,
+        date: row.get(1)?,
+        seq: row.get(2)?,
+        exchange: row.get(3)?,
+        reply: row.get(4)?,
+        digest: row.get(5)?,
+        at: row.get(6)?,
+        pruned: row.get::<_, i64>(7)? == 1,
+    })
+}
