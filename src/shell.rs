@@ -7,7 +7,7 @@ use crate::exchange::{Gateway, HttpAnswer};
 use crate::journal::Exchange;
 use crate::limits;
 use crate::link::http::{Handler, router};
-use crate::mq::{Consumer, SharedMq};
+use crate::mq::{Consumer, SharedMq, dead_letter_queue};
 use codecs::wire::Wire;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -48,6 +48,8 @@ pub struct QueueLink {
     pub mq: SharedMq,
     pub request_queue: String,
     pub reply_queue: String,
+    /// Whether what these queues gave up is taken too, to be parked.
+    pub dead_letters: bool,
     pub prefetch: u16,
     pub in_flight_max: usize,
 }
@@ -136,16 +138,25 @@ impl Running {
     fn run_queue_link(&self, link: &QueueLink) {
         let queues = [(&link.request_queue, &self.stop), (&link.reply_queue, &self.end)];
         for (queue, stop) in queues {
-            let consuming = Consuming {
-                gateway: self.gateway.clone(),
-                link: link.name.clone(),
-                consumer: link.mq.consume(queue, link.prefetch),
-                // A bound per queue: requests that wait for a slow counterparty must not hold up the replies of others.
-                permits: Arc::new(Semaphore::new(link.in_flight_max)),
-                stop: stop.clone(),
-                work: self.work.clone(),
-            };
-            self.loops.spawn(consuming.run());
+            self.loops.spawn(self.consuming(link, queue, stop, None).run());
+            if link.dead_letters {
+                let dead = dead_letter_queue(queue);
+                self.loops
+                    .spawn(self.consuming(link, &dead, &self.stop, Some(queue.clone())).run());
+            }
+        }
+    }
+
+    fn consuming(&self, link: &QueueLink, queue: &str, stop: &CancellationToken, given_up_by: Option<String>) -> Consuming {
+        Consuming {
+            gateway: self.gateway.clone(),
+            link: link.name.clone(),
+            given_up_by,
+            consumer: link.mq.consume(queue, link.prefetch),
+            // A bound per queue: requests that wait for a slow counterparty must not hold up the replies of others.
+            permits: Arc::new(Semaphore::new(link.in_flight_max)),
+            stop: stop.clone(),
+            work: self.work.clone(),
         }
     }
 
@@ -254,6 +265,8 @@ impl Revisitor {
 struct Consuming {
     gateway: Arc<Gateway>,
     link: String,
+    /// The queue that gave the messages up, if this one holds dead letters.
+    given_up_by: Option<String>,
     consumer: Box<dyn Consumer>,
     permits: Arc<Semaphore>,
     stop: CancellationToken,
@@ -276,11 +289,14 @@ impl Consuming {
                 delivery = self.consumer.next() => delivery,
             };
             let Some(delivery) = delivery else { return };
-            let (gateway, link) = (self.gateway.clone(), self.link.clone());
+            let (gateway, link, given_up_by) = (self.gateway.clone(), self.link.clone(), self.given_up_by.clone());
             self.work.spawn(async move {
                 let _permit = permit;
                 let _in_flight = gateway.counters().enter();
-                gateway.from_queue(&link, delivery).await;
+                match given_up_by {
+                    None => gateway.from_queue(&link, delivery).await,
+                    Some(queue) => gateway.from_dead_letters(&link, &queue, delivery).await,
+                }
             });
         }
     }

@@ -6,7 +6,7 @@ use crate::exchange::{Caller, Gateway, LinkParts, Parts, Transport};
 use crate::journal::SharedJournal;
 use crate::link::http::HttpCaller;
 use crate::mq::SharedMq;
-use crate::mq::amqp::{AmqpConfig, AmqpMq, Password, QueueType};
+use crate::mq::amqp::{AmqpConfig, AmqpMq, Password, QueueType, TlsClient, TlsConfig};
 use crate::shell::{HttpLink, QueueLink};
 use codecs::spec::{Spec, Specs};
 use keys::keyring::Keyring;
@@ -102,15 +102,24 @@ pub fn spec_of(specs: &Specs, name: &str, link: &LinkConfig) -> Result<Arc<Spec>
 
 /// Opens a broker connection as configured; it connects in the background and goes on trying.
 pub fn connect(name: &str, config: &MqConfig) -> Result<SharedMq, ConfigError> {
-    let wrong = |field: &str, detail: String| ConfigError {
-        place: format!("link.{name}.mq.{field}"),
-        detail,
-    };
-    let amqp = AmqpConfig {
+    AmqpMq::open(amqp_config(name, config)?)
+        .map(|mq| Arc::new(mq) as SharedMq)
+        .map_err(|error| wrong_mq(name, error.field, error.detail))
+}
+
+/// Checks what a broker connection needs that can be known without one: settings, certificates, secrets.
+pub fn check_connection(name: &str, config: &MqConfig) -> Result<(), ConfigError> {
+    let checked = amqp_config(name, config)?.check();
+    checked.map_err(|error| wrong_mq(name, error.field, error.detail))
+}
+
+fn amqp_config(name: &str, config: &MqConfig) -> Result<AmqpConfig, ConfigError> {
+    Ok(AmqpConfig {
         addresses: config.addresses.clone(),
         vhost: config.vhost.clone(),
         user: config.user.clone(),
         password: password(name, config)?,
+        tls: tls(config),
         heartbeat_s: config.heartbeat_s,
         confirm_timeout_ms: config.confirm_ms,
         queue_type: if config.queue_type == "quorum" {
@@ -119,23 +128,19 @@ pub fn connect(name: &str, config: &MqConfig) -> Result<SharedMq, ConfigError> {
             QueueType::Classic
         },
         ..AmqpConfig::default()
-    };
-    AmqpMq::open(amqp)
-        .map(|mq| Arc::new(mq) as SharedMq)
-        .map_err(|error| wrong(error.field, error.detail))
+    })
+}
+
+fn wrong_mq(name: &str, field: &str, detail: String) -> ConfigError {
+    ConfigError {
+        place: format!("link.{name}.mq.{field}"),
+        detail,
+    }
 }
 
 fn password(name: &str, config: &MqConfig) -> Result<Password, ConfigError> {
-    let wrong = |field: &str, detail: String| ConfigError {
-        place: format!("link.{name}.mq.{field}"),
-        detail,
-    };
     match (&config.password_file, &config.password_env) {
-        (Some(file), _) => {
-            let text = std::fs::read_to_string(file)
-                .map_err(|error| wrong("password_file", format!("{} cannot be read: {error}", file.display())))?;
-            Ok(Password::new(text.trim_end_matches(['\r', '\n']).to_owned()))
-        }
+        (Some(file), _) => Ok(Password::file(file)),
         (None, Some(variable)) => {
             #[expect(
                 clippy::disallowed_methods,
@@ -144,10 +149,20 @@ fn password(name: &str, config: &MqConfig) -> Result<Password, ConfigError> {
             let value = std::env::var(variable);
             value
                 .map(Password::new)
-                .map_err(|_absent| wrong("password_env", format!("{variable} is not set")))
+                .map_err(|_absent| wrong_mq(name, "password_env", format!("{variable} is not set")))
         }
         (None, None) => Ok(Password::new("guest".to_owned())),
     }
+}
+
+/// The authorities' file means TLS; the configuration's check saw that the rest goes with it.
+fn tls(config: &MqConfig) -> Option<TlsConfig> {
+    let client = config.tls_cert_file.clone().zip(config.tls_key_file.clone());
+    Some(TlsConfig {
+        ca_file: config.tls_ca_file.clone()?,
+        server_name: config.tls_server_name.clone(),
+        client: client.map(|(cert_file, key_file)| TlsClient { cert_file, key_file }),
+    })
 }
 
 fn queue_link(name: &str, link: &LinkConfig, config: &MqConfig, mq: SharedMq) -> QueueLink {
@@ -156,6 +171,7 @@ fn queue_link(name: &str, link: &LinkConfig, config: &MqConfig, mq: SharedMq) ->
         mq,
         request_queue: config.request_queue.clone(),
         reply_queue: config.reply_queue.clone(),
+        dead_letters: config.has_dead_letters(),
         prefetch: config.prefetch,
         in_flight_max: link.in_flight_max,
     }

@@ -57,9 +57,10 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     Ok(report.exit())
 }
 
-/// Specs, keys and routes of a configuration: what needs no service and no disk.
+/// Specs, keys, routes, secrets and certificates of a configuration: what needs no service.
 fn config_checks(config: &Config, report: &mut Report) {
     let specs = links::spec_checks(config, report);
     keys::link_checks(config, &specs, SystemClock.now(), report);
     links::route_checks(config, &specs, report);
+    links::broker_checks(config, report);
 }

@@ -3,7 +3,7 @@
 use super::output::{self, Exit, Failure, Form};
 use super::texts::{table, text, titles};
 use hangu::config::{Config, MqConfig};
-use hangu::mq::{MqError, QueueState};
+use hangu::mq::{MqError, QueueState, SharedMq};
 use hangu::start::connect;
 use serde_json::json;
 use std::path::PathBuf;
@@ -54,18 +54,25 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
 
 async fn ask(link: &str, config: &MqConfig, declares: bool) -> Result<Vec<QueueState>, Failure> {
     let mq = connect(link, config)?;
-    let queues = [
-        config.request_queue.clone(),
-        config.reply_queue.clone(),
-        config.outbound_queue.clone(),
-    ];
-    let declared = if declares { mq.declare(&queues).await } else { Ok(()) };
+    let queues = config.queues();
+    let declared = if declares { declare(&mq, config).await } else { Ok(()) };
     let states = match declared {
         Ok(()) => mq.check(&queues).await,
         Err(error) => Err(error),
     };
     mq.close().await;
     states.map_err(|error| refused(link, config, &error))
+}
+
+/// What the bank consumes gets a delivery limit where its dead letters are parked; the counterparty's queue is its own affair.
+async fn declare(mq: &SharedMq, config: &MqConfig) -> Result<(), MqError> {
+    let inbound = config.inbound_queues();
+    if config.has_dead_letters() {
+        mq.declare_limited(&inbound, config.delivery_limit).await?;
+    } else {
+        mq.declare(&inbound).await?;
+    }
+    mq.declare(std::slice::from_ref(&config.outbound_queue)).await
 }
 
 fn refused(link: &str, config: &MqConfig, error: &MqError) -> Failure {

@@ -51,6 +51,40 @@ impl Gateway {
         }
     }
 
+    /// Keeps for a person what the broker gave up after too many failed deliveries from `queue`. It is acknowledged once it
+    /// is durable here; its source is `queue`, so that a release sends it there again.
+    pub async fn from_dead_letters(&self, name: &str, queue: &str, delivery: Delivery) {
+        let wire = Wire::queue(delivery.body.to_vec());
+        let reason = format!("queue {queue} gave it up after too many failed deliveries");
+        let rejection = Rejection::new(Step::Route, "mq.dead_letter", reason);
+        let mut pause = GIVE_BACK_PAUSE;
+        loop {
+            let parked = match self.link(name) {
+                Ok(link) => self.park(link, queue, &wire, &rejection).await,
+                Err(trouble) => Err(trouble),
+            };
+            let trouble = match parked {
+                Ok(parked) => {
+                    tracing::error!(
+                        link = name,
+                        queue,
+                        parked,
+                        "alarm: the broker gave a message up; it is parked"
+                    );
+                    self.counters.alarm();
+                    return delivery.settle.ack().await;
+                }
+                Err(trouble) => trouble,
+            };
+            tracing::error!(link = name, queue, %trouble, "dead letter not parked yet; it stays unacknowledged");
+            self.counters.holds_back(millis(self.clock.now()));
+            if self.wait_or_stop(pause).await {
+                return;
+            }
+            pause = (pause * 2).min(GIVE_BACK_PAUSE_MAX);
+        }
+    }
+
     async fn park_trouble(&self, name: &str, queue: &str, wire: &Wire, trouble: &Trouble) -> bool {
         let Ok(link) = self.link(name) else { return false };
         let rejection = Rejection::new(Step::Route, "gateway.trouble", trouble.to_string());

@@ -3,22 +3,30 @@
 //! Each connection generation has its own runtime, which is dropped when anything looks wrong; publishing and every
 //! consumer have connections of their own; a publication has its word within the confirm time, and every other call
 //! ends within five seconds more.
-//! What cannot be mended from outside the client: a frame that claims a huge size is buffered, and a message whose
-//! headers are not UTF-8 ends the connection that receives it (facts/reliability.md 2.2, traps 8 and 9).
+//! Between the client library and the broker stands a door of ours (`door.rs`): it does TLS and the login, and passes on
+//! only what the library can bear (facts/reliability.md 2.2, traps 1, 4, 8 and 9).
 
 mod admin;
+mod broker_side;
 mod config;
 mod confirms;
 mod consume;
+mod door;
+mod filter;
 mod generation;
 mod link;
 mod publish;
+mod secret;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod wire;
 
-pub use config::{AmqpConfig, AmqpConfigError, Password, QueueType};
+pub use config::{AmqpConfig, AmqpConfigError, QueueType};
+pub use secret::Password;
+pub use tls::{TlsClient, TlsConfig};
 
-use super::{Consumer, Mq, MqError, MqState, Publication, Published, QueueState, limits};
+use super::{Consumer, Mq, MqError, MqState, Publication, Published, QueueState, dead_letter_queue, limits};
 use admin::Act;
 use async_trait::async_trait;
 use confirms::{Room, Waiter};
@@ -127,6 +135,9 @@ impl Mq for AmqpMq {
         if let Some(reason) = limits::refusal(&publication, self.broker.config.message_bytes_max) {
             return Published::Refused(reason);
         }
+        if let Some(reason) = self.publisher.blocked() {
+            return Published::Refused(format!("the broker is blocked: {reason}"));
+        }
         let begin = Instant::now();
         let (room, outlet) = match self.admit(publication.body.len(), begin).await {
             Ok(admitted) => admitted,
@@ -169,6 +180,14 @@ impl Mq for AmqpMq {
             return Err(MqError::Unavailable("closed".to_owned()));
         }
         admin::ask(Arc::clone(&self.broker), Act::Declare, queues).await.map(drop)
+    }
+
+    async fn declare_limited(&self, queues: &[String], delivery_limit: u32) -> Result<(), MqError> {
+        let dead: Vec<String> = queues.iter().map(|queue| dead_letter_queue(queue)).collect();
+        // The place for what is given up comes first: without it the broker would keep trying to put it there.
+        self.declare(&dead).await?;
+        let limited = Act::DeclareLimited { delivery_limit };
+        admin::ask(Arc::clone(&self.broker), limited, queues).await.map(drop)
     }
 
     fn state(&self) -> MqState {

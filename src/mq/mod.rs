@@ -33,6 +33,7 @@ pub enum Published {
 }
 
 /// What a consumer hands on. It stays unacknowledged until `ack` or `requeue`; dropping it leaves it to the broker.
+/// A body over the link's limit arrives cut one byte over it.
 pub struct Delivery {
     pub queue: String,
     pub body: Bytes,
@@ -98,11 +99,26 @@ pub trait Mq: Send + Sync {
     /// Declares durable queues; an operator's act, never done by `run`.
     async fn declare(&self, queues: &[String]) -> Result<(), MqError>;
 
+    /// Declares queues whose messages go to their dead-letter queue after `delivery_limit` failed deliveries, and those
+    /// queues; an operator's act too. A broker that counts no deliveries has nothing to limit, and makes both kinds alike.
+    async fn declare_limited(&self, queues: &[String], _delivery_limit: u32) -> Result<(), MqError> {
+        let dead: Vec<String> = queues.iter().map(|queue| dead_letter_queue(queue)).collect();
+        self.declare(&dead).await?;
+        self.declare(queues).await
+    }
+
     fn state(&self) -> MqState;
 
     /// Stops consumers and closes; publications in flight are given their word first, bounded.
     async fn close(&self);
 }
+
+/// Where the broker puts what `queue` gave up on.
+pub fn dead_letter_queue(queue: &str) -> String {
+    format!("{queue}{DEAD_LETTER_SUFFIX}")
+}
+
+pub const DEAD_LETTER_SUFFIX: &str = ".dead";
 
 /// A shared queue service.
 pub type SharedMq = Arc<dyn Mq>;

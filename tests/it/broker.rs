@@ -3,6 +3,7 @@
 //! A guard process reads a pipe from us. When the pipe closes, by `Drop` or by the death of this process, it kills the
 //! server and removes the folder.
 
+use crate::certificates::Certificates;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,6 +15,8 @@ use std::time::Duration;
 
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
+/// Over it the broker closes the channel that publishes.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Polls before a start counts as failed: a minute on a busy machine.
 const START_POLLS: u32 = 1200;
@@ -28,6 +31,8 @@ rm -rf "$2"
 pub(crate) struct Broker {
     folder: PathBuf,
     port: u16,
+    tls_port: u16,
+    certificates: Certificates,
     dist_port: u16,
     epmd_port: u16,
     node: String,
@@ -50,10 +55,10 @@ impl Broker {
             "no RabbitMQ on this machine: apt-get install rabbitmq-server"
         );
         let folder = tempfile::Builder::new().prefix("hangu-rabbitmq-").tempdir().unwrap().keep();
-        let (port, dist_port, epmd_port) = free_ports();
+        let [port, tls_port, dist_port, epmd_port] = free_ports();
+        let certificates = Certificates::make(&folder.join("tls"));
         fs::write(folder.join("plugins"), "[].\n").unwrap();
-        let config = format!("listeners.tcp.1 = 127.0.0.1:{port}\ndisk_free_limit.absolute = 1MB\nlog.file.level = warning\n");
-        fs::write(folder.join("rabbitmq.conf"), config).unwrap();
+        fs::write(folder.join("rabbitmq.conf"), config(port, tls_port, &certificates)).unwrap();
         let epmd = Command::new("epmd")
             .args(["-address", "127.0.0.1", "-port", &epmd_port.to_string()])
             .process_group(0)
@@ -77,6 +82,8 @@ impl Broker {
             node: format!("hangu{port}@localhost"),
             folder,
             port,
+            tls_port,
+            certificates,
             dist_port,
             epmd_port,
             server: Mutex::default(),
@@ -90,6 +97,15 @@ impl Broker {
 
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where it speaks TLS under the certificate `server`; a client may show one by the same authority.
+    pub(crate) fn tls_address(&self) -> String {
+        format!("localhost:{}", self.tls_port)
+    }
+
+    pub(crate) fn certificates(&self) -> &Certificates {
+        &self.certificates
     }
 
     /// Ends the server in good order.
@@ -215,9 +231,25 @@ impl Drop for Broker {
     }
 }
 
-/// Three ports that were free a moment ago, held together so that they differ.
-fn free_ports() -> (u16, u16, u16) {
-    let listeners = [0; 3].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
-    let [first, second, third] = listeners.map(|listener| listener.local_addr().unwrap().port());
-    (first, second, third)
+fn config(port: u16, tls_port: u16, certificates: &Certificates) -> String {
+    let file = |path: PathBuf| path.display().to_string();
+    let lines = [
+        format!("listeners.tcp.1 = 127.0.0.1:{port}"),
+        format!("listeners.ssl.1 = 127.0.0.1:{tls_port}"),
+        format!("ssl_options.cacertfile = {}", file(certificates.pem("ca"))),
+        format!("ssl_options.certfile = {}", file(certificates.pem("server"))),
+        format!("ssl_options.keyfile = {}", file(certificates.key("server"))),
+        "ssl_options.verify = verify_peer".to_owned(),
+        "ssl_options.fail_if_no_peer_cert = false".to_owned(),
+        "disk_free_limit.absolute = 1MB".to_owned(),
+        "log.file.level = warning".to_owned(),
+        format!("max_message_size = {MESSAGE_BYTES_MAX}"),
+    ];
+    lines.map(|line| line + "\n").concat()
+}
+
+/// Ports that were free a moment ago, held together so that they differ.
+fn free_ports() -> [u16; 4] {
+    let listeners = [0; 4].map(|port| TcpListener::bind(("127.0.0.1", port)).unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
 }

@@ -10,12 +10,18 @@
 )]
 
 mod broker;
+mod certificates;
 mod cli;
 mod journal;
 mod journal_crash;
 mod mq_amqp;
 mod mq_conformance;
+mod mq_dead_letters;
+mod mq_every_byte;
+mod mq_faults;
 mod mq_memory;
+mod mq_refusals;
+mod mq_tls;
 mod processes;
 mod proxy;
 mod raw_amqp;

@@ -3,7 +3,6 @@
 use crate::broker::{self, Broker};
 use crate::mq_conformance::{PATIENCE, confirmed, declared, next, publication, suite, wait_for_counts, wait_until};
 use crate::proxy::{Fault, Proxy};
-use crate::raw_amqp::publish_with_header;
 use hangu::mq::amqp::{AmqpConfig, AmqpMq, Password, QueueType};
 use hangu::mq::{Mq, MqError, Published, SharedMq};
 use std::collections::BTreeSet;
@@ -14,6 +13,8 @@ use tokio::time::{Instant, timeout};
 /// No publication may take longer: the confirm time, and as much again for a busy machine.
 const BOUND: Duration = Duration::from_millis(2 * CONFIRM_TIMEOUT_MS);
 const CONFIRM_TIMEOUT_MS: u64 = 3000;
+/// The opening time of a silent node, and as much again for everything else.
+const FAILOVER: Duration = Duration::from_secs(10);
 
 fn config(address: &str) -> AmqpConfig {
     AmqpConfig {
@@ -30,8 +31,8 @@ fn connect(address: &str) -> SharedMq {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn conformance() {
-    let broker = broker::shared();
-    suite(|| connect(&broker.address())).await;
+    let proxy = Proxy::to(&broker::shared().address()).await;
+    suite(|| connect(&proxy.address())).await;
 }
 
 /// Publishes once and checks the time it took.
@@ -96,17 +97,6 @@ async fn frozen_link_is_unknown_and_replaced() {
     mq.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn half_open_link_is_replaced() {
-    let (proxy, mq, queue, mut consumer) = through_proxy("t.halfopen").await;
-    proxy.inflict(&Fault::HalfOpen).await;
-    let published = publish_bounded(&mq, &queue, "swallowed").await;
-    assert!(matches!(published, Published::Unknown(_)), "{published:?}");
-    publish_until_confirmed(&mq, &queue, "after").await;
-    consume_until(&mut consumer, "after").await;
-    mq.close().await;
-}
-
 /// What was held or lay unread when the link was cut comes again; an acknowledgement that is late takes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn cut_link_is_replaced() {
@@ -129,69 +119,6 @@ async fn cut_link_is_replaced() {
     publish_until_confirmed(&mq, &queue, "after").await;
     consume_until(&mut consumer, "after").await;
     mq.close().await;
-}
-
-/// A frame for a channel that is not open makes the client's reader panic while the link looks alive
-/// (facts/reliability.md 2.2, trap 4).
-#[tokio::test(flavor = "multi_thread")]
-async fn zombie_is_found_and_replaced() {
-    let (proxy, mq, queue, mut consumer) = through_proxy("t.zombie").await;
-    let generations = mq.state().generations;
-    let mut frame = vec![1, 0, 77, 0, 0, 0, 13, 0, 60, 0, 80];
-    frame.extend([0; 9]);
-    frame.push(0xCE);
-    proxy.inflict(&Fault::Inject(frame)).await;
-    wait_until("both links are replaced", || mq.state().generations >= generations + 2).await;
-    publish_until_confirmed(&mq, &queue, "after").await;
-    consume_until(&mut consumer, "after").await;
-    mq.close().await;
-}
-
-/// A frame that is none at all, and one that ends wrongly.
-#[tokio::test(flavor = "multi_thread")]
-async fn broken_frames_end_the_generation() {
-    let (proxy, mq, queue, mut consumer) = through_proxy("t.frames").await;
-    for bytes in [
-        vec![9; 64],
-        vec![1, 0, 1, 0, 0, 0, 4, 0, 60, 0, 99, 0xCE],
-        vec![8, 0, 0, 0, 0, 0, 0, 0],
-    ] {
-        let generations = mq.state().generations;
-        proxy.inflict(&Fault::Inject(bytes)).await;
-        wait_until("both links are replaced", || mq.state().generations >= generations + 2).await;
-        wait_until("both links are up", || mq.state().connected).await;
-    }
-    publish_until_confirmed(&mq, &queue, "after").await;
-    consume_until(&mut consumer, "after").await;
-    mq.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn reset_at_any_byte_never_hangs() {
-    const SAMPLES: u64 = 24;
-    let address = broker::shared().address();
-    let (proxy, mq, _, _) = through_proxy("t.reset").await;
-    // Three connections of about the same size: the declaration, publishing, consuming.
-    let connection_bytes = proxy.forwarded() / 3;
-    mq.close().await;
-    let mut sessions = tokio::task::JoinSet::new();
-    for sample in 0..SAMPLES {
-        let (address, budget) = (address.clone(), 1 + connection_bytes * sample / SAMPLES);
-        sessions.spawn(async move {
-            // The first two connections are the publish link and the consume link.
-            let proxy = Proxy::doomed(&address, 2, budget).await;
-            let direct = connect(&address);
-            let queue = declared(&direct, &format!("t.reset.{sample}")).await;
-            let mq = connect(&proxy.address());
-            let mut consumer = mq.consume(&queue, 2);
-            publish_until_confirmed(&mq, &queue, "a").await;
-            consume_until(&mut consumer, "a").await;
-            assert!(proxy.accepted() > 2, "no connection was reset after {budget} bytes");
-            timeout(PATIENCE, mq.close()).await.expect("close ends");
-            direct.close().await;
-        });
-    }
-    sessions.join_all().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -271,33 +198,6 @@ async fn consumer_survives_its_queue() {
     mq.close().await;
 }
 
-/// A header that is not UTF-8 ends the connection that receives it, each time (facts/reliability.md 2.2, trap 8).
-/// The other queues go on, and so does this one once the message is gone.
-#[tokio::test(flavor = "multi_thread")]
-async fn poison_header_stays_in_its_queue() {
-    let broker = broker::shared();
-    let mq = connect(&broker.address());
-    let (poisoned, sound) = (declared(&mq, "t.poison").await, declared(&mq, "t.sound").await);
-    let (mut victim, mut other) = (mq.consume(&poisoned, 4), mq.consume(&sound, 4));
-    wait_until("all links are up", || mq.state().connected).await;
-    let generations = mq.state().generations;
-    let address = broker.address();
-    let poisoning = move || publish_with_header(&address, "t.poison", &[0xC4, 0xE3, 0xBA, 0xC3]);
-    tokio::task::spawn_blocking(poisoning).await.unwrap();
-    wait_until("the link dies again and again", || mq.state().generations >= generations + 2).await;
-    for message_id in ["a", "b", "c"] {
-        confirmed(&mq, &sound, message_id).await;
-        consume_until(&mut other, message_id).await;
-    }
-    tokio::task::spawn_blocking(|| broker.control(&["delete_queue", "t.poison"]))
-        .await
-        .unwrap();
-    declared(&mq, &poisoned).await;
-    confirmed(&mq, &poisoned, "cured").await;
-    consume_until(&mut victim, "cured").await;
-    mq.close().await;
-}
-
 /// Dropped without `close`: nothing hangs, nothing panics, and what was held comes back.
 #[tokio::test(flavor = "multi_thread")]
 async fn dropped_without_close() {
@@ -317,49 +217,77 @@ async fn dropped_without_close() {
     other.close().await;
 }
 
-/// One broker of its own: blocked by its memory alarm, restarted, killed.
+/// One broker of its own: blocked by its alarms, restarted, killed, and killed with another one at hand.
 #[tokio::test(flavor = "multi_thread")]
 async fn broker_goes_and_comes() {
     let broker = Arc::new(tokio::task::spawn_blocking(Broker::start).await.unwrap());
-    blocked_by_memory_alarm(&broker).await;
+    let memory = ["set_vm_memory_high_watermark", "0"];
+    blocked_by_alarm(&broker, memory, ["set_vm_memory_high_watermark", "0.6"]).await;
+    blocked_by_alarm(&broker, ["set_disk_free_limit", "1000000GB"], ["set_disk_free_limit", "1MB"]).await;
     restarted_under_traffic(&broker).await;
+    goes_on_at_the_next_node(&broker).await;
 }
 
-async fn control(broker: &Arc<Broker>, arguments: &'static [&'static str]) {
+async fn control(broker: &Arc<Broker>, arguments: [&'static str; 2]) {
     let broker = Arc::clone(broker);
-    tokio::task::spawn_blocking(move || broker.control(arguments)).await.unwrap();
+    tokio::task::spawn_blocking(move || broker.control(&arguments)).await.unwrap();
 }
 
-async fn blocked_by_memory_alarm(broker: &Arc<Broker>) {
-    const UNCONFIRMED_MAX: u32 = 8;
-    let narrow = AmqpConfig {
-        unconfirmed_max: UNCONFIRMED_MAX,
-        ..config(&broker.address())
-    };
-    let mq: SharedMq = Arc::new(AmqpMq::open(narrow).unwrap());
+/// The first publication meets the alarm and is unknown; then the broker has said that it takes nothing, and the others are
+/// refused at once. Deliveries go on, no connection is replaced, and what waited is taken when the alarm ends.
+async fn blocked_by_alarm(broker: &Arc<Broker>, alarm: [&'static str; 2], calm: [&'static str; 2]) {
+    let mq = connect(&broker.address());
     let queue = declared(&mq, "t.alarm").await;
-    let mut consumer = mq.consume(&queue, 8);
-    publish_until_confirmed(&mq, &queue, "before").await;
-    consume_until(&mut consumer, "before").await;
-    control(broker, &["set_vm_memory_high_watermark", "0"]).await;
-    let mut publishers = tokio::task::JoinSet::new();
-    for number in 0..3 * UNCONFIRMED_MAX {
-        let (publisher, queue) = (mq.clone(), queue.clone());
-        publishers.spawn(async move { publish_bounded(&publisher, &queue, &format!("blocked{number}")).await });
-        let filled = u64::from(UNCONFIRMED_MAX.min(number + 1));
-        wait_until("one more waits, up to the bound", || mq.state().unconfirmed >= filled).await;
+    let mut consumer = mq.consume(&queue, 1);
+    wait_until("connected", || mq.state().connected).await;
+    for message_id in ["before1", "before2"] {
+        confirmed(&mq, &queue, message_id).await;
     }
-    wait_until("stalled", || mq.state().stalled).await;
-    assert_eq!(mq.state().unconfirmed, u64::from(UNCONFIRMED_MAX));
-    let words = publishers.join_all().await;
-    assert_eq!(words.len(), 3 * UNCONFIRMED_MAX as usize);
-    let unknown = words.iter().filter(|word| matches!(word, Published::Unknown(_))).count();
-    assert!(unknown >= UNCONFIRMED_MAX as usize, "{words:?}");
-    assert!(!words.contains(&Published::Confirmed), "{words:?}");
-    control(broker, &["set_vm_memory_high_watermark", "0.6"]).await;
-    publish_until_confirmed(&mq, &queue, "after").await;
+    let generations = mq.state().generations;
+    control(broker, alarm).await;
+    let (word, ()) = tokio::join!(publish_bounded(&mq, &queue, "waiting"), async {
+        wait_until("stalled", || mq.state().stalled).await;
+    });
+    assert!(matches!(word, Published::Unknown(_)), "{word:?}");
+    let word = publish_bounded(&mq, &queue, "refused").await;
+    assert!(
+        matches!(&word, Published::Refused(reason) if reason.contains("blocked: low on")),
+        "{word:?}"
+    );
+    consume_until(&mut consumer, "before2").await;
+    control(broker, calm).await;
+    wait_until("the end of the alarm ends the stall", || !mq.state().stalled).await;
+    confirmed(&mq, &queue, "after").await;
+    consume_until(&mut consumer, "waiting").await;
     consume_until(&mut consumer, "after").await;
-    wait_until("a confirm ends the stall", || !mq.state().stalled).await;
+    assert_eq!(mq.state().generations, generations, "a blocked link is not a dead one");
+    mq.close().await;
+}
+
+/// Between the two stands an address that accepts and says nothing.
+async fn goes_on_at_the_next_node(broker: &Arc<Broker>) {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (first, last) = (broker.address(), broker::shared().address());
+    let nodes = AmqpConfig {
+        addresses: vec![first.clone(), silent.local_addr().unwrap().to_string(), last.clone()],
+        ..config(&first)
+    };
+    for address in [&first, &last] {
+        declared(&connect(address), "t.nodes").await;
+    }
+    let mq: SharedMq = Arc::new(AmqpMq::open(nodes).unwrap());
+    let mut consumer = mq.consume("t.nodes", 1);
+    wait_until("connected", || mq.state().connected).await;
+    confirmed(&mq, "t.nodes", "at the first").await;
+    consume_until(&mut consumer, "at the first").await;
+    let killed = Arc::clone(broker);
+    tokio::task::spawn_blocking(move || killed.kill()).await.unwrap();
+    let both = async {
+        publish_until_confirmed(&mq, "t.nodes", "at the last").await;
+        consume_until(&mut consumer, "at the last").await;
+    };
+    timeout(FAILOVER, both).await.expect("the next node in time");
+    assert!(mq.check(&["t.nodes".to_owned()]).await.is_ok());
     mq.close().await;
 }
 

@@ -1,4 +1,6 @@
 //! A TCP proxy that goes wrong on command.
+//!
+//! It knows nothing of what it carries; frames that are injected are made by the tests.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,6 +19,8 @@ pub(crate) enum Fault {
     HalfOpen,
     /// These bytes reach the client as if the server had sent them.
     Inject(Vec<u8>),
+    /// The same, and then zeros for as long as the client takes them.
+    Flood(Vec<u8>),
 }
 
 pub(crate) struct Proxy {
@@ -32,7 +36,8 @@ struct Shared {
     /// Connections that still get a byte budget, and its size.
     doomed: AtomicU64,
     budget: u64,
-    forwarded: AtomicU64,
+    longest: AtomicU64,
+    flooded: AtomicU64,
 }
 
 impl Proxy {
@@ -50,7 +55,8 @@ impl Proxy {
             accepted: AtomicU64::new(0),
             doomed: AtomicU64::new(connections),
             budget,
-            forwarded: AtomicU64::new(0),
+            longest: AtomicU64::new(0),
+            flooded: AtomicU64::new(0),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self {
@@ -69,9 +75,14 @@ impl Proxy {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
-    /// Bytes so far, over both directions and all connections.
-    pub(crate) fn forwarded(&self) -> u64 {
-        self.shared.forwarded.load(Ordering::SeqCst)
+    /// Bytes of the longest connection so far, over both directions.
+    pub(crate) fn longest(&self) -> u64 {
+        self.shared.longest.load(Ordering::SeqCst)
+    }
+
+    /// Bytes of floods that clients took.
+    pub(crate) fn flooded(&self) -> u64 {
+        self.shared.flooded.load(Ordering::SeqCst)
     }
 
     /// Does `fault` to every living connection; later ones are sound.
@@ -108,7 +119,7 @@ async fn forward(mut client: TcpStream, shared: Arc<Shared>, mut faults: mpsc::R
         return;
     };
     let (mut outbound, mut inbound) = ([0; 16384], [0; 16384]);
-    let (mut frozen, mut swallowed) = (false, false);
+    let (mut frozen, mut swallowed, mut carried) = (false, false, 0);
     loop {
         let (bytes, to_server) = tokio::select! {
             Some(fault) = faults.recv() => {
@@ -117,6 +128,7 @@ async fn forward(mut client: TcpStream, shared: Arc<Shared>, mut faults: mpsc::R
                     Fault::Freeze => frozen = true,
                     Fault::HalfOpen => { swallowed = true; server.shutdown().await.ok(); }
                     Fault::Inject(bytes) => client.write_all(&bytes).await.unwrap_or_default(),
+                    Fault::Flood(head) => return flood(client, &shared, &head).await,
                 }
                 continue;
             }
@@ -134,7 +146,8 @@ async fn forward(mut client: TcpStream, shared: Arc<Shared>, mut faults: mpsc::R
         if target.write_all(&bytes[..allowed]).await.is_err() {
             return;
         }
-        shared.forwarded.fetch_add(allowed as u64, Ordering::SeqCst);
+        carried += allowed as u64;
+        shared.longest.fetch_max(carried, Ordering::SeqCst);
         budget = budget.saturating_sub(allowed as u64);
         if budget == 0 {
             // Closing with no linger sends a reset instead of an end.
@@ -143,3 +156,16 @@ async fn forward(mut client: TcpStream, shared: Arc<Shared>, mut faults: mpsc::R
         }
     }
 }
+
+async fn flood(mut client: TcpStream, shared: &Shared, head: &[u8]) {
+    let mut bytes = head;
+    while let Ok(written @ 1..) = client.write(bytes).await {
+        if shared.flooded.fetch_add(written as u64, Ordering::SeqCst) > FLOOD_BYTES_MAX {
+            return;
+        }
+        bytes = &[0; 16384];
+    }
+}
+
+/// A client that takes as much would take anything.
+const FLOOD_BYTES_MAX: u64 = 64 * 1024 * 1024;

@@ -1,10 +1,10 @@
-//! Specs, routes and the journal's folder.
+//! Specs, routes, the files of broker connections and the journal's folder.
 
 use super::{Check, Report};
 use codecs::payment::{Operation, Role};
 use codecs::spec::{Spec, Specs};
 use hangu::config::{Config, RouteConfig};
-use hangu::start::spec_of;
+use hangu::start::{check_connection, spec_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -124,6 +124,15 @@ fn names(operations: &[Operation]) -> String {
         .map(|operation| operation.name())
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// What a broker connection reads: only what is wrong is told, for a right one shows when it is connected.
+pub(super) fn broker_checks(config: &Config, report: &mut Report) {
+    for (name, link) in &config.link {
+        if let Some(Err(error)) = link.mq.as_ref().map(|mq| check_connection(name, mq)) {
+            report.add(Check::fail("check.broker", &error.place, error.detail, "do.config"));
+        }
+    }
 }
 
 /// The folder, not the file: a running gateway holds that.

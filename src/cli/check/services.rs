@@ -31,8 +31,8 @@ async fn of_broker(link: &str, config: &MqConfig) -> Vec<Check> {
     };
     let mut checks = Vec::new();
     // One by one, so that every missing queue is named.
-    for queue in [&config.request_queue, &config.reply_queue, &config.outbound_queue] {
-        match mq.check(std::slice::from_ref(queue)).await {
+    for queue in config.queues() {
+        match mq.check(std::slice::from_ref(&queue)).await {
             Ok(states) => checks.extend(states.iter().map(of_queue)),
             Err(MqError::Queue { queue, detail }) => {
                 checks.push(Check::fail("check.queue", &queue, detail, "do.queue").of_service());

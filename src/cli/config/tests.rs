@@ -63,7 +63,7 @@ fn defaults_are_those_of_the_parser() {
     assert!(active.contains("password_file"), "{active}");
 }
 
-const OPTIONAL: [&str; 3] = ["password_file", "password_env", "operations"];
+const OPTIONAL: [&str; 5] = ["password_file", "password_env", "tls_", "dead_letters", "operations"];
 
 /// `#key = value` without its mark. One of the two places of a password is left out, since both may not be given.
 fn activated(line: &str) -> String {
@@ -83,6 +83,9 @@ fn every_example_is_valid_in_its_place() {
             .map(|line| {
                 if line.trim_start_matches('#').starts_with(&format!("{name} = ")) {
                     format!("{name} = {}\n", row.example)
+                } else if name.starts_with("tls_") && line.starts_with("#tls_") {
+                    // None of them goes without the others.
+                    activated(line)
                 } else {
                     format!("{line}\n")
                 }

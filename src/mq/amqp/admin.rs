@@ -5,7 +5,7 @@
 use super::config::{Address, QueueType};
 use super::generation::{ANSWER_TIMEOUT, Generation, GenerationRuntime, OPEN_TIMEOUT};
 use super::link::Broker;
-use crate::mq::{MqError, QueueState, limits};
+use crate::mq::{MqError, QueueState, dead_letter_queue, limits};
 use amqprs::channel::QueueDeclareArguments;
 use amqprs::{FieldTable, FieldValue};
 use std::sync::Arc;
@@ -18,6 +18,10 @@ const NAME: &str = "hangu queues";
 pub(super) enum Act {
     Check,
     Declare,
+    /// With a delivery limit and a dead-letter queue.
+    DeclareLimited {
+        delivery_limit: u32,
+    },
 }
 
 /// Asks for every queue in turn, within `OPEN_TIMEOUT` and stopping at the first that is wrong.
@@ -74,7 +78,8 @@ fn described(address: &Address, error: &str) -> String {
 async fn ask_one(generation: &mut Generation, act: Act, queue_type: QueueType, queue: String) -> Result<QueueState, MqError> {
     let arguments = match act {
         Act::Check => QueueDeclareArguments::new(&queue).passive(true).finish(),
-        Act::Declare => declaration(&queue, queue_type)?,
+        Act::Declare => declaration(&queue, &kind(queue_type)),
+        Act::DeclareLimited { delivery_limit } => declaration(&queue, &limited(&queue, queue_type, delivery_limit)),
     };
     let answer = timeout(ANSWER_TIMEOUT, generation.channel.queue_declare(arguments)).await;
     let detail = match answer {
@@ -94,17 +99,44 @@ async fn ask_one(generation: &mut Generation, act: Act, queue_type: QueueType, q
     Err(MqError::Queue { queue, detail })
 }
 
-/// A durable queue; of the type classic it takes no arguments, so that any tool can declare the same.
-fn declaration(queue: &str, queue_type: QueueType) -> Result<QueueDeclareArguments, MqError> {
-    let mut arguments = QueueDeclareArguments::durable_client_named(queue);
-    if queue_type == QueueType::Quorum {
-        let mut table = FieldTable::new();
-        let key = "x-queue-type".try_into().map_err(|_| MqError::Queue {
-            queue: queue.to_owned(),
-            detail: "its type cannot be written".to_owned(),
-        })?;
-        table.insert(key, FieldValue::from("quorum"));
-        arguments.arguments(table);
+/// One argument of a declaration.
+type Argument = (&'static str, FieldValue);
+
+/// A queue of the type classic takes no arguments, so that any tool can declare the same.
+fn kind(queue_type: QueueType) -> Vec<Argument> {
+    match queue_type {
+        QueueType::Classic => Vec::new(),
+        QueueType::Quorum => vec![("x-queue-type", text("quorum"))],
     }
-    Ok(arguments)
+}
+
+/// A quorum queue that gives a message up after so many failed deliveries, and loses none on the way to its dead-letter
+/// queue: at least once needs a queue that refuses rather than drops (RabbitMQ, quorum queues). A classic queue counts nothing.
+fn limited(queue: &str, queue_type: QueueType, delivery_limit: u32) -> Vec<Argument> {
+    let mut arguments = kind(queue_type);
+    if queue_type == QueueType::Quorum {
+        arguments.extend([
+            ("x-delivery-limit", FieldValue::l(i64::from(delivery_limit))),
+            ("x-dead-letter-exchange", text("")),
+            ("x-dead-letter-routing-key", text(&dead_letter_queue(queue))),
+            ("x-dead-letter-strategy", text("at-least-once")),
+            ("x-overflow", text("reject-publish")),
+        ]);
+    }
+    arguments
+}
+
+fn declaration(queue: &str, arguments: &[Argument]) -> QueueDeclareArguments {
+    let mut declaration = QueueDeclareArguments::durable_client_named(queue);
+    let mut table = FieldTable::new();
+    for (key, value) in arguments {
+        if let Ok(key) = (*key).try_into() {
+            table.insert(key, value.clone());
+        }
+    }
+    declaration.arguments(table).finish()
+}
+
+fn text(value: &str) -> FieldValue {
+    FieldValue::from(value.to_owned())
 }

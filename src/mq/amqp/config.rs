@@ -1,7 +1,8 @@
 //! Where the broker is and how far it is trusted: read once, checked wholly at start.
 
+use super::secret::Password;
+use super::tls::TlsConfig;
 use serde::Deserialize;
-use std::fmt;
 
 /// Settings of one broker. Times and sizes carry their unit in the name.
 #[derive(Clone, Debug, Deserialize)]
@@ -12,6 +13,8 @@ pub struct AmqpConfig {
     pub vhost: String,
     pub user: String,
     pub password: Password,
+    /// TLS, if the broker is to be reached by it.
+    pub tls: Option<TlsConfig>,
     /// Heartbeat asked for, 5 to 60.
     pub heartbeat_s: u16,
     /// How long a publication waits for its confirm; afterwards its outcome is unknown.
@@ -31,6 +34,7 @@ impl Default for AmqpConfig {
             vhost: "/".to_owned(),
             user: "guest".to_owned(),
             password: Password::default(),
+            tls: None,
             heartbeat_s: 10,
             confirm_timeout_ms: 5000,
             unconfirmed_max: 1024,
@@ -52,27 +56,6 @@ pub enum QueueType {
     Quorum,
 }
 
-/// A password that no `Debug` prints.
-#[derive(Clone, Default, Deserialize)]
-#[serde(transparent)]
-pub struct Password(String);
-
-impl Password {
-    pub fn new(clear: impl Into<String>) -> Self {
-        Self(clear.into())
-    }
-
-    pub(super) fn clear(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password")
-    }
-}
-
 /// A setting that cannot work.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("mq {field}: {detail}")]
@@ -89,8 +72,33 @@ pub(super) struct Address {
 }
 
 impl AmqpConfig {
-    /// Checks every field; the addresses come back parsed.
+    /// Checks every field and reads every file, without a connection.
+    pub fn check(&self) -> Result<(), AmqpConfigError> {
+        self.checked_addresses().map(drop)
+    }
+
+    /// The same; the addresses come back parsed.
     pub(super) fn checked_addresses(&self) -> Result<Vec<Address>, AmqpConfigError> {
+        self.check_fields()?;
+        let addresses: Vec<Address> = self
+            .addresses
+            .iter()
+            .map(|text| Address::parse(text))
+            .collect::<Result<_, _>>()?;
+        self.password.read().map_err(|detail| AmqpConfigError {
+            field: "password_file",
+            detail,
+        })?;
+        if let Some(tls) = &self.tls {
+            tls.connector()?;
+            for address in &addresses {
+                tls.name(&address.host)?;
+            }
+        }
+        Ok(addresses)
+    }
+
+    fn check_fields(&self) -> Result<(), AmqpConfigError> {
         let body_max = self.unconfirmed_bytes_max as usize;
         let rules = [
             (!self.addresses.is_empty(), "addresses", "name at least one host:port"),
@@ -128,7 +136,7 @@ impl AmqpConfig {
                 });
             }
         }
-        self.addresses.iter().map(|text| Address::parse(text)).collect()
+        Ok(())
     }
 }
 

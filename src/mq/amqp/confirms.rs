@@ -90,6 +90,8 @@ struct Table {
     waiting: BTreeMap<u64, Entry>,
     /// A confirm arrived on this channel: it is alive.
     heard: bool,
+    /// Why the broker takes nothing on this connection, for as long as it says so.
+    blocked: Option<String>,
     abandoned: bool,
 }
 
@@ -162,6 +164,23 @@ impl Confirms {
             std::mem::take(&mut table.waiting)
         };
         drop(waiting);
+    }
+
+    pub(super) fn block(&self, reason: String) {
+        self.lock().blocked = Some(reason);
+    }
+
+    /// The broker reads again: whoever waited through the block has a full time to be confirmed in.
+    pub(super) fn unblock(&self) {
+        let mut table = self.lock();
+        table.blocked = None;
+        for entry in table.waiting.values_mut() {
+            entry.since = Instant::now();
+        }
+    }
+
+    pub(super) fn blocked(&self) -> Option<String> {
+        self.lock().blocked.clone()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -76,6 +76,7 @@ impl ConsumeSession {
         };
         generation.watch(self.prefetch);
         self.up.store(true, Ordering::Release);
+        tracing::info!(link = self.name(), host = address.host, port = address.port, "broker link up");
         let (settlements, mut settled) = mpsc::channel(usize::from(self.prefetch));
         let mut held: Option<Item> = None;
         loop {

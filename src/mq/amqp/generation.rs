@@ -1,10 +1,13 @@
 //! One connection generation: its own runtime, one connection, one channel, and the watch over them.
 //!
-//! The client loses calls and tasks when a link dies badly (facts/reliability.md 2.2). Nothing here repairs a
-//! connection: whatever looks wrong ends the generation, and dropping its runtime frees every call that is stuck in it.
+//! The client library dials a door of ours, behind which the broker is (`door.rs`). It loses calls and tasks when a link
+//! dies badly (facts/reliability.md 2.2). Nothing here repairs a connection: whatever looks wrong ends the generation, and
+//! dropping its runtime frees every call that is stuck in it.
 
+use super::broker_side::BrokerSide;
 use super::config::{Address, AmqpConfig};
 use super::confirms::Confirms;
+use super::door::Door;
 use amqprs::callbacks::{ChannelCallback, ConnectionCallback};
 use amqprs::channel::{BasicQosArguments, Channel};
 use amqprs::connection::{Connection, OpenConnectionArguments};
@@ -17,18 +20,15 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 /// Longest wait for a connection with its channel.
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for one answer of the broker on an open connection.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 const GLANCE_INTERVAL: Duration = Duration::from_millis(250);
+const HEARSAY_DELAY: Duration = Duration::from_millis(50);
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
-/// Below it the client divides its heartbeat interval to nothing and floods the link.
-const SERVER_HEARTBEAT_S_MIN: u16 = 2;
-/// Smallest frame that AMQP 0-9-1 allows (4.2.3); 0 means unbounded, on which the client's arithmetic fails.
-const FRAME_BYTES_MIN: u32 = 4096;
 
 /// The runtime of a generation. Dropping it is the kill switch: stuck tasks are freed and the socket closes.
 pub(super) struct GenerationRuntime(Option<Runtime>);
@@ -84,17 +84,15 @@ impl Generation {
         name: &str,
         confirms: Option<Arc<Confirms>>,
     ) -> Result<Self, String> {
-        let mut arguments = OpenConnectionArguments::new(&address.host, address.port, &config.user, config.password.clear());
-        arguments
-            .virtual_host(&config.vhost)
-            .heartbeat(config.heartbeat_s)
-            .connection_name(name);
-        let connection = Connection::open(&arguments).await.map_err(|error| error.to_string())?;
-        if connection.heartbeat() < SERVER_HEARTBEAT_S_MIN || connection.frame_max() < FRAME_BYTES_MIN {
-            return Err("the broker asks for a heartbeat or a frame size that the client cannot keep".to_owned());
-        }
+        let broker = BrokerSide::open(config, address, name).await?;
+        let tuning = broker.tuning;
+        let door = Door::open().await?;
+        let mut arguments = OpenConnectionArguments::new("127.0.0.1", door.port, "", &door.word);
+        arguments.heartbeat(tuning.heartbeat_s).connection_name(name);
         let (died, death) = mpsc::channel(1);
         let signals = Signals { died, confirms };
+        carry(door, broker, config.message_bytes_max, &signals);
+        let connection = Connection::open(&arguments).await.map_err(|error| error.to_string())?;
         watch_socket(&connection, &signals);
         connection
             .register_callback(signals.clone())
@@ -137,11 +135,22 @@ impl Generation {
     }
 }
 
+/// Stands between the client library and the broker for as long as the generation lives.
+fn carry(door: Door, broker: BrokerSide, body_bytes_max: usize, signals: &Signals) {
+    let signals = signals.clone();
+    tokio::spawn(async move {
+        let reason = door.carry(broker, body_bytes_max).await;
+        signals.die(reason);
+    });
+}
+
 /// Listens for the end of the socket. Subscribed before anything is sent: a late listener never hears (trap 3).
 fn watch_socket(connection: &Connection, signals: &Signals) {
     let (connection, signals) = (connection.clone(), signals.clone());
     tokio::spawn(async move {
         connection.listen_network_io_failure().await;
+        // The other side of the door knows more, and is about to say it.
+        sleep(HEARSAY_DELAY).await;
         signals.die("the connection broke");
     });
 }
@@ -156,7 +165,7 @@ async fn monitor(connection: Connection, channel: Channel, signals: Signals, pre
         if let Err(reason) = glance(&connection, &channel, &signals).await {
             return signals.die(reason);
         }
-        // While confirms are due, their age says more than a probe, and a blocked publisher gets its full time.
+        // While confirms are due, their age says more than a probe, and a blocked broker answers none.
         if probed.elapsed() < PROBE_INTERVAL || signals.awaits_confirms() {
             continue;
         }
@@ -208,7 +217,8 @@ impl Signals {
     }
 
     fn awaits_confirms(&self) -> bool {
-        self.confirms.as_ref().is_some_and(|confirms| confirms.len() > 0)
+        let awaits = |confirms: &Arc<Confirms>| confirms.len() > 0 || confirms.blocked().is_some();
+        self.confirms.as_ref().is_some_and(awaits)
     }
 }
 
@@ -223,9 +233,17 @@ impl ConnectionCallback for Signals {
         Ok(())
     }
 
-    async fn blocked(&mut self, _connection: &Connection, _reason: String) {}
+    async fn blocked(&mut self, _connection: &Connection, reason: String) {
+        if let Some(confirms) = &self.confirms {
+            confirms.block(reason);
+        }
+    }
 
-    async fn unblocked(&mut self, _connection: &Connection) {}
+    async fn unblocked(&mut self, _connection: &Connection) {
+        if let Some(confirms) = &self.confirms {
+            confirms.unblock();
+        }
+    }
 
     async fn secret_updated(&mut self, _connection: &Connection) {}
 }

@@ -88,10 +88,11 @@ pub(super) trait Session: Send + Sync + 'static {
     async fn unwanted(&self);
 }
 
-/// Runs generations of `session` until it is unwanted.
+/// Runs generations of `session` until it is unwanted. A lost node is followed by the next one at once; only when all
+/// have had their turn is there a pause.
 pub(super) async fn supervise(broker: Arc<Broker>, session: Arc<dyn Session>) {
     let mut backoff = Backoff::default();
-    for address in broker.addresses.iter().cycle() {
+    for (turn, address) in broker.addresses.iter().enumerate().cycle() {
         let generation = broker.health.generations.fetch_add(1, Ordering::Relaxed) + 1;
         let born = Instant::now();
         let ending = run_generation(&session, address.clone()).await;
@@ -101,12 +102,14 @@ pub(super) async fn supervise(broker: Arc<Broker>, session: Arc<dyn Session>) {
         if born.elapsed() >= HEALTHY_LIFE {
             backoff = Backoff::default();
         }
-        let pause = backoff.pause();
+        let is_last = turn + 1 == broker.addresses.len();
+        let pause = if is_last { backoff.pause() } else { Duration::ZERO };
         let (link, host, port) = (session.name(), &address.host, address.port);
         tracing::warn!(link, generation, host, port, reason, ?pause, "broker link lost");
         tokio::select! {
-            () = sleep(pause) => {}
+            biased;
             () = session.unwanted() => break,
+            () = sleep(pause) => {}
         }
     }
     broker.health.delist(session.up());

@@ -52,6 +52,11 @@ impl PublishSession {
         self.current().as_ref().map_or(0, |confirms| confirms.len())
     }
 
+    /// Why the broker takes nothing at this time, if it said so.
+    pub(super) fn blocked(&self) -> Option<String> {
+        self.current().as_ref().and_then(|confirms| confirms.blocked())
+    }
+
     async fn work(&self, address: &Address) -> Result<(), String> {
         let confirms = Arc::new(Confirms::default());
         let mut generation = Generation::open(&self.broker.config, address, self.name(), Some(Arc::clone(&confirms))).await?;
@@ -69,6 +74,7 @@ impl PublishSession {
         let (outlet, outgoing) = mpsc::channel(self.broker.config.unconfirmed_max as usize);
         self.outlet.send_replace(Some(outlet));
         self.up.store(true, Ordering::Release);
+        tracing::info!(link = self.name(), host = address.host, port = address.port, "broker link up");
         self.serve(&mut generation, outgoing, &confirms).await?;
         generation.close().await;
         Ok(())
@@ -102,6 +108,11 @@ impl PublishSession {
         let confirms = self.current().clone()?;
         let age = confirms.oldest_age();
         let stalled = &self.broker.health.stalled;
+        if confirms.blocked().is_some() {
+            // The broker lives and says that it takes nothing; another connection would be blocked alike.
+            stalled.store(true, Ordering::Release);
+            return None;
+        }
         if age > STALL_AGE {
             stalled.store(true, Ordering::Release);
         } else if confirms.heard() || watched > STALL_TAIL {

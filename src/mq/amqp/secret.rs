@@ -1,0 +1,88 @@
+//! Secrets that come from files: read when they are needed, so that a changed file counts from the next connection on.
+
+use serde::Deserialize;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// A password that no `Debug` prints.
+#[derive(Clone, Deserialize)]
+#[serde(from = "String")]
+pub struct Password(Source);
+
+#[derive(Clone)]
+enum Source {
+    Clear(Zeroizing<String>),
+    File(PathBuf),
+}
+
+impl Password {
+    pub fn new(clear: impl Into<String>) -> Self {
+        Self(Source::Clear(Zeroizing::new(clear.into())))
+    }
+
+    /// The first line of a file that only its owner may read.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self(Source::File(path.into()))
+    }
+
+    pub(super) fn read(&self) -> Result<Zeroizing<String>, String> {
+        match &self.0 {
+            Source::Clear(clear) => Ok(clear.clone()),
+            Source::File(path) => {
+                let text = read_secret(path)?;
+                Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+            }
+        }
+    }
+}
+
+impl Default for Password {
+    fn default() -> Self {
+        Self::new("")
+    }
+}
+
+impl From<String> for Password {
+    fn from(clear: String) -> Self {
+        Self::new(clear)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password")
+    }
+}
+
+/// Permissions are read from the open file, so that what is checked is what is read.
+pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
+    let place = path.display();
+    let file = File::open(path).map_err(|error| format!("{place} cannot be read: {error}"))?;
+    let metadata = file.metadata().map_err(|error| format!("{place} cannot be read: {error}"))?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(format!(
+            "{place} holds a secret, but its mode {mode:04o} lets others read it; run: chmod 600 {place}"
+        ));
+    }
+    read_limited(file).map_err(|error| format!("{place} cannot be read: {error}"))
+}
+
+/// Reads a file that holds no secret.
+pub(super) fn read_public(path: &Path) -> Result<String, String> {
+    let text = File::open(path).and_then(read_limited);
+    let mut text = text.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    Ok(std::mem::take(&mut *text))
+}
+
+fn read_limited(file: File) -> std::io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
