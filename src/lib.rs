@@ -1,6 +1,7 @@
 //! The gateway. Read in this order.
 #![forbid(unsafe_code)]
 
+pub mod admin; // orders of an operator to a running gateway
 pub mod clock; // time and randomness as arguments
 pub mod config; // hangu.toml
 pub mod exchange; // the life of one exchange

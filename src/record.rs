@@ -73,6 +73,12 @@ pub fn seal_wire(
     )
 }
 
+/// By which a parked message is known again: keyed SM3 of its body, under a label of its own, so that nobody can have
+/// something else that is keyed alike computed by sending it to us.
+pub fn parked_digest(keyring: &Keyring, body: &[u8]) -> Result<[u8; 32], RecordError> {
+    Ok(keyring.digest()?.tag(&[b"hangu parked", body]))
+}
+
 /// A message that was verified before it was journalled, and that the journal key vouches for. Only this file can build it.
 pub struct Stored(Wire);
 

@@ -1,5 +1,6 @@
 //! The thin shell: the only place that spawns tasks, reads the clock and owns the order of start and stop.
 
+mod release;
 mod serve;
 
 use crate::clock::{Clock, Entropy};
@@ -112,6 +113,8 @@ impl Running {
         running.run_sweeper();
         running.run_leases();
         running.run_pruning();
+        let (gateway, work, stop) = (running.gateway.clone(), running.work.clone(), running.stop.clone());
+        running.loops.spawn(release::release_parked(gateway, work, stop));
         Ok(running)
     }
 

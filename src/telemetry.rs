@@ -56,13 +56,14 @@ impl std::io::Write for LossyStderr {
     }
 }
 
-/// `/live`, `/ready` and `/metrics`.
+/// `/live`, `/ready` and `/metrics`, and signed orders about parked messages.
 pub fn admin(watched: Watched) -> Router {
     Router::new()
         .route("/live", get(|| async { "live\n" }))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(watched)
+        .with_state(watched.clone())
+        .merge(crate::admin::orders(watched.gateway))
 }
 
 /// Ready: the journal answers and every broker is connected and takes messages.

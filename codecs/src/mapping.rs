@@ -27,8 +27,14 @@ pub(crate) fn payment(spec: &Spec, message: &MessageSpec, values: &Values<'_>) -
                 .map_err(|_| Broken::new("field.kind", "shape").read(target.name(), None))?;
         }
     }
-    payment.outcome = plan.outcome.as_ref().map(|outcome| outcome_of(spec, outcome, values));
+    payment.outcome = outcome(spec, message, values);
     Ok(payment)
+}
+
+/// What a message states of the outcome. Its status and code are never sealed.
+pub(crate) fn outcome(spec: &Spec, message: &MessageSpec, values: &Values<'_>) -> Option<Outcome> {
+    let plan = message.plan.outcome.as_ref()?;
+    Some(outcome_of(spec, plan, values))
 }
 
 /// The operation of a message: its own, or the one that its selecting field names.
@@ -93,8 +99,7 @@ fn outcome_of(spec: &Spec, plan: &OutcomePlan, values: &Values<'_>) -> Outcome {
 
 /// The HTTP status that fits an answer's outcome.
 pub(crate) fn status(spec: &Spec, message: &MessageSpec, values: &Values<'_>, http: &Http) -> u16 {
-    let outcome = message.plan.outcome.as_ref().map(|plan| outcome_of(spec, plan, values));
-    if outcome.is_none_or(|outcome| outcome.is_final()) {
+    if outcome(spec, message, values).is_none_or(|outcome| outcome.is_final()) {
         http.status_final
     } else {
         http.status_unknown

@@ -9,7 +9,7 @@ use crate::envelope::{RawCiphertext, RawSignature, SignatureScheme, ciphertext_f
 use crate::error::ParseError;
 use crate::field::{Broken, base64_decode, is_base64};
 use crate::mapping;
-use crate::payment::{Operation, Payment, Role};
+use crate::payment::{Operation, Outcome, Payment, Role};
 use crate::signed;
 use crate::spec::plan::{FieldId, Place, SignatureEncoding};
 use crate::spec::{MessageSpec, Spec};
@@ -208,6 +208,11 @@ impl<'a> Message<'a> {
     /// Translates to the canonical form. Sealed fields must have been opened.
     pub fn payment(&self) -> Result<Payment, ParseError> {
         mapping::payment(self.spec, self.kind, &self.values)
+    }
+
+    /// The outcome that an answer states; needs no opened field. `None` for what states none.
+    pub fn outcome(&self) -> Option<Outcome> {
+        mapping::outcome(self.spec, self.kind, &self.values)
     }
 
     /// Path, name, value (masked unless `danger_unmasked`) and byte offset of every field present, in order.

@@ -1,4 +1,5 @@
-//! `hangu journal`: what is durable, for people. Reading works beside a running gateway; changing needs the journal alone.
+//! `hangu journal`: what is durable, for people. Reading works beside a running gateway; changing goes through
+//! the gateway where it holds the journal.
 
 use super::output::{Exit, Failure, Form};
 use hangu::config::Config;
@@ -8,10 +9,12 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 mod act;
+mod ask;
 mod export;
 mod find;
 mod park;
 mod show;
+pub(crate) mod verify;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -40,9 +43,9 @@ enum Command {
         after_help = "Examples:\n  hangu journal park list\n  hangu journal park list --all -o json\n  hangu journal park show 3"
     )]
     Park(park::Args),
-    /// Release a parked message: its exact bytes go to a file or back to their queue.
+    /// Release a parked message: through the gateway's pipeline as if it had just come, or to a file or its queue.
     #[command(
-        after_help = "Examples:\n  hangu journal release 3 --to message.xml --note \"key imported, sent again by the centre\"\n  hangu journal release 3 --publish --note \"key imported\""
+        after_help = "Examples:\n  hangu journal release 3 --note \"key imported\"\n  hangu journal release 3 --to message.xml --note \"key imported, sent again by the centre\"\n  hangu journal release 3 --publish --note \"key imported\""
     )]
     Release(act::ReleaseArgs),
     /// Mark a parked message as of no further use; its record stays.
@@ -51,6 +54,11 @@ enum Command {
     /// Write the gateway's book: every payment with its outcome, to be compared with the counterparties' books.
     #[command(after_help = "Example:\n  hangu journal export --to gateway.json")]
     Export(export::Args),
+    /// Prove the journal: hash chains, replies, one effect for each payment, and books if given. Exit 0 only if all holds.
+    #[command(
+        after_help = "Examples:\n  hangu journal verify\n  hangu journal verify --tips tips.json --export-tips tips.json\n  hangu journal verify --books centre.json platform.json -o json"
+    )]
+    Verify(verify::Args),
 }
 
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
@@ -62,6 +70,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Release(release) => act::release(release, &config, form),
         Command::Discard(discard) => act::discard(discard, &config, form),
         Command::Export(export) => export::run(export, &config),
+        Command::Verify(verify) => verify::run(verify, &config, form),
     }
 }
 
@@ -83,18 +92,31 @@ fn reader(config: &Config) -> Result<Opened, Failure> {
 
 /// Opens the journal for writing, which only one process may at a time where it is a file.
 fn writer(config: &Config) -> Result<Opened, Failure> {
+    match hold(config)? {
+        Held::ByUs(journal) => Ok(journal),
+        Held::ByGateway(detail) => {
+            let detail = format!("{detail}; changing it needs it alone: stop the gateway, or run this where no gateway runs");
+            Err(Failure::new(Exit::Unavailable, config.journal.place(), detail))
+        }
+    }
+}
+
+/// In whose hands the journal is.
+enum Held {
+    ByUs(Opened),
+    /// Somebody else writes it; what the journal says of that.
+    ByGateway(String),
+}
+
+fn hold(config: &Config) -> Result<Held, Failure> {
     let runtime = runtime()?;
     let place = config.journal.place();
     let keyring = Arc::new(super::key::load(&config.keys.folder)?);
-    let opened = runtime.block_on(open::open_existing(config, keyring));
-    let journal = opened.map_err(|error| match error {
-        JournalError::Refused(detail) => {
-            let detail = format!("{detail}; changing it needs it alone: stop the gateway, or run this where no gateway runs");
-            Failure::new(Exit::Unavailable, place.clone(), detail)
-        }
-        JournalError::Unknown(_) | JournalError::Damaged(_) => Failure::new(Exit::Unavailable, place.clone(), error),
-    })?;
-    Ok(Opened { journal, runtime, place })
+    match runtime.block_on(open::open_existing(config, keyring)) {
+        Ok(journal) => Ok(Held::ByUs(Opened { journal, runtime, place })),
+        Err(JournalError::Refused(detail)) => Ok(Held::ByGateway(detail)),
+        Err(error @ (JournalError::Unknown(_) | JournalError::Damaged(_))) => Err(Failure::new(Exit::Unavailable, place, error)),
+    }
 }
 
 impl Opened {

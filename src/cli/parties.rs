@@ -39,6 +39,13 @@ pub(crate) async fn exchanges(journal: &SharedJournal) -> Result<Vec<Exchange>, 
     found.exchanges().map_err(|error| failed(&error))
 }
 
+/// A party's book, as a simulator or `journal export` wrote it.
+pub(crate) fn read_book(file: &Path) -> Result<Book, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, file.display().to_string(), error);
+    let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
+    serde_json::from_str(&text).map_err(|error| failed(&error))
+}
+
 /// The gateway's book: every exchange that has an effect, by business key.
 pub(crate) fn book(exchanges: &[Exchange]) -> Book {
     let entries = exchanges.iter().filter_map(entry).collect();

@@ -46,10 +46,19 @@ impl Gateway {
             let keyring = self.keyring.load();
             pipeline::receive(wire, link.view(&keyring), self.clock.now())
         };
-        let received = match received {
-            Ok(received) => received,
-            Err(rejection) => return self.refuse_http(link, wire, rejection).await,
-        };
+        match received {
+            Ok(received) => self.answer_received(link, wire, received, timing).await,
+            Err(rejection) => self.refuse_http(link, wire, rejection).await,
+        }
+    }
+
+    pub(super) async fn answer_received(
+        &self,
+        link: &LinkParts,
+        wire: &Wire,
+        received: Received,
+        timing: Timing,
+    ) -> Result<HttpAnswer, Trouble> {
         if received.payment.role != Role::Request {
             let rejection = Rejection::new(Step::Route, "route.role", "only requests are taken here");
             return self.refuse_http(link, wire, Box::new(rejection)).await;
@@ -265,7 +274,12 @@ impl Gateway {
             None
         };
         let serial = rejection.header.as_ref().and_then(|header| header.text(Attribute::Serial));
-        tracing::warn!(link = link.name, parked, serial, %rejection, "request refused and parked");
+        let became = if is_known {
+            "request refused and parked"
+        } else {
+            "request refused"
+        };
+        tracing::warn!(link = link.name, parked, serial, %rejection, "{became}");
         let status = match rejection.step {
             Step::Verify => 401,
             Step::Duplicate => 409,

@@ -17,6 +17,7 @@ mod counters;
 mod forward;
 mod http;
 mod queue;
+mod release;
 mod reply;
 mod revisit;
 mod state;
@@ -24,6 +25,7 @@ mod waiting;
 
 pub use counters::{Counters, InFlight, LegTimes, OperationTimes};
 pub use http::HttpAnswer;
+pub use release::Unreleased;
 pub use state::{SystemState, Trouble};
 
 use crate::clock::{Clock, Entropy};
@@ -95,6 +97,7 @@ pub struct Gateway {
     system: state::System,
     waiting: waiting::Waiting,
     hands: waiting::Hands,
+    releases: release::Releases,
     counters: Counters,
     stopping: tokio::sync::watch::Sender<bool>,
 }
@@ -120,6 +123,7 @@ impl Gateway {
             system: state::System::default(),
             waiting: waiting::Waiting::default(),
             hands: waiting::Hands::default(),
+            releases: release::Releases::default(),
             counters: Counters::default(),
             stopping: tokio::sync::watch::Sender::new(false),
         }

@@ -7,7 +7,7 @@ use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Park, Read,
 use crate::limits;
 use crate::mq::{Delivery, Published, Settle};
 use crate::pipeline::{self, Received, Rejection, Step};
-use crate::record::{self, RecordError};
+use crate::record;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
 use codecs::wire::Wire;
 use std::time::Duration;
@@ -101,14 +101,26 @@ impl Gateway {
         };
         match received {
             Err(rejection) => self.refuse(link, queue, wire, &rejection).await,
-            Ok(received) => match received.payment.role {
-                Role::Request | Role::Notice => self.take_request(link, queue, wire, received, ticket, timing).await,
-                Role::Reply => self.take_reply(link, queue, wire, received, timing).await,
-                Role::Ack => {
-                    self.counters.acks();
-                    Ok(())
-                }
-            },
+            Ok(received) => self.take_received(link, queue, wire, received, ticket, timing).await,
+        }
+    }
+
+    pub(super) async fn take_received(
+        &self,
+        link: &LinkParts,
+        queue: &str,
+        wire: &Wire,
+        received: Received,
+        ticket: &mut Ticket,
+        timing: Timing,
+    ) -> Result<(), Trouble> {
+        match received.payment.role {
+            Role::Request | Role::Notice => self.take_request(link, queue, wire, received, ticket, timing).await,
+            Role::Reply => self.take_reply(link, queue, wire, received, timing).await,
+            Role::Ack => {
+                self.counters.acks();
+                Ok(())
+            }
         }
     }
 
@@ -341,7 +353,7 @@ impl Gateway {
     pub(super) async fn park(&self, link: &LinkParts, source: &str, wire: &Wire, rejection: &Rejection) -> Result<i64, Trouble> {
         let now = self.clock.now();
         let keyring = self.keyring.load_full();
-        let digest = keyring.digest().map_err(RecordError::Key)?.tag(&[&wire.body]);
+        let digest = record::parked_digest(&keyring, &wire.body)?;
         // What no codec would read anyway is kept by its beginning, so that nobody can fill the journal's disk with it.
         let kept = if wire.body.len() > limits::BODY_BYTES_MAX {
             beginning(wire)
@@ -359,7 +371,9 @@ impl Gateway {
             digest,
             at: millis(now),
         };
-        Ok(self.journal.write(Write::Park(Box::new(park))).await?.parked()?)
+        let id = self.journal.write(Write::Park(Box::new(park))).await?.parked()?;
+        self.releases.refused(id, rejection);
+        Ok(id)
     }
 
     /// A rejection's answer is best effort: the parked message is the record, and a repeat is refused alike.

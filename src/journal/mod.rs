@@ -6,7 +6,9 @@
 mod answers;
 pub mod chain;
 pub mod open;
+pub mod prove;
 pub mod sqlite;
+pub mod verify;
 
 pub use answers::Unexpected;
 pub use chain::{Chain, Effect, Tip};
@@ -200,7 +202,7 @@ pub struct Park {
     pub field: Option<String>,
     pub reason: String,
     pub record: SealedRecord,
-    /// SM3 of the raw bytes keyed like `content`; UNIQUE together with `source`, so that a redelivery parks once.
+    /// Keyed SM3 of the raw bytes; UNIQUE together with `source`, so that a redelivery parks once.
     pub digest: [u8; 32],
     pub at: Millis,
 }
@@ -374,6 +376,8 @@ pub enum Read {
         status: Option<&'static str>,
         limit: u32,
     },
+    /// Parked messages that were released as this exchange.
+    ReleasedAs(ExchangeId),
     Setting(String),
     Figures {
         now: Millis,

@@ -19,6 +19,7 @@ mod keeping;
 mod moving;
 mod owning;
 mod throughput;
+mod verifying;
 
 use hangu::journal::Journal;
 use hangu::journal::sqlite::SqliteJournal;
@@ -107,6 +108,10 @@ macro_rules! cases {
             chaining::a_tombstoned_request_is_chained_when_it_comes
             chaining::a_prune_marks_records_and_drops_whole_chains
             chaining::everything_can_be_walked_in_pages
+            verifying::a_pruned_journal_holds
+            verifying::a_journal_of_many_pages_holds
+            verifying::an_unreadable_message_and_a_contradiction_are_found
+            keeping::what_was_released_as_an_exchange_is_found
         })+
     };
 }

@@ -142,6 +142,9 @@ impl Run {
             bank: &bank,
         }
         .check();
+        if !self.lies {
+            oracle::prove(&stage).await;
+        }
         background.shutdown().await;
         world.complaints()
     }

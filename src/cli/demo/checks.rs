@@ -1,6 +1,6 @@
 //! What must hold after a run.
 
-use super::Run;
+use super::{Proof, Run};
 use hangu::pipeline::Step;
 use serde::Serialize;
 use simulators::fault::Fault;
@@ -108,7 +108,7 @@ fn of_rules(run: &Run) -> [Check; 3] {
     ]
 }
 
-fn of_journal(run: &Run) -> [Check; 3] {
+fn of_journal(run: &Run) -> [Check; 4] {
     let (all, delivered) = (&run.end.exchanges, hangu::journal::State::Delivered);
     let open = all.iter().filter(|exchange| exchange.state != delivered).count();
     let (parked, refused) = (run.end.parked.len() as u64, rejections(run));
@@ -123,8 +123,22 @@ fn of_journal(run: &Run) -> [Check; 3] {
             parked == refused,
             format!("{parked} parked, {refused} refused"),
         ),
+        verified(&run.proof),
         check("stopped cleanly", run.end.stopped_clean, "nothing was cut off".to_owned()),
     ]
+}
+
+fn verified(proof: &Proof) -> Check {
+    let checked = &proof.checked;
+    let first = proof.findings.first();
+    let finding = first
+        .map(|found| format!("; first: {} {} {}", found.flaw.name(), found.place, found.detail))
+        .unwrap_or_default();
+    let seen = format!(
+        "{} records in {} chains, {} messages opened, {} findings{finding}",
+        checked.records, checked.chains, checked.messages, proof.finding_count
+    );
+    check("journal verified", proof.holds() && checked.records > 0, seen)
 }
 
 fn refused(run: &Run, name: &'static str, fault: Fault, step: Step) -> Check {

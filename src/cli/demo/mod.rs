@@ -4,7 +4,11 @@ mod checks;
 pub(crate) mod stage;
 mod table;
 
+use super::journal::verify;
 use super::output::{self, Exit, Failure, Form};
+use hangu::clock::millis;
+use hangu::exchange::Gateway;
+use hangu::journal::verify::Report as Proof;
 use simulators::mix::{self, Flow, Planned};
 use simulators::play::Played;
 use stage::Stage;
@@ -23,7 +27,7 @@ pub(crate) struct Args {
     /// The same seed plays the same payments.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Keep journal and keys in this folder (it must not exist) and say where they are.
+    /// Keep journal, keys, hangu.toml and the three books in this folder; it must not exist.
     #[arg(long)]
     keep: Option<std::path::PathBuf>,
     /// error, warn, info, debug or trace; the demo breaks things on purpose, so warnings are expected from `warn` on.
@@ -37,6 +41,8 @@ pub(crate) struct Run {
     pub(crate) planned: Vec<Planned>,
     pub(crate) took: Duration,
     pub(crate) end: stage::End,
+    /// What the journal's own proof found.
+    pub(crate) proof: Proof,
 }
 
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
@@ -78,12 +84,22 @@ async fn play(args: &Args, form: Form) -> Result<Run, Failure> {
     let took = started.elapsed();
     progress.end();
     let end = stage.end().await?;
+    let proof = prove(&end.gateway).await?;
+    if args.keep.is_some() {
+        end.keep(folder.path())?;
+    }
     Ok(Run {
         played: finished.into_iter().map(|one| one.result).collect(),
         planned,
         took,
         end,
+        proof,
     })
+}
+
+async fn prove(gateway: &Gateway) -> Result<Proof, Failure> {
+    let (journal, now) = (gateway.journal(), millis(gateway.now()));
+    verify::prove(&**journal, gateway.config(), gateway.keyring(), None, now).await
 }
 
 /// A line that counts while the payments run: in place on a terminal, now and then elsewhere.

@@ -1,6 +1,6 @@
 //! The stage of a demo: queues, keys, gateway, centre and platform in one process, and what is left when it ends.
 
-use crate::cli::output::{Exit, Failure};
+use crate::cli::output::{self, Exit, Failure};
 use crate::cli::parties::{self, party, world};
 use crate::cli::queues::MqQueues;
 use hangu::clock::{BEIJING, Clock, Random};
@@ -165,6 +165,20 @@ impl Stage {
         .await
         // What stays open is shown by the checks.
         .or(Ok(()))
+    }
+}
+
+impl End {
+    /// Writes what commands need to look at the run afterwards.
+    pub(crate) fn keep(&self, folder: &Path) -> Result<(), Failure> {
+        let write = |name: &str, text: String| {
+            let written = std::fs::write(folder.join(name), text);
+            written.map_err(|error| Failure::new(Exit::Unavailable, name, error))
+        };
+        write("hangu.toml", CONFIG.replace("PLATFORM", "127.0.0.1:8200"))?;
+        write("centre.json", output::json(&self.centre_book))?;
+        write("gateway.json", output::json(&self.gateway_book))?;
+        write("platform.json", output::json(&self.platform_book))
     }
 }
 

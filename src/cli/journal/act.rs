@@ -1,9 +1,11 @@
 //! `hangu journal release` and `discard`: a person's decision about a parked message, with the reason on record.
 //!
-//! A release hands the bytes over first and marks afterwards: a crash in between leaves the message parked, and handing the
+//! A release goes through the gateway (`ask.rs`), or hands the bytes to a file or their queue. That hands them over first and
+//! marks afterwards: a crash in between leaves the message parked, and handing the
 //! same bytes over twice is a repeat that the gateway answers from its journal. Nothing is lost either way.
 
-use super::park::{WAITING, one};
+use super::ask::Asked;
+use super::park::waiting;
 use super::{Opened, writer};
 use crate::cli::key;
 use crate::cli::output::{self, Exit, Failure, Form};
@@ -11,6 +13,7 @@ use crate::cli::texts::{Text, text};
 use codecs::payment::Attribute;
 use codecs::spec::Specs;
 use codecs::wire::{Start, Wire};
+use hangu::admin::Order;
 use hangu::clock::{Clock, millis};
 use hangu::config::{Config, MqConfig};
 use hangu::journal::{Parked, Resolution, Write, Written};
@@ -35,9 +38,9 @@ pub(super) struct ReleaseArgs {
     way: Way,
 }
 
-/// Where the bytes go: one of the two.
+/// Where the bytes go; without one of the two, through the gateway's pipeline.
 #[derive(clap::Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct Way {
     /// Write the exact bytes to a new file (mode 0600).
     #[arg(long)]
@@ -57,8 +60,13 @@ pub(super) struct DiscardArgs {
 }
 
 pub(super) fn release(args: &ReleaseArgs, config: &Config, form: Form) -> Result<Exit, Failure> {
+    let (id, note) = (args.id, args.note.as_str());
+    if args.way.to.is_none() && !args.way.publish {
+        let order = Order::Release;
+        return Asked { order, id, note }.give(config, form);
+    }
     let journal = writer(config)?;
-    let parked = waiting(&journal, args.id)?;
+    let parked = waiting(&journal, id)?;
     let keyring = key::load(&config.keys.folder)?;
     let wire = record::open_parked(&keyring, &parked.park.link, &parked.park.record)
         .map_err(|error| Failure::new(Exit::CheckFailed, args.id.to_string(), error))?;
@@ -66,27 +74,18 @@ pub(super) fn release(args: &ReleaseArgs, config: &Config, form: Form) -> Result
         Some(file) => (text("journal.written"), save(file, &wire)?),
         None => (text("journal.published"), publish(config, &parked, &wire)?),
     };
-    resolve(&journal, args.id, Resolution::Released(None), &args.note)?;
-    report(form, args.id, "released", &text("journal.released"), Some((&done, &place)));
+    resolve(&journal, id, Resolution::Released(None), note)?;
+    report(form, id, (&done, &place));
     Ok(Exit::Ok)
 }
 
 pub(super) fn discard(args: &DiscardArgs, config: &Config, form: Form) -> Result<Exit, Failure> {
-    let journal = writer(config)?;
-    waiting(&journal, args.id)?;
-    resolve(&journal, args.id, Resolution::Discarded, &args.note)?;
-    report(form, args.id, "discarded", &text("journal.discarded"), None);
-    Ok(Exit::Ok)
-}
-
-fn waiting(journal: &Opened, id: i64) -> Result<Parked, Failure> {
-    let parked = one(journal, id)?;
-    if parked.status == WAITING {
-        return Ok(parked);
-    }
-    let note = parked.note.unwrap_or_default();
-    let detail = format!("is already {} ({note}); nothing was done", parked.status);
-    Err(Failure::new(Exit::CheckFailed, id.to_string(), detail))
+    let asked = Asked {
+        order: Order::Discard,
+        id: args.id,
+        note: &args.note,
+    };
+    asked.give(config, form)
 }
 
 /// The body of a queue message; the recorded form, head and body, of an HTTP message. Never replaces a file.
@@ -177,7 +176,7 @@ fn identity(config: &Config, parked: &Parked, wire: &Wire) -> (String, Option<St
     (message_id, named(Attribute::RefSerial))
 }
 
-fn resolve(journal: &Opened, id: i64, to: Resolution, note: &str) -> Result<(), Failure> {
+pub(super) fn resolve(journal: &Opened, id: i64, to: Resolution, note: &str) -> Result<(), Failure> {
     let write = Write::Resolve {
         id,
         to,
@@ -198,14 +197,9 @@ fn resolve(journal: &Opened, id: i64, to: Resolution, note: &str) -> Result<(), 
     }
 }
 
-fn report(form: Form, id: i64, status: &str, marked: &Text, handed: Option<(&Text, &str)>) {
+fn report(form: Form, id: i64, (done, place): (&Text, &str)) {
     output::say(&match form {
-        Form::Json => output::json(&json!({ "id": id, "status": status, "handed_to": handed.map(|(_, place)| place) })),
-        Form::Text => {
-            let handed = handed
-                .map(|(done, place)| format!("{id}: {done} {place}\n"))
-                .unwrap_or_default();
-            format!("{handed}{id}: {marked}")
-        }
+        Form::Json => output::json(&json!({ "id": id, "status": "released", "handed_to": place })),
+        Form::Text => format!("{id}: {done} {place}\n{id}: {}", text("journal.released")),
     });
 }

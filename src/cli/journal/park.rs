@@ -70,6 +70,17 @@ pub(super) fn one(journal: &Opened, id: i64) -> Result<Parked, Failure> {
     found.into_iter().next().ok_or_else(missing)
 }
 
+/// One parked message on which nobody has decided yet.
+pub(super) fn waiting(journal: &Opened, id: i64) -> Result<Parked, Failure> {
+    let parked = one(journal, id)?;
+    if parked.status == WAITING {
+        return Ok(parked);
+    }
+    let note = parked.note.unwrap_or_default();
+    let detail = format!("is already {} ({note}); nothing was done", parked.status);
+    Err(Failure::new(Exit::CheckFailed, id.to_string(), detail))
+}
+
 fn show(id: i64, config: &Config, form: Form) -> Result<Exit, Failure> {
     let parked = one(&reader(config)?, id)?;
     let fields = fields(config, &parked);
@@ -88,8 +99,13 @@ fn show(id: i64, config: &Config, form: Form) -> Result<Exit, Failure> {
                 .iter()
                 .zip(cells(&parked))
                 .map(|(key, cell)| format!("{}: {cell}", text(key)));
+            let exchange = parked.exchange.map(|id| format!("{}: {id}", text("journal.exchange")));
             let body = fields.map_or_else(|reason| reason, |fields| lines(&fields));
-            facts.chain([format!("\n{body}")]).collect::<Vec<_>>().join("\n")
+            facts
+                .chain(exchange)
+                .chain([format!("\n{body}")])
+                .collect::<Vec<_>>()
+                .join("\n")
         }
     });
     Ok(Exit::Ok)
@@ -125,7 +141,7 @@ fn object(parked: &Parked) -> Value {
     let park = &parked.park;
     json!({
         "id": parked.id, "status": parked.status, "note": parked.note, "at": instant(park.at), "link": park.link,
-        "source": park.source, "step": park.step, "code": park.code, "field": park.field, "reason": park.reason,
+        "exchange": parked.exchange, "source": park.source, "step": park.step, "code": park.code, "field": park.field, "reason": park.reason,
     })
 }
 

@@ -10,7 +10,7 @@ use codecs::spec::Specs;
 use codecs::wire::Wire;
 use hangu::clock::from_millis;
 use hangu::config::Config;
-use hangu::journal::{Exchange, Found, MessageRecord, Millis, Read, RequestRecord};
+use hangu::journal::{Exchange, Found, MessageRecord, Millis, Parked, Read, RequestRecord};
 use hangu::record;
 use hangu::start::spec_of;
 use keys::keyring::Keyring;
@@ -33,14 +33,28 @@ pub(super) fn run(id: i64, config: &Config, form: Form) -> Result<Exit, Failure>
         ));
     };
     let messages = journal.ask(Read::Messages(id), Found::messages)?;
-    let requests = journal.ask(Read::Requests(id), Found::requests)?;
+    let shown = Shown {
+        requests: journal.ask(Read::Requests(id), Found::requests)?,
+        released: journal.ask(Read::ReleasedAs(id), Found::parked)?,
+        messages,
+        exchange,
+    };
     let keyring = key::load(&config.keys.folder)?;
     let reader = Reader::new(config, &keyring)?;
     output::say(&match form {
-        Form::Json => output::json(&object(&reader, &exchange, &messages, &requests)),
-        Form::Text => page(&reader, &exchange, &messages, &requests),
+        Form::Json => output::json(&object(&reader, &shown)),
+        Form::Text => page(&reader, &shown),
     });
     Ok(Exit::Ok)
+}
+
+/// An exchange with all that hangs on it.
+struct Shown {
+    exchange: Exchange,
+    messages: Vec<MessageRecord>,
+    requests: Vec<RequestRecord>,
+    /// The parked messages that became it.
+    released: Vec<Parked>,
 }
 
 impl<'a> Reader<'a> {
@@ -91,7 +105,13 @@ fn timeline(exchange: &Exchange, messages: &[MessageRecord]) -> Vec<(Millis, Str
     events
 }
 
-fn object(reader: &Reader<'_>, exchange: &Exchange, messages: &[MessageRecord], requests: &[RequestRecord]) -> Value {
+fn object(reader: &Reader<'_>, shown: &Shown) -> Value {
+    let Shown {
+        exchange,
+        messages,
+        requests,
+        released,
+    } = shown;
     let of_message = |message: &MessageRecord| {
         let (fields, closed) = match reader.of_record(message) {
             Ok(fields) => (objects(&fields), None),
@@ -106,17 +126,26 @@ fn object(reader: &Reader<'_>, exchange: &Exchange, messages: &[MessageRecord], 
     let request = |request: &RequestRecord| json!({ "communication_key": request.communication_key, "replied": request.replied });
     json!({
         "exchange": find::object(exchange),
+        "released_from_parked": released.iter().map(|parked| parked.id).collect::<Vec<_>>(),
         "requests": requests.iter().map(request).collect::<Vec<_>>(),
         "timeline": timeline(exchange, messages).into_iter().map(event).collect::<Vec<_>>(),
         "messages": messages.iter().map(of_message).collect::<Vec<_>>(),
     })
 }
 
-fn page(reader: &Reader<'_>, exchange: &Exchange, messages: &[MessageRecord], requests: &[RequestRecord]) -> String {
+fn page(reader: &Reader<'_>, shown: &Shown) -> String {
+    let Shown {
+        exchange,
+        messages,
+        requests,
+        released,
+    } = shown;
     let mut parts: Vec<String> = facts(exchange)
         .into_iter()
         .map(|(key, value)| format!("{}: {value}", text(key)))
         .collect();
+    let origin = |parked: &Parked| format!("{} {}", text("journal.released_from"), parked.id);
+    parts.extend(released.iter().map(origin));
     parts.extend(requests.iter().map(|request| {
         let replied = request.replied.as_deref().unwrap_or("-");
         format!("{}: {} [{replied}]", text("journal.keys"), request.communication_key)

@@ -2,8 +2,9 @@
 
 use super::{Exit, Failure, Form};
 use crate::cli::output;
-use simulators::report::{Book, compare};
-use std::path::{Path, PathBuf};
+use crate::cli::parties::read_book;
+use simulators::report::compare;
+use std::path::PathBuf;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -16,7 +17,11 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
-    let comparison = compare(&read(&args.centre)?, &read(&args.gateway)?, &read(&args.platform)?);
+    let comparison = compare(
+        &read_book(&args.centre)?,
+        &read_book(&args.gateway)?,
+        &read_book(&args.platform)?,
+    );
     match form {
         Form::Json => output::say(&output::json(&comparison)),
         Form::Text => {
@@ -36,10 +41,4 @@ pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         }
     }
     Ok(if comparison.equal { Exit::Ok } else { Exit::CheckFailed })
-}
-
-fn read(file: &Path) -> Result<Book, Failure> {
-    let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, file.display().to_string(), error);
-    let text = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
-    serde_json::from_str(&text).map_err(|error| failed(&error))
 }

@@ -2,7 +2,7 @@
 
 use super::failure::Stop;
 use super::row::{self, parked_columns};
-use crate::journal::{Millis, Park, Parked, Resolution, Written};
+use crate::journal::{ExchangeId, Millis, Park, Parked, Resolution, Written};
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub(super) fn park(connection: &Connection, park: &Park) -> Result<Written, Stop> {
@@ -75,6 +75,12 @@ pub(super) fn find(connection: &Connection, id: Option<i64>, status: Option<&str
     statement.query_map(params![key, limit, status], row::parked)?.collect()
 }
 
+/// What was released as an exchange, newest first.
+pub(super) fn released_as(connection: &Connection, exchange: ExchangeId) -> rusqlite::Result<Vec<Parked>> {
+    let mut statement = connection.prepare_cached(RELEASED_AS)?;
+    statement.query_map(params![exchange, i64::MAX], row::parked)?.collect()
+}
+
 macro_rules! select_parked {
     ($tail:literal) => {
         concat!(
@@ -93,6 +99,7 @@ pub(super) const BY_ID: &str = select_parked!(
 pub(super) const WAITING: &str = select_parked!("status = 'parked' AND asked_at IS NULL AND ?1 IS NULL AND ?3 IS ?3");
 pub(super) const RELEASING: &str = select_parked!("status = 'parked' AND asked_at IS NOT NULL AND ?1 IS NULL AND ?3 IS ?3");
 pub(super) const BY_STATUS: &str = select_parked!("status = ?1 AND status = ?3");
+pub(super) const RELEASED_AS: &str = select_parked!("exchange_id = ?1");
 pub(super) const ANY: &str = select_parked!("?1 IS NULL AND ?3 IS NULL");
 
 fn insert(connection: &Connection, park: &Park) -> Result<i64, Stop> {

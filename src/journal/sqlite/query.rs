@@ -17,6 +17,7 @@ pub(super) fn find(connection: &Connection, read: &Read) -> Result<Found> {
         Read::Requests(id) => Found::Requests(requests(connection, *id)?),
         Read::Search(search) => Found::Exchanges(search::find(connection, search)?),
         Read::Parked { id, status, limit } => Found::Parked(park::find(connection, *id, *status, *limit)?),
+        Read::ReleasedAs(id) => Found::Parked(park::released_as(connection, *id)?),
         Read::Setting(name) => Found::Setting(serial::setting(connection, name)?),
         Read::Figures { now } => Found::Figures(Box::new(figures(connection, *now)?)),
         Read::Scan { after, limit } => Found::Exchanges(all(connection, SCAN, params![after, limit])?),

@@ -18,4 +18,5 @@ INSERT INTO setting (name, value, at) SELECT 'chained_from', COALESCE(MAX(id), 0
 
 ALTER TABLE parked ADD COLUMN asked_at INTEGER;
 ALTER TABLE parked ADD COLUMN exchange_id INTEGER;
+CREATE INDEX parked_exchange ON parked (exchange_id) WHERE exchange_id IS NOT NULL;
 CREATE INDEX parked_asked ON parked (id) WHERE asked_at IS NOT NULL AND status = 'parked';

@@ -159,6 +159,7 @@ fn every_read_uses_an_index() {
         park::BY_STATUS,
         park::WAITING,
         park::RELEASING,
+        park::RELEASED_AS,
         query::SCAN,
         effect::OF_EXCHANGE,
         effect::PAGE,

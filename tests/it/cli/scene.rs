@@ -8,17 +8,21 @@ use hangu::clock::{Clock, Random, SeededEntropy, millis};
 use hangu::journal::sqlite::Store;
 use hangu::journal::{Accept, Park, Write};
 use hangu::pipeline::{LinkView, emit};
-use hangu::record::{Place, seal, seal_wire};
+use hangu::record::{Place, parked_digest, seal, seal_wire};
 use hangu::shell::SystemClock;
 use keys::keyring::Keyring;
 use std::fs;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 pub(super) struct Scene {
     folder: TempDir,
     /// Held open like a running gateway does.
     locked: Option<Store>,
+    gateway: Option<Child>,
 }
 
 impl Scene {
@@ -26,6 +30,7 @@ impl Scene {
         Self {
             folder: tempfile::tempdir().unwrap(),
             locked: None,
+            gateway: None,
         }
     }
 
@@ -44,8 +49,44 @@ impl Scene {
             ["broker"] => self.use_broker(place),
             ["lock"] => self.locked = Some(Store::open(&self.path("hangu.db")).unwrap()),
             ["unlock"] => self.locked = None,
+            ["run"] => self.run(place),
+            ["stop"] => self.stop(),
             ["same", left, right] => assert_eq!(self.read(left), self.read(right), "{place}"),
             _ => panic!("{place}: no such change"),
+        }
+    }
+
+    /// Starts a gateway on free ports, without a broker, and waits until it answers.
+    fn run(&mut self, place: &str) {
+        let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let admin = free();
+        for (key, address) in [("listen = ?127.0.0.1:9180?", &admin), ("listen = ?127.0.0.1:8100?", &free())] {
+            let old = key.replace('?', "\"");
+            self.replace("hangu.toml", &old, &format!("listen = \"{address}\""), place);
+        }
+        self.replace(
+            "hangu.toml",
+            "addresses = [\"127.0.0.1:5672\"]",
+            "addresses = [\"127.0.0.1:1\"]",
+            place,
+        );
+        let log = fs::File::create(self.path("gateway.log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hangu"));
+        command.arg("run").current_dir(self.folder()).stdin(Stdio::null()).stderr(log);
+        self.gateway = Some(command.spawn().unwrap());
+        for _ in 0..600 {
+            if TcpStream::connect(&admin).is_ok() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{place}: no gateway\n{}", String::from_utf8_lossy(&self.read("gateway.log")));
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut gateway) = self.gateway.take() {
+            drop(gateway.kill());
+            drop(gateway.wait());
         }
     }
 
@@ -163,13 +204,19 @@ impl Scene {
             field: None,
             reason: "no key has this serial".to_owned(),
             record: seal_wire(&keyring, &entropy, "centre", &wire, now).unwrap(),
-            digest: digest.tag(&[&wire.body]),
+            digest: parked_digest(&keyring, &wire.body).unwrap(),
             at: millis(now),
         };
         let mut store = Store::open(&self.path("hangu.db")).unwrap();
         for write in [Write::Accept(Box::new(accept)), Write::Park(Box::new(park))] {
             store.apply(&write).unwrap();
         }
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 

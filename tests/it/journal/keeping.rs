@@ -90,6 +90,27 @@ pub(super) async fn a_release_is_asked_for_then_done(journal: Subjected<'_>) {
     assert_eq!(found[0].note.as_deref(), Some("seen by Li"), "the person's note stays");
 }
 
+pub(super) async fn what_was_released_as_an_exchange_is_found(journal: Subjected<'_>) {
+    let exchange = fresh(&**journal, accept("1")).await;
+    let released = async |id: i64| journal.read(Read::ReleasedAs(id)).await.unwrap().parked().unwrap();
+    for body in ["x", "y", "z"] {
+        journal.write(Write::Park(Box::new(park("q", body)))).await.unwrap();
+    }
+    let parked = parked(journal, None, Some("parked"), 10).await;
+    let [third, second, first] = [0, 1, 2].map(|place| parked[place].id);
+    assert_eq!(released(exchange).await, []);
+    for (id, to) in [
+        (first, Resolution::Released(Some(exchange))),
+        (second, Resolution::Released(None)),
+        (third, Resolution::Released(Some(exchange))),
+    ] {
+        assert_eq!(journal.write(resolve(id, to)).await, Ok(Written::Stored));
+    }
+    let found: Vec<i64> = released(exchange).await.iter().map(|parked| parked.id).collect();
+    assert_eq!(found, [third, first], "newest first");
+    assert_eq!(released(exchange + 1).await, []);
+}
+
 fn resolve(id: i64, to: Resolution) -> Write {
     Write::Resolve {
         id,

@@ -2,10 +2,13 @@
 
 use super::bank::Bank;
 use super::centre::{Asked, Centre};
-use super::stage::Stage;
+use super::stage::{CONFIG, Stage};
 use super::world::Kind;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Value};
-use hangu::journal::{Exchange, Read, Search, State};
+use hangu::config::Config;
+use hangu::journal::prove::Opener;
+use hangu::journal::verify::Verifier;
+use hangu::journal::{Chain, Exchange, Read, Search, State};
 use simulators::report::key_of;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +17,28 @@ pub(crate) struct End<'a> {
     pub(crate) stage: &'a Stage,
     pub(crate) centre: &'a Centre,
     pub(crate) bank: &'a Bank,
+}
+
+/// The journal proves itself: chains, replies, one success for each business.
+pub(crate) async fn prove(stage: &Stage) {
+    let config = Config::parse(CONFIG).unwrap();
+    let opener = Opener::new(&config, stage.keyring.clone()).unwrap();
+    let verifier = Verifier {
+        journal: &*stage.journal,
+        chain: &Chain::unkeyed("hangu"),
+        opening: &|message| opener.open(message),
+        kept_since: 0,
+        known: None,
+    };
+    let report = verifier.verify().await.unwrap();
+    for finding in &report.findings {
+        stage
+            .world
+            .complain(Kind::NotKept, format!("the journal is not whole: {finding:?}"));
+    }
+    if report.checked.records == 0 {
+        stage.world.complain(Kind::NotKept, "no outcome is chained".to_owned());
+    }
 }
 
 impl End<'_> {
@@ -168,9 +193,8 @@ impl End<'_> {
             .iter()
             .map(|parked| parked.park.digest)
             .collect();
-        let digest = self.stage.keyring.digest().unwrap();
         for body in self.centre.with_book(|book| book.to_park.clone()) {
-            if !kept.contains(&digest.tag(&[&body])) {
+            if !kept.contains(&hangu::record::parked_digest(&self.stage.keyring, &body).unwrap()) {
                 self.complain(Kind::NotKept, "a refused message is not parked".to_owned());
             }
         }

@@ -121,7 +121,7 @@ impl Stage {
     }
 }
 
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 instance = "sim"
 journal.file = "journal.db"
 keys.folder = "keys"

@@ -1,0 +1,245 @@
+//! The exchanges, one by one: chained once when final, their messages there and open, one success for each business.
+
+use super::{Finding, Flaw, PAGE, Report, Said, Verifier, VerifyError};
+use crate::journal::chain::{is_final, reply_digest};
+use crate::journal::{Effect, Exchange, ExchangeId, Found, MessageRecord, Read, RequestRecord, Search, State, StoredOutcome};
+use codecs::payment::{Operation, Outcome};
+
+/// What hangs on one exchange.
+struct Kept {
+    effect: Option<Effect>,
+    messages: Vec<MessageRecord>,
+    requests: Vec<RequestRecord>,
+    /// What each message says, or why it does not open.
+    said: Vec<Result<Said, String>>,
+}
+
+impl Verifier<'_> {
+    pub(super) async fn walk_exchanges(&self, report: &mut Report) -> Result<(), VerifyError> {
+        let chained_from = self.chained_from(report).await?;
+        let mut after = ExchangeId::MIN;
+        for state in State::ALL {
+            report.checked.by_state.insert(state.name(), 0);
+        }
+        loop {
+            let page = self.ask(Read::Scan { after, limit: PAGE }, Found::exchanges).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.id;
+            for exchange in page {
+                self.check(exchange, chained_from, report).await?;
+            }
+        }
+    }
+
+    /// Whoever moves it up would excuse outcomes that are in no chain, which shows only against what was exported.
+    async fn chained_from(&self, report: &mut Report) -> Result<ExchangeId, VerifyError> {
+        let stands = self.ask(Read::Setting(CHAINED_FROM.to_owned()), Found::setting).await?;
+        let stands = stands.and_then(|id| id.parse().ok()).unwrap_or(0);
+        if let Some(before) = self.known.map(|known| known.chained_from).filter(|before| *before != stands) {
+            report.add(Finding {
+                flaw: Flaw::MovedStart,
+                exchange: None,
+                place: CHAINED_FROM.to_owned(),
+                detail: format!("exchange {stands}, and {before} when it was exported"),
+            });
+        }
+        report.known.chained_from = stands;
+        Ok(stands)
+    }
+
+    async fn check(&self, mut exchange: Exchange, chained_from: ExchangeId, report: &mut Report) -> Result<(), VerifyError> {
+        loop {
+            let kept = self.kept(exchange.id).await?;
+            let mut findings = judge(&exchange, &kept, chained_from);
+            findings.extend(self.twins(&exchange).await?);
+            // Work and pruning go on while we read: only what still stands as it was judged is wrong.
+            let stands = if findings.is_empty() {
+                Some(exchange.clone())
+            } else {
+                self.ask(Read::Exchange(exchange.id), Found::exchange).await?
+            };
+            match stands {
+                None => return Ok(()),
+                Some(changed) if is_otherwise(&changed, &exchange) => exchange = changed,
+                Some(exchange) => {
+                    count(&exchange, &kept, report);
+                    for finding in findings {
+                        report.add(finding);
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    async fn kept(&self, id: ExchangeId) -> Result<Kept, VerifyError> {
+        let messages = self.ask(Read::Messages(id), Found::messages).await?;
+        Ok(Kept {
+            effect: self.ask(Read::EffectOf(id), Found::effects).await?.pop(),
+            requests: self.ask(Read::Requests(id), Found::requests).await?,
+            said: messages.iter().map(self.opening).collect(),
+            messages,
+        })
+    }
+
+    /// Younger exchanges of the same business that succeeded too.
+    async fn twins(&self, exchange: &Exchange) -> Result<Vec<Finding>, VerifyError> {
+        let Some(id) = exchange.end_to_end_id.as_ref().filter(|_| is_business(exchange)) else {
+            return Ok(Vec::new());
+        };
+        let search = Search {
+            key: Some(id.clone()),
+            operation: Some(exchange.operation.clone()),
+            limit: PAGE,
+            ..Search::default()
+        };
+        let found = self.ask(Read::Search(Box::new(search)), Found::exchanges).await?;
+        let twins = found.iter().filter(|other| is_twin(exchange, other));
+        let of_twin = |twin: &Exchange| {
+            let detail = format!("exchange {} is the same business and succeeded too", exchange.id);
+            finding(Flaw::DoubleEffect, twin, detail)
+        };
+        Ok(twins.map(of_twin).collect())
+    }
+}
+
+fn judge(exchange: &Exchange, kept: &Kept, chained_from: ExchangeId) -> Vec<Finding> {
+    let unreadable = kept.said.iter().filter_map(|said| said.as_ref().err());
+    let unreadable = unreadable.map(|reason| finding(Flaw::Unreadable, exchange, reason.clone()));
+    let others = [
+        unchained(exchange, kept, chained_from),
+        no_request(exchange, kept),
+        no_reply(exchange, kept),
+        other_reply(exchange, kept),
+    ];
+    let others = others.into_iter().flatten();
+    let replies = contradictions(exchange, kept).chain(foreign_messages(exchange, kept));
+    unreadable.chain(others).chain(replies).collect()
+}
+
+fn unchained(exchange: &Exchange, kept: &Kept, chained_from: ExchangeId) -> Option<Finding> {
+    let is_due = is_final(exchange.outcome.as_ref()) && exchange.id >= chained_from;
+    (is_due && kept.effect.is_none()).then(|| finding(Flaw::Unchained, exchange, "its final outcome is in no chain".to_owned()))
+}
+
+fn no_request(exchange: &Exchange, kept: &Kept) -> Option<Finding> {
+    let has = |direction| {
+        let mut messages = kept.messages.iter();
+        messages.any(|message| message.direction == direction && message.part == "request")
+    };
+    let missing = if !has("received") {
+        "the request that it was made from is not stored"
+    } else if exchange.attempts > 0 && !has("sent") {
+        "the request that was sent on is not stored"
+    } else {
+        return None;
+    };
+    Some(finding(Flaw::NoRequest, exchange, missing.to_owned()))
+}
+
+/// The first request has its final reply as soon as an exchange is answered with a final outcome.
+fn no_reply(exchange: &Exchange, kept: &Kept) -> Option<Finding> {
+    let is_due = matches!(exchange.state, State::Answered | State::Delivered) && is_final(exchange.outcome.as_ref());
+    let mut requests = kept.requests.iter();
+    let first = requests.find(|request| request.communication_key == exchange.communication_key);
+    let is_replied = first.is_some_and(|request| request.replied.as_deref() == Some("reply"));
+    (is_due && !is_replied).then(|| finding(Flaw::NoReply, exchange, "its request has no final reply stored".to_owned()))
+}
+
+fn other_reply(exchange: &Exchange, kept: &Kept) -> Option<Finding> {
+    let chained = kept.effect.as_ref().filter(|effect| !effect.pruned)?.reply?;
+    let mut replies = kept.messages.iter().filter(|message| is_reply(message));
+    let is_stored = replies.any(|message| reply_digest(&message.record.sealed) == chained);
+    let detail = "the reply that was chained is not among its messages";
+    (!is_stored).then(|| finding(Flaw::ReplyDigest, exchange, detail.to_owned()))
+}
+
+/// Every final reply says what the exchange says.
+fn contradictions<'a>(exchange: &'a Exchange, kept: &'a Kept) -> impl Iterator<Item = Finding> + 'a {
+    let stands = name(exchange.outcome.as_ref());
+    kept.replies().filter(move |said| *said != stands).map(move |said| {
+        let detail = format!("the outcome stands as {stands}, a stored reply says {said}");
+        finding(Flaw::Contradiction, exchange, detail)
+    })
+}
+
+/// What came and what was replied bears the serial of one of the requests, what was sent on that of the outbound key. The
+/// seal alone does not bind a message to its exchange.
+fn foreign_messages<'a>(exchange: &'a Exchange, kept: &'a Kept) -> impl Iterator<Item = Finding> + 'a {
+    let said = kept.messages.iter().zip(&kept.said);
+    said.filter_map(|(message, said)| {
+        let serial = said.as_ref().ok()?.serial.as_deref()?;
+        let names = |key: &str| key.split('|').any(|part| part == serial);
+        let is_ours = if message.direction == "sent" && message.part == "request" {
+            exchange.out_key.as_deref().is_some_and(names)
+        } else {
+            kept.requests.iter().any(|request| names(&request.communication_key))
+        };
+        let detail = format!("a {} {} is of another exchange", message.direction, message.part);
+        (!is_ours).then(|| finding(Flaw::ForeignMessage, exchange, detail))
+    })
+}
+
+impl Kept {
+    /// The outcome that each final reply says, where that can be read.
+    fn replies(&self) -> impl Iterator<Item = &str> {
+        let replies = self.messages.iter().zip(&self.said).filter(|(message, _)| is_reply(message));
+        let said = replies.filter_map(|(_, said)| said.as_ref().ok()?.outcome.as_deref());
+        said.filter(|name| *name != Outcome::Unknown.name())
+    }
+}
+
+fn count(exchange: &Exchange, kept: &Kept, report: &mut Report) {
+    let checked = &mut report.checked;
+    checked.exchanges += 1;
+    *checked.by_state.entry(exchange.state.name()).or_default() += 1;
+    checked.final_outcomes += u64::from(is_final(exchange.outcome.as_ref()));
+    checked.messages += kept.messages.len() as u64;
+    checked.replies += kept.replies().count() as u64;
+    checked.businesses += u64::from(is_business(exchange));
+}
+
+/// Whether something was done to an exchange between two reads; a renewed lease is nothing.
+fn is_otherwise(exchange: &Exchange, read_before: &Exchange) -> bool {
+    (exchange.state, exchange.epoch, &exchange.outcome) != (read_before.state, read_before.epoch, &read_before.outcome)
+}
+
+fn is_reply(message: &MessageRecord) -> bool {
+    message.direction == "sent" && message.part == "reply"
+}
+
+/// What succeeded, and is one business by its end-to-end id. A cancel is one by what it cancels.
+fn is_business(exchange: &Exchange) -> bool {
+    let by_end_to_end_id = match Operation::parse(&exchange.operation) {
+        Some(
+            Operation::Sign | Operation::Terminate | Operation::Verify | Operation::Debit | Operation::Credit | Operation::Refund,
+        ) => true,
+        Some(Operation::Cancel | Operation::Query | Operation::Notice | Operation::Status | Operation::Ack | Operation::Echo)
+        | None => false,
+    };
+    by_end_to_end_id && name(exchange.outcome.as_ref()) == Outcome::Success.name()
+}
+
+fn is_twin(exchange: &Exchange, other: &Exchange) -> bool {
+    other.id > exchange.id
+        && is_business(other)
+        && other.initiator == exchange.initiator
+        && other.operation == exchange.operation
+        && other.end_to_end_id == exchange.end_to_end_id
+}
+
+fn name(outcome: Option<&StoredOutcome>) -> &str {
+    outcome.map_or(Outcome::Unknown.name(), |outcome| outcome.name.as_str())
+}
+
+fn finding(flaw: Flaw, exchange: &Exchange, detail: String) -> Finding {
+    Finding {
+        flaw,
+        exchange: Some(exchange.id),
+        place: exchange.communication_key.clone(),
+        detail,
+    }
+}
+
+/// Setting: from which exchange on final outcomes are chained.
+const CHAINED_FROM: &str = "chained_from";
