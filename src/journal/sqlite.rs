@@ -61,6 +61,8 @@ pub struct Options {
     pub pages_max: Option<u32>,
     /// Under which name and key outcomes are chained.
     pub chain: Chain,
+    /// SQLite's file layer, by its registered name; `None` is the operating system's. Others are for tests.
+    pub vfs: Option<&'static str>,
 }
 
 impl Default for Options {
@@ -76,6 +78,7 @@ impl Default for Options {
             prune_max: 500,
             pages_max: None,
             chain: Chain::unkeyed("hangu"),
+            vfs: None,
         }
     }
 }
@@ -97,7 +100,7 @@ impl SqliteJournal {
     /// Opens with other bounds than those of production.
     pub fn open_with(path: &Path, options: Options) -> Result<Self, JournalError> {
         let writer = Store::open_with(path, options.clone())?;
-        let reader = Store::open_read_only(path)?;
+        let reader = Store::open_read_only_with(path, options.clone())?;
         Ok(Self {
             writes: Some(start("journal-writer", writer, options.writes_waiting_max, &options)?),
             reads: start("journal-reader", reader, options.reads_waiting_max, &options)?,

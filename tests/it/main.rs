@@ -23,6 +23,7 @@ mod mq_faults;
 mod mq_memory;
 mod mq_refusals;
 mod mq_tls;
+mod power_cuts;
 mod processes;
 mod proxy;
 mod raw_amqp;

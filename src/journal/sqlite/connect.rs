@@ -1,6 +1,7 @@
 //! Opening the file: the lock, the settings that durability rests on, the checks before the first use.
 
 use super::failure::{before_commit, ends_connection};
+use super::maintain::{abandon, cut_log};
 use super::{Options, schema};
 use crate::journal::JournalError;
 use rusqlite::{Connection, OpenFlags};
@@ -39,23 +40,33 @@ pub(super) fn lock(path: &Path) -> Result<File, JournalError> {
 pub(super) fn writer(path: &Path, options: &Options) -> Result<Connection, JournalError> {
     check_version()?;
     let existed = create(path)?;
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(|error| before_commit(&error))?;
-    schema::check_ours(&connection)?;
-    settle(&connection, options)?;
-    if existed {
-        quick_check(&connection)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, options)?;
+    match prepare(&connection, options, existed) {
+        Ok(()) => Ok(connection),
+        Err(error) => {
+            // What could not be synced here was acknowledged to nobody.
+            if let Some(frames) = abandon(connection) {
+                cut_log(path, frames).ok();
+            }
+            Err(error)
+        }
     }
-    schema::migrate(&connection)?;
-    checkpoint_whole(&connection)?;
-    Ok(connection)
+}
+
+fn prepare(connection: &Connection, options: &Options, existed: bool) -> Result<(), JournalError> {
+    schema::check_ours(connection)?;
+    settle(connection, options)?;
+    if existed {
+        quick_check(connection)?;
+    }
+    schema::migrate(connection)?;
+    begin_log(connection)
 }
 
 /// Opens the file for reading only.
 pub(super) fn reader(path: &Path, options: &Options) -> Result<Connection, JournalError> {
     check_version()?;
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(|error| before_commit(&error))?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, options)?;
     connection
         .busy_timeout(Duration::from_millis(options.busy_timeout_ms))
         .map_err(|error| before_commit(&error))?;
@@ -79,6 +90,15 @@ pub(super) fn memory() -> Result<Connection, JournalError> {
     )?;
     schema::migrate(&connection)?;
     Ok(connection)
+}
+
+fn open(path: &Path, access: OpenFlags, options: &Options) -> Result<Connection, JournalError> {
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    match options.vfs {
+        Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
+        None => Connection::open_with_flags(path, flags),
+    }
+    .map_err(|error| before_commit(&error))
 }
 
 fn check_version() -> Result<(), JournalError> {
@@ -124,9 +144,7 @@ fn settle(connection: &Connection, options: &Options) -> Result<(), JournalError
         .busy_timeout(Duration::from_millis(options.busy_timeout_ms))
         .map_err(|error| before_commit(&error))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    let mode: String = connection
-        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-        .map_err(|error| before_commit(&error))?;
+    let mode = switch_to_log(connection).map_err(|error| before_commit(&error))?;
     if mode != "wal" {
         return Err(JournalError::Refused(format!(
             "the file system gives journal mode {mode} instead of wal"
@@ -144,6 +162,15 @@ fn settle(connection: &Connection, options: &Options) -> Result<(), JournalError
     }
 }
 
+/// The mode as it is afterwards. The change is committed only when the statement has ended, after it has already answered
+/// "wal": an error there must not be passed over, or commits would rest on a rollback journal without a synced folder.
+fn switch_to_log(connection: &Connection) -> rusqlite::Result<String> {
+    let mut switch = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let mut answers = switch.query([])?;
+    while answers.next()?.is_some() {}
+    connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))
+}
+
 fn quick_check(connection: &Connection) -> Result<(), JournalError> {
     let verdict: String = connection
         .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
@@ -154,10 +181,11 @@ fn quick_check(connection: &Connection) -> Result<(), JournalError> {
     Err(JournalError::Damaged(format!("quick_check says: {verdict}")))
 }
 
-/// After a failed fsync the log's pages may only look clean; copying them into the file writes and syncs them anew.
-/// A full disk does not stop the journal from opening: reading goes on, and room may come back.
-fn checkpoint_whole(connection: &Connection) -> Result<(), JournalError> {
-    match connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);") {
+/// Begins with a log of its own: what was acknowledged is moved into the file, and one commit, which changes nothing, makes
+/// durable that the former log is gone. Without it a commit that failed, and that nobody finds any more, could come back
+/// after a power cut. A full disk does not stop the journal from opening: reading goes on, and room may come back.
+fn begin_log(connection: &Connection) -> Result<(), JournalError> {
+    match connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA user_version = 1;") {
         Err(error) if ends_connection(&error) => Err(before_commit(&error)),
         Ok(()) | Err(_) => Ok(()),
     }

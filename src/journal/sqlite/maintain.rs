@@ -6,10 +6,17 @@ use super::Store;
 use super::failure::ends_connection;
 use super::store::Place;
 use rusqlite::Connection;
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Bytes of a page, and so of what a frame of the log carries.
 const PAGE_BYTES: u64 = 4096;
+
+/// Bytes before the first frame of the log, and before the page in each frame (SQLite's file format, section 4.1).
+const LOG_HEADER_BYTES: u64 = 32;
+const FRAME_HEADER_BYTES: u64 = 24;
 
 /// How long cutting back may wait for a reader; the writer stands still meanwhile.
 const CUT_WAIT: Duration = Duration::from_millis(100);
@@ -48,8 +55,7 @@ impl Store {
     fn maintain(&mut self, idle: bool) {
         let Place::Writing(path) = &self.place else { return };
         let Some(connection) = &self.connection else { return };
-        let mut log_name = path.as_os_str().to_owned();
-        log_name.push("-wal");
+        let log_name = log_name(path);
         let bytes_max = self.options.log_bytes_max;
         let is_long = || std::fs::metadata(&log_name).is_ok_and(|log| log.len() > bytes_max);
         let step = (self.options.checkpoint_bytes / PAGE_BYTES).max(1);
@@ -65,6 +71,36 @@ impl Store {
             self.give_up();
         }
     }
+}
+
+/// Closes a connection that failed; gives the frames of the log up to its last commit, where known. Closing may empty the log.
+pub(super) fn abandon(connection: Connection) -> Option<u64> {
+    let frames: rusqlite::Result<i64> = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1));
+    drop(connection);
+    // Below 0 there is no log.
+    frames.ok().and_then(|frames| u64::try_from(frames).ok())
+}
+
+/// Takes from the log what lies behind the last commit. After a failed fsync such frames can be read and look whole, but are
+/// not on the disk, and no later fsync brings them there: SQLite would take them for a commit, copy them into the file, and a
+/// power cut half way would leave a file that no log can mend.
+pub(super) fn cut_log(path: &Path, frames: u64) -> std::io::Result<()> {
+    let header = if frames == 0 { 0 } else { LOG_HEADER_BYTES };
+    let kept = header + frames.saturating_mul(FRAME_HEADER_BYTES + PAGE_BYTES);
+    let log = match OpenOptions::new().write(true).open(log_name(path)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    if log.metadata()?.len() > kept {
+        log.set_len(kept)?;
+    }
+    Ok(())
+}
+
+fn log_name(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
 }
 
 /// Copies the log into the file if it is time; true if it did.

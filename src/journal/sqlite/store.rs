@@ -1,7 +1,7 @@
 //! The synchronous core: a connection, and what becomes of it when the disk fails.
 
 use super::failure::{Stop, before_commit, ends_connection, is_of_one_write, of_commit};
-use super::{Options, apply, connect, prune, query};
+use super::{Options, apply, connect, maintain, prune, query};
 use crate::journal::{Chain, Found, JournalError, Millis, Read, Write, Written};
 use rusqlite::Connection;
 use std::fs::File;
@@ -14,7 +14,9 @@ pub struct Store {
     pub(super) options: Options,
     /// None after an input/output error.
     pub(super) connection: Option<Connection>,
-    pub(super) upkeep: super::maintain::Upkeep,
+    pub(super) upkeep: maintain::Upkeep,
+    /// The frames of the log that hold, until the rest is cut off.
+    log_kept: Option<u64>,
     /// Held, never read: the lock ends with it.
     _lock: Option<File>,
 }
@@ -44,7 +46,10 @@ impl Store {
 
     /// Opens an existing journal for reading, also while another process writes it.
     pub fn open_read_only(path: &Path) -> Result<Self, JournalError> {
-        let options = Options::default();
+        Self::open_read_only_with(path, Options::default())
+    }
+
+    pub(super) fn open_read_only_with(path: &Path, options: Options) -> Result<Self, JournalError> {
         let connection = connect::reader(path, &options)?;
         Ok(Self::new(Place::Reading(path.to_owned()), connection, options, None))
     }
@@ -59,7 +64,8 @@ impl Store {
             place,
             options,
             connection: Some(connection),
-            upkeep: super::maintain::Upkeep::default(),
+            upkeep: maintain::Upkeep::default(),
+            log_kept: None,
             _lock: lock,
         }
     }
@@ -134,6 +140,7 @@ impl Store {
     /// The connection, opened anew if it was given up.
     pub(super) fn connected(&mut self) -> Result<&Connection, JournalError> {
         if self.connection.is_none() {
+            self.cut_log()?;
             self.connection = Some(match &self.place {
                 Place::Writing(path) => connect::writer(path, &self.options)?,
                 Place::Reading(path) => connect::reader(path, &self.options)?,
@@ -168,8 +175,21 @@ impl Store {
 
     /// Closes the connection; the next write opens the file anew.
     pub(super) fn give_up(&mut self) {
-        self.connection = None;
-        self.upkeep = super::maintain::Upkeep::default();
+        self.upkeep = maintain::Upkeep::default();
+        let Some(connection) = self.connection.take() else { return };
+        if matches!(self.place, Place::Writing(_)) {
+            self.log_kept = maintain::abandon(connection);
+            // Tried again before the file is opened anew.
+            self.cut_log().ok();
+        }
+    }
+
+    fn cut_log(&mut self) -> Result<(), JournalError> {
+        if let (Place::Writing(path), Some(frames)) = (&self.place, self.log_kept) {
+            maintain::cut_log(path, frames).map_err(|error| JournalError::Refused(format!("journal log: {error}")))?;
+            self.log_kept = None;
+        }
+        Ok(())
     }
 }
 
