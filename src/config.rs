@@ -1,7 +1,11 @@
 //! hangu.toml: read whole, checked whole. Unknown keys are errors that name the line and what is allowed.
 
+mod journal;
+mod mq;
+
 use crate::limits;
-use crate::mq::{DEAD_LETTER_SUFFIX, dead_letter_queue};
+pub use journal::{JournalConfig, PostgresConfig};
+pub use mq::MqConfig;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,17 +32,6 @@ pub struct Config {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct JournalConfig {
-    /// SQLite file of the embedded journal.
-    #[serde(default)]
-    pub file: Option<PathBuf>,
-    /// Keys of delivered exchanges are kept this many days; longer than any replay window.
-    #[serde(default = "thirty")]
-    pub keep_days: u32,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct KeysConfig {
     /// Folder with keyring.toml and key files (mode 0600).
     pub folder: PathBuf,
@@ -50,13 +43,6 @@ pub struct AdminConfig {
     /// Address of /live, /ready and /metrics; none when absent.
     #[serde(default)]
     pub listen: Option<String>,
-}
-
-impl JournalConfig {
-    /// Where the journal is, for messages to people.
-    pub fn place(&self) -> String {
-        self.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default()
-    }
 }
 
 /// How unknown outcomes are settled.
@@ -134,86 +120,6 @@ pub struct LinkConfig {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MqConfig {
-    /// Broker addresses, host:port, tried in turn. `memory` is the embedded broker of `demo`.
-    pub addresses: Vec<String>,
-    #[serde(default = "slash")]
-    pub vhost: String,
-    #[serde(default = "guest")]
-    pub user: String,
-    /// File that holds the password (mode 0600), or an environment variable's name; one of the two.
-    #[serde(default)]
-    pub password_file: Option<PathBuf>,
-    #[serde(default)]
-    pub password_env: Option<String>,
-    /// Authorities that may vouch for the broker (PEM); its presence means TLS.
-    #[serde(default)]
-    pub tls_ca_file: Option<PathBuf>,
-    /// The name that the broker's certificate must carry; the host of each address when absent.
-    #[serde(default)]
-    pub tls_server_name: Option<String>,
-    /// Our own certificate and key (PEM; key mode 0600), where the broker asks for one; both or none.
-    #[serde(default)]
-    pub tls_cert_file: Option<PathBuf>,
-    #[serde(default)]
-    pub tls_key_file: Option<PathBuf>,
-    #[serde(default = "ten")]
-    pub heartbeat_s: u16,
-    #[serde(default = "confirm_ms")]
-    pub confirm_ms: u64,
-    #[serde(default = "prefetch")]
-    pub prefetch: u16,
-    /// `classic` or `quorum`; what `hangu mq declare` makes.
-    #[serde(default = "classic")]
-    pub queue_type: String,
-    /// Failed deliveries after which a quorum queue gives a message up to its dead-letter queue.
-    #[serde(default = "delivery_limit")]
-    pub delivery_limit: u32,
-    /// Whether the gateway parks what its queues gave up; by default where they are quorum queues.
-    #[serde(default)]
-    pub dead_letters: Option<bool>,
-    /// Requests to the bank.
-    pub request_queue: String,
-    /// Replies and acknowledgements to the bank.
-    pub reply_queue: String,
-    /// From the bank to the counterparty.
-    pub outbound_queue: String,
-}
-
-impl MqConfig {
-    /// Whether the dead-letter queues of the inbound queues exist and are consumed.
-    pub fn has_dead_letters(&self) -> bool {
-        self.dead_letters.unwrap_or(self.queue_type == "quorum")
-    }
-
-    /// The queues that the bank consumes.
-    pub fn inbound_queues(&self) -> [String; 2] {
-        [self.request_queue.clone(), self.reply_queue.clone()]
-    }
-
-    /// Every queue that this link needs on its broker.
-    pub fn queues(&self) -> Vec<String> {
-        let inbound = self.inbound_queues();
-        let dead = inbound.iter().map(|queue| dead_letter_queue(queue));
-        let dead: Vec<String> = dead.filter(|_| self.has_dead_letters()).collect();
-        inbound.into_iter().chain([self.outbound_queue.clone()]).chain(dead).collect()
-    }
-
-    fn take_files_from(&mut self, folder: &Path) {
-        let files = [
-            &mut self.password_file,
-            &mut self.tls_ca_file,
-            &mut self.tls_cert_file,
-            &mut self.tls_key_file,
-        ];
-        for file in files {
-            *file = file.take().map(|file| folder.join(file));
-        }
-    }
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct HttpConfig {
     /// Where we call the counterparty.
     pub base_url: String,
@@ -253,6 +159,10 @@ impl Config {
         })?;
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         config.journal.file = config.journal.file.take().map(|file| folder.join(file));
+        if let Some(postgres) = &mut config.journal.postgres {
+            postgres.password_file = postgres.password_file.take().map(|file| folder.join(file));
+            postgres.tls_ca_file = postgres.tls_ca_file.take().map(|file| folder.join(file));
+        }
         config.keys.folder = folder.join(&config.keys.folder);
         for mq in config.link.values_mut().filter_map(|link| link.mq.as_mut()) {
             mq.take_files_from(folder);
@@ -271,9 +181,7 @@ impl Config {
         if self.instance.is_empty() || !self.instance.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             return Err(wrong("instance", "letters, digits and '-', at least one"));
         }
-        if self.journal.file.is_none() {
-            return Err(wrong("journal.file", "the file of the journal"));
-        }
+        self.journal.check()?;
         if self.settle.query_after_ms.is_empty() || self.settle.query_after_ms.iter().any(|&wait| wait < 100) {
             return Err(wrong("settle.query_after_ms", "at least one wait, each 100 or more"));
         }
@@ -325,60 +233,10 @@ fn check_link(name: &str, link: &LinkConfig) -> Result<(), ConfigError> {
         return Err(wrong(&place("origin"), "two digits"));
     }
     match (&link.mq, &link.http) {
-        (Some(mq), None) => check_mq(name, mq),
+        (Some(mq), None) => mq::check(name, mq),
         (None, Some(http)) => check_http(name, http),
         (None, None) | (Some(_), Some(_)) => Err(wrong(&format!("link.{name}"), "exactly one of the tables mq and http")),
     }
-}
-
-fn check_mq(name: &str, mq: &MqConfig) -> Result<(), ConfigError> {
-    let place = |key: &str| format!("link.{name}.mq.{key}");
-    if mq.addresses.is_empty() {
-        return Err(wrong(&place("addresses"), "at least one host:port"));
-    }
-    if !(5..=60).contains(&mq.heartbeat_s) {
-        return Err(wrong(&place("heartbeat_s"), "5 to 60"));
-    }
-    if mq.prefetch == 0 || mq.prefetch > 1024 {
-        return Err(wrong(&place("prefetch"), "1 to 1024"));
-    }
-    if !["classic", "quorum"].contains(&mq.queue_type.as_str()) {
-        return Err(wrong(&place("queue_type"), "classic or quorum"));
-    }
-    if mq.password_file.is_some() && mq.password_env.is_some() {
-        return Err(wrong(
-            &place("password_file"),
-            "one of password_file and password_env, not both",
-        ));
-    }
-    if mq.delivery_limit == 0 || mq.delivery_limit > 1_000 {
-        return Err(wrong(&place("delivery_limit"), "1 to 1000"));
-    }
-    check_tls(name, mq)?;
-    // The dead-letter queue's longer name must fit too.
-    let bytes_max = 255 - DEAD_LETTER_SUFFIX.len();
-    for (key, queue) in [
-        ("request_queue", &mq.request_queue),
-        ("reply_queue", &mq.reply_queue),
-        ("outbound_queue", &mq.outbound_queue),
-    ] {
-        if queue.is_empty() || queue.len() > bytes_max {
-            return Err(wrong(&place(key), &format!("1 to {bytes_max} bytes")));
-        }
-    }
-    Ok(())
-}
-
-fn check_tls(name: &str, mq: &MqConfig) -> Result<(), ConfigError> {
-    let place = |key: &str| format!("link.{name}.mq.{key}");
-    if mq.tls_cert_file.is_some() != mq.tls_key_file.is_some() {
-        return Err(wrong(&place("tls_cert_file"), "both tls_cert_file and tls_key_file, or none"));
-    }
-    let needless = mq.tls_server_name.is_some() || mq.tls_cert_file.is_some();
-    if needless && mq.tls_ca_file.is_none() {
-        return Err(wrong(&place("tls_ca_file"), "a file, since other tls_ keys are set"));
-    }
-    Ok(())
 }
 
 fn check_http(name: &str, http: &HttpConfig) -> Result<(), ConfigError> {
@@ -414,39 +272,15 @@ fn of_toml(text: &str, error: &toml::de::Error) -> ConfigError {
     }
 }
 
-const fn thirty() -> u32 {
-    30
-}
-const fn ten() -> u16 {
-    10
-}
 const fn yes() -> bool {
     true
 }
 const fn answer_ms() -> u64 {
     30_000
 }
-const fn confirm_ms() -> u64 {
-    5_000
-}
-const fn delivery_limit() -> u32 {
-    20
-}
-const fn prefetch() -> u16 {
-    64
-}
 const fn in_flight() -> usize {
     limits::IN_FLIGHT_DEFAULT
 }
 fn origin() -> String {
     "00".to_owned()
-}
-fn slash() -> String {
-    "/".to_owned()
-}
-fn guest() -> String {
-    "guest".to_owned()
-}
-fn classic() -> String {
-    "classic".to_owned()
 }

@@ -12,6 +12,7 @@ pub mod mq; // queues
 pub mod numbering; // serials, never reused
 pub mod pipeline; // PURE: parse, verify, open, translate, seal, sign
 pub mod record; // exact bytes, sealed for the journal
+pub mod secret; // passwords and keys of others, read when they are needed
 pub mod shell; // tasks, clock, start and stop
 pub mod start; // from a configuration to a gateway
 pub mod telemetry; // logs, health, metrics

@@ -25,6 +25,8 @@ pub const RELEASES_LISTED: u32 = 256;
 pub const RELEASES_MAX: usize = 16;
 /// Between two looks for exchanges that are old enough to go.
 pub const PRUNE_S: u64 = 3_600;
+/// Connections to a database that may write the journal.
+pub const JOURNAL_CONNECTIONS_MAX: usize = 64;
 /// HTTP connections that an idle pool keeps for one link.
 pub const POOL_IDLE_MAX: usize = 64;
 /// Request heads: count and bytes.

@@ -6,7 +6,8 @@ use crate::exchange::{Caller, Gateway, LinkParts, Parts, Transport};
 use crate::journal::SharedJournal;
 use crate::link::http::HttpCaller;
 use crate::mq::SharedMq;
-use crate::mq::amqp::{AmqpConfig, AmqpMq, Password, QueueType, TlsClient, TlsConfig};
+use crate::mq::amqp::{AmqpConfig, AmqpMq, QueueType, TlsClient, TlsConfig};
+use crate::secret::{self, Password};
 use crate::shell::{HttpLink, QueueLink};
 use codecs::spec::{Spec, Specs};
 use keys::keyring::Keyring;
@@ -118,7 +119,7 @@ fn amqp_config(name: &str, config: &MqConfig) -> Result<AmqpConfig, ConfigError>
         addresses: config.addresses.clone(),
         vhost: config.vhost.clone(),
         user: config.user.clone(),
-        password: password(name, config)?,
+        password: broker_password(name, config)?,
         tls: tls(config),
         heartbeat_s: config.heartbeat_s,
         confirm_timeout_ms: config.confirm_ms,
@@ -138,21 +139,10 @@ fn wrong_mq(name: &str, field: &str, detail: String) -> ConfigError {
     }
 }
 
-fn password(name: &str, config: &MqConfig) -> Result<Password, ConfigError> {
-    match (&config.password_file, &config.password_env) {
-        (Some(file), _) => Ok(Password::file(file)),
-        (None, Some(variable)) => {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the configuration names this variable as the place of a secret"
-            )]
-            let value = std::env::var(variable);
-            value
-                .map(Password::new)
-                .map_err(|_absent| wrong_mq(name, "password_env", format!("{variable} is not set")))
-        }
-        (None, None) => Ok(Password::new("guest".to_owned())),
-    }
+fn broker_password(name: &str, config: &MqConfig) -> Result<Password, ConfigError> {
+    let table = format!("link.{name}.mq");
+    let found = secret::password(&table, config.password_file.as_deref(), config.password_env.as_deref())?;
+    Ok(found.unwrap_or_else(|| Password::new("guest")))
 }
 
 /// The authorities' file means TLS; the configuration's check saw that the rest goes with it.

@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// Configuration file.
     #[arg(short, long, default_value = "hangu.toml")]
     config: PathBuf,
-    /// Also reach for the broker, its queues and the counterparties' ports.
+    /// Also reach for the journal's database, the broker, its queues and the counterparties' ports.
     #[arg(long)]
     connect: bool,
 }

@@ -114,8 +114,10 @@ fn hold(config: &Config) -> Result<Held, Failure> {
     let keyring = Arc::new(super::key::load(&config.keys.folder)?);
     match runtime.block_on(open::open_existing(config, keyring)) {
         Ok(journal) => Ok(Held::ByUs(Opened { journal, runtime, place })),
-        Err(JournalError::Refused(detail)) => Ok(Held::ByGateway(detail)),
-        Err(error @ (JournalError::Unknown(_) | JournalError::Damaged(_))) => Err(Failure::new(Exit::Unavailable, place, error)),
+        Err(JournalError::Refused(detail)) if config.journal.file.is_some() => Ok(Held::ByGateway(detail)),
+        Err(error @ (JournalError::Refused(_) | JournalError::Unknown(_) | JournalError::Damaged(_))) => {
+            Err(Failure::new(Exit::Unavailable, place, error))
+        }
     }
 }
 

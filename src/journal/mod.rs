@@ -6,6 +6,7 @@
 mod answers;
 pub mod chain;
 pub mod open;
+pub mod postgres;
 pub mod prove;
 pub mod sqlite;
 pub mod verify;

@@ -16,14 +16,13 @@ mod filter;
 mod generation;
 mod link;
 mod publish;
-mod secret;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod wire;
 
+pub use crate::secret::Password;
 pub use config::{AmqpConfig, AmqpConfigError, QueueType};
-pub use secret::Password;
 pub use tls::{TlsClient, TlsConfig};
 
 use super::{Consumer, Mq, MqError, MqState, Publication, Published, QueueState, dead_letter_queue, limits};

@@ -1,4 +1,4 @@
-//! What every journal must do, run over each kind that we have; then what only the embedded one promises.
+//! What every journal must do, run over each kind that we have; then what only the embedded one and only the shared one promise.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,21 +7,26 @@
     clippy::wildcard_enum_match_arm,
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "tests fail by panicking; the throughput is measured and printed"
+    clippy::unused_async,
+    reason = "tests fail by panicking; every kind of journal is opened alike; the throughput is measured and printed"
 )]
 
 mod accepting;
 mod cancelling;
-mod chaining;
+pub(crate) mod chaining;
+mod clustered;
 pub(crate) mod data;
 mod embedded;
+mod encrypted;
 mod keeping;
 mod moving;
 mod owning;
 mod throughput;
 mod verifying;
 
+use crate::database;
 use hangu::journal::Journal;
+use hangu::journal::postgres::PostgresJournal;
 use hangu::journal::sqlite::SqliteJournal;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -32,7 +37,7 @@ struct Subject {
     _folder: Option<TempDir>,
 }
 
-fn in_file() -> Subject {
+async fn in_file() -> Subject {
     let folder = tempfile::tempdir().unwrap();
     let journal = Arc::new(SqliteJournal::open(&folder.path().join("journal.db")).unwrap());
     Subject {
@@ -41,20 +46,29 @@ fn in_file() -> Subject {
     }
 }
 
-fn in_memory() -> Subject {
+async fn in_memory() -> Subject {
     Subject {
         journal: Arc::new(SqliteJournal::memory().unwrap()),
         _folder: None,
     }
 }
 
-/// Makes one test a case for one kind of journal. PostgreSQL joins with one line.
+/// A database of its own on the shared server.
+async fn in_postgres() -> Subject {
+    let options = database::shared().fresh();
+    Subject {
+        journal: Arc::new(PostgresJournal::open(options).await.unwrap()),
+        _folder: None,
+    }
+}
+
+/// Makes one test a case for one kind of journal.
 macro_rules! conformance {
     ($kind:ident: $($group:ident::$case:ident)+) => {
         mod $kind {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                let subject = super::$kind();
+                let subject = super::$kind().await;
                 super::$group::$case(&subject.journal).await;
             })+
         }
@@ -116,4 +130,4 @@ macro_rules! cases {
     };
 }
 
-cases! { in_file in_memory }
+cases! { in_file in_memory in_postgres }

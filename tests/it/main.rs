@@ -12,8 +12,10 @@
 mod broker;
 mod certificates;
 mod cli;
+mod database;
 mod journal;
 mod journal_crash;
+mod journal_database;
 mod journal_verify;
 mod mq_amqp;
 mod mq_conformance;

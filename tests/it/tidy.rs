@@ -154,12 +154,13 @@ const FILE_LINES_MAX: usize = 500;
 /// Files that are long for a reason.
 const LONG_FILES: &[&str] = &[];
 
-/// Where tasks and threads may start: the shell, the broker's connections, the commands, the journal's writer.
+/// Where tasks and threads may start: the shell, the broker's connections, the commands, the journals' writers.
 const SPAWNERS: &[&str] = &[
     "src/shell.rs",
     "src/shell/",
     "src/mq/amqp",
     "src/cli/",
+    "src/journal/postgres",
     "src/journal/sqlite.rs",
 ];
 const SPAWNS: &[&str] = &["spawn", "spawn_blocking", "spawn_local", "spawn_on"];

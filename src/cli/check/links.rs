@@ -4,6 +4,8 @@ use super::{Check, Report};
 use codecs::payment::{Operation, Role};
 use codecs::spec::{Spec, Specs};
 use hangu::config::{Config, RouteConfig};
+use hangu::journal::Chain;
+use hangu::journal::open::postgres_options;
 use hangu::start::{check_connection, spec_of};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -135,8 +137,14 @@ pub(super) fn broker_checks(config: &Config, report: &mut Report) {
     }
 }
 
-/// The folder, not the file: a running gateway holds that.
+/// The folder, not the file: a running gateway holds that. Of a database only what needs no connection.
 pub(super) fn journal_check(config: &Config, report: &mut Report) {
+    if let Some(postgres) = &config.journal.postgres {
+        report.add(match postgres_options(postgres, Chain::unkeyed("check")) {
+            Ok(_) => Check::ok("check.database", "journal.postgres", config.journal.place()),
+            Err(error) => Check::fail("check.database", &error.place, error.detail, "do.config"),
+        });
+    }
     let Some(file) = &config.journal.file else { return };
     let folder = file
         .parent()

@@ -1,8 +1,11 @@
-//! `--connect`: the broker, its queues, the counterparties' ports. Nothing is sent but what opening needs.
+//! `--connect`: the journal's database, the broker, its queues, the counterparties' ports. Nothing is sent but what that needs.
 
 use super::{Check, Report};
 use crate::cli::output::{Exit, Failure};
-use hangu::config::{Config, HttpConfig, MqConfig};
+use hangu::config::{Config, HttpConfig, MqConfig, PostgresConfig};
+use hangu::journal::Chain;
+use hangu::journal::open::postgres_options;
+use hangu::journal::postgres::PostgresJournal;
 use hangu::mq::{MqError, QueueState};
 use hangu::start::connect;
 use std::time::Duration;
@@ -12,6 +15,9 @@ use tokio::time::timeout;
 pub(super) fn checks(config: &Config, report: &mut Report) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     runtime.block_on(async {
+        if let Some(postgres) = &config.journal.postgres {
+            report.extend(of_database(postgres).await);
+        }
         for (name, link) in &config.link {
             if let Some(mq) = &link.mq {
                 report.extend(of_broker(name, mq).await);
@@ -22,6 +28,16 @@ pub(super) fn checks(config: &Config, report: &mut Report) -> Result<(), Failure
         }
     });
     Ok(())
+}
+
+/// None where already the settings are wrong, which the check without a connection reports.
+async fn of_database(config: &PostgresConfig) -> Option<Check> {
+    let subject = config.addresses.join(", ");
+    let options = postgres_options(config, Chain::unkeyed("check")).ok()?;
+    Some(match PostgresJournal::inspect(options).await {
+        Ok(found) => Check::ok("check.database", &subject, found),
+        Err(error) => Check::fail("check.database", &subject, error.to_string(), "do.database").of_service(),
+    })
 }
 
 async fn of_broker(link: &str, config: &MqConfig) -> Vec<Check> {

@@ -9,10 +9,12 @@ struct Section {
     parent: &'static str,
     /// Comments stand where a key comes first; later sections of the same parent show only what is set.
     commented: bool,
+    /// The other choice beside a section that is on: all of it stands behind `#`.
+    off: bool,
     set: &'static [(&'static str, &'static str)],
 }
 
-/// The file. It parses as it stands, and also with every `#key = value` made active.
+/// The file. It parses as it stands, and also with every `#key = value` made active but for sections that are off.
 pub(super) fn file() -> String {
     let head = text("sample.head");
     let sections = SECTIONS.iter().map(section).collect::<Vec<_>>().join("\n");
@@ -27,7 +29,16 @@ fn section(section: &Section) -> String {
     };
     let keys = config_keys().iter().filter_map(|key| Some((key, leaf(key, section.parent)?)));
     let lines = keys.filter_map(|(key, name)| line(key, name, section));
-    head + &lines.collect::<String>()
+    let text = head + &lines.collect::<String>();
+    if section.off { switched_off(&text) } else { text }
+}
+
+fn switched_off(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let mark = if line.starts_with('#') { "" } else { "#" };
+        format!("{mark}{line}\n")
+    });
+    lines.collect()
 }
 
 /// The last part of a key that stands directly under `parent`.
@@ -62,47 +73,65 @@ fn comment(key: &ConfigKey) -> String {
     format!("# {}\n# {}\n# {default}; {example}\n", key.en, key.zh)
 }
 
-const SECTIONS: [Section; 12] = [
+const SECTIONS: [Section; 13] = [
     Section {
         head: "",
         parent: "",
         commented: true,
+        off: false,
         set: &[("instance", "\"hangu-1\"")],
     },
     Section {
         head: "[journal]",
         parent: "journal",
         commented: true,
+        off: false,
         set: &[("file", "\"hangu.db\"")],
+    },
+    Section {
+        head: "[journal.postgres]",
+        parent: "journal.postgres",
+        commented: true,
+        off: true,
+        set: &[
+            ("addresses", "[\"127.0.0.1:5432\"]"),
+            ("database", "\"hangu\""),
+            ("user", "\"hangu\""),
+        ],
     },
     Section {
         head: "[keys]",
         parent: "keys",
         commented: true,
+        off: false,
         set: &[("folder", "\"keys/gateway\"")],
     },
     Section {
         head: "[admin]",
         parent: "admin",
         commented: true,
+        off: false,
         set: &[("listen", "\"127.0.0.1:9180\"")],
     },
     Section {
         head: "[settle]",
         parent: "settle",
         commented: true,
+        off: false,
         set: &[],
     },
     Section {
         head: "[stop]",
         parent: "stop",
         commented: true,
+        off: false,
         set: &[],
     },
     Section {
         head: "[link.centre]",
         parent: "link.*",
         commented: true,
+        off: false,
         set: &[
             ("codec", "\"nps\""),
             ("member", "\"402100088888\""),
@@ -116,6 +145,7 @@ const SECTIONS: [Section; 12] = [
         head: "[link.centre.mq]",
         parent: "link.*.mq",
         commented: true,
+        off: false,
         set: &[
             ("addresses", "[\"127.0.0.1:5672\"]"),
             ("request_queue", "\"nps.b.req\""),
@@ -127,24 +157,28 @@ const SECTIONS: [Section; 12] = [
         head: "[link.platform]",
         parent: "link.*",
         commented: false,
+        off: false,
         set: &[("codec", "\"platform\"")],
     },
     Section {
         head: "[link.platform.http]",
         parent: "link.*.http",
         commented: true,
+        off: false,
         set: &[("base_url", "\"http://127.0.0.1:8200\""), ("listen", "\"127.0.0.1:8100\"")],
     },
     Section {
         head: "[[route]]",
         parent: "route",
         commented: true,
+        off: false,
         set: &[("from", "\"centre\""), ("to", "\"platform\"")],
     },
     Section {
         head: "[[route]]",
         parent: "route",
         commented: false,
+        off: false,
         set: &[("from", "\"platform\""), ("to", "\"centre\"")],
     },
 ];

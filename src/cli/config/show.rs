@@ -1,6 +1,6 @@
 //! The effective configuration as a table. Secrets are kept by reference, so that only a URL's user part needs care.
 
-use hangu::config::{Config, HttpConfig, LinkConfig, MqConfig, RouteConfig};
+use hangu::config::{Config, HttpConfig, LinkConfig, MqConfig, PostgresConfig, RouteConfig};
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -27,6 +27,7 @@ pub(super) fn table(config: &Config) -> Table {
             nested([
                 ("file", journal.file.as_deref().and_then(path)),
                 ("keep_days", number(journal.keep_days)),
+                ("postgres", journal.postgres.as_ref().map(of_postgres)),
             ]),
         ),
         ("keys", nested([("folder", path(&keys.folder))])),
@@ -43,6 +44,20 @@ pub(super) fn table(config: &Config) -> Table {
         ("link", Some(Value::Table(links))),
         ("route", Some(Value::Array(route.iter().map(of_route).collect()))),
     ])
+}
+
+fn of_postgres(postgres: &PostgresConfig) -> Value {
+    let addresses = postgres.addresses.iter().cloned().map(Value::String).collect();
+    Value::Table(rows([
+        ("addresses", Some(Value::Array(addresses))),
+        ("database", string(&postgres.database)),
+        ("user", string(&postgres.user)),
+        ("password_file", postgres.password_file.as_deref().and_then(path)),
+        ("password_env", postgres.password_env.as_deref().and_then(string)),
+        ("schema", string(&postgres.schema)),
+        ("connections", number(u64::try_from(postgres.connections).unwrap_or(u64::MAX))),
+        ("tls_ca_file", postgres.tls_ca_file.as_deref().and_then(path)),
+    ]))
 }
 
 fn of_link(link: &LinkConfig) -> Table {

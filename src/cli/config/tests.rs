@@ -12,10 +12,13 @@ use std::collections::BTreeSet;
 
 /// The keys that `src/config.rs` reads, by their last part: the public fields of its configuration structs.
 fn keys_of_source() -> BTreeSet<String> {
-    let source = include_str!("../../config.rs")
-        .split("pub struct ConfigError")
-        .next()
-        .unwrap();
+    let parts = [
+        include_str!("../../config.rs"),
+        include_str!("../../config/journal.rs"),
+        include_str!("../../config/mq.rs"),
+    ];
+    let structs = |part: &'static str| part.split("pub struct ConfigError").next().unwrap();
+    let source = parts.map(structs).concat();
     let field = |line: &str| Some(line.trim().strip_prefix("pub ")?.split_once(": ")?.0.to_owned());
     source
         .lines()
@@ -26,9 +29,11 @@ fn keys_of_source() -> BTreeSet<String> {
 
 #[test]
 fn every_key_of_the_configuration_is_in_the_table_and_none_more() {
-    let tables = ["journal", "keys", "admin", "settle", "stop", "link", "route", "mq", "http"];
+    let tables = [
+        "journal", "keys", "admin", "settle", "stop", "link", "route", "mq", "http", "postgres",
+    ];
     let mut expected = keys_of_source();
-    assert!(expected.len() > 40, "{expected:?}");
+    assert!(expected.len() > 45, "{expected:?}");
     expected.retain(|key| !tables.contains(&key.as_str()));
     let listed: BTreeSet<_> = config_keys()
         .iter()
@@ -50,47 +55,89 @@ fn the_sample_parses_and_names_every_key() {
 
 #[test]
 fn defaults_are_those_of_the_parser() {
-    let shown = toml::to_string(&show::table(&Config::parse(&sample::file()).unwrap())).unwrap();
-    let active: String = sample::file().lines().map(activated).collect();
-    let active = toml::to_string(&show::table(&Config::parse(&active).unwrap())).unwrap();
-    // What has no default shows its example once it is active; everything else must not change.
-    let without = |text: &str| {
-        text.lines()
-            .filter(|line| !OPTIONAL.iter().any(|key| line.starts_with(key)))
-            .collect::<String>()
-    };
-    assert_eq!(without(&shown), without(&active));
-    assert!(active.contains("password_file"), "{active}");
+    for text in [sample::file(), with_postgres()] {
+        let shown = toml::to_string(&show::table(&Config::parse(&text).unwrap())).unwrap();
+        let active = toml::to_string(&show::table(&Config::parse(&active(&text)).unwrap())).unwrap();
+        // What has no default shows its example once it is active; everything else must not change.
+        let without = |text: &str| {
+            text.lines()
+                .filter(|line| !OPTIONAL.iter().any(|key| line.starts_with(key)))
+                .collect::<String>()
+        };
+        assert_eq!(without(&shown), without(&active));
+        assert!(active.contains("password_file"), "{active}");
+    }
 }
 
 const OPTIONAL: [&str; 5] = ["password_file", "password_env", "tls_", "dead_letters", "operations"];
 
-/// `#key = value` without its mark. One of the two places of a password is left out, since both may not be given.
-fn activated(line: &str) -> String {
+/// `#key = value` without its mark, but for sections that are off. One of the two places of a password is left out, since
+/// both may not be given.
+fn active(text: &str) -> String {
     let is_key = |rest: &str| rest.starts_with(|c: char| c.is_ascii_lowercase()) && !rest.starts_with("password_env");
-    match line.strip_prefix('#').filter(|rest| is_key(rest)) {
-        Some(active) => format!("{active}\n"),
-        None => format!("{line}\n"),
-    }
+    let mut off = false;
+    let lines = text.lines().map(|line| {
+        off = line.starts_with("#[") || (off && !line.starts_with('['));
+        match line.strip_prefix('#').filter(|rest| !off && is_key(rest)) {
+            Some(active) => format!("{active}\n"),
+            None => format!("{line}\n"),
+        }
+    });
+    lines.collect()
+}
+
+/// The sample with the journal in a database instead of a file: the section that is off has what must be given.
+fn with_postgres() -> String {
+    let required: Vec<String> = config_keys()
+        .iter()
+        .filter(|row| row.default.is_none() && row.key.starts_with("journal.postgres."))
+        .map(|row| format!("#{} = ", row.key.rsplit('.').next().unwrap()))
+        .collect();
+    let mut inside = false;
+    let lines = sample::file();
+    let lines = lines.lines().filter(|line| !line.starts_with("file = ")).map(|line| {
+        inside = line == "#[journal.postgres]" || (inside && !line.starts_with('['));
+        let is_on = inside && (line.starts_with("#[") || required.iter().any(|key| line.starts_with(key)));
+        let line = if is_on { line.trim_start_matches('#') } else { line };
+        format!("{line}\n")
+    });
+    lines.collect()
 }
 
 #[test]
 fn every_example_is_valid_in_its_place() {
     for row in config_keys() {
-        let name = row.key.rsplit('.').next().unwrap();
-        let replaced: String = sample::file()
+        let (table, name) = row.key.rsplit_once('.').unwrap_or(("", &row.key));
+        let base = if table == "journal.postgres" {
+            with_postgres()
+        } else {
+            sample::file()
+        };
+        let mut here = String::new();
+        let replaced: String = base
             .lines()
             .map(|line| {
-                if line.trim_start_matches('#').starts_with(&format!("{name} = ")) {
+                if line.starts_with('[') {
+                    here = line
+                        .trim_matches(['[', ']'])
+                        .replace(".centre", ".*")
+                        .replace(".platform", ".*");
+                }
+                if here == table && line.trim_start_matches('#').starts_with(&format!("{name} = ")) {
                     format!("{name} = {}\n", row.example)
-                } else if name.starts_with("tls_") && line.starts_with("#tls_") {
+                } else if here == table && name.starts_with("tls_") && line.starts_with("#tls_") {
                     // None of them goes without the others.
-                    activated(line)
+                    format!("{}\n", line.trim_start_matches('#'))
                 } else {
                     format!("{line}\n")
                 }
             })
             .collect();
+        assert!(
+            replaced.contains(&format!("{name} = {}\n", row.example)),
+            "{} is not in its table",
+            row.key
+        );
         let parsed = Config::parse(&replaced);
         // Both routes, or both links, get the same value; that is no error in itself.
         assert!(
@@ -103,17 +150,41 @@ fn every_example_is_valid_in_its_place() {
 }
 
 #[test]
+fn the_journal_is_in_one_place() {
+    let both = with_postgres().replace("[journal]\n", "[journal]\nfile = \"hangu.db\"\n");
+    let none = sample::file().replace("file = \"hangu.db\"\n", "");
+    for text in [both, none] {
+        let error = Config::parse(&text).unwrap_err();
+        assert_eq!(error.place, "journal");
+        assert!(error.detail.contains("exactly one"), "{error}");
+    }
+    let wrong = [
+        ("addresses = ", "addresses = [\"db\"]"),
+        ("addresses = ", "addresses = []"),
+        ("database = ", "database = \"\""),
+        ("#connections = ", "connections = 0"),
+    ];
+    for (key, value) in wrong {
+        let lines = with_postgres();
+        let changed = lines.lines().map(|line| if line.starts_with(key) { value } else { line });
+        let text = changed.collect::<Vec<_>>().join("\n");
+        let error = Config::parse(&text).unwrap_err();
+        assert!(error.place.starts_with("journal.postgres."), "{error}");
+    }
+}
+
+#[test]
 fn what_is_shown_parses_again_and_keeps_no_password_of_a_url() {
-    let shown = show::table(&Config::parse(&sample::file()).unwrap());
-    let again = Config::parse(&toml::to_string_pretty(&shown).unwrap()).unwrap();
-    assert_eq!(show::table(&again), shown);
+    let mut all = String::new();
+    for text in [sample::file(), with_postgres()] {
+        let shown = show::table(&Config::parse(&text).unwrap());
+        let again = Config::parse(&toml::to_string_pretty(&shown).unwrap()).unwrap();
+        assert_eq!(show::table(&again), shown);
+        all += &toml::to_string_pretty(&shown).unwrap();
+    }
     for row in config_keys().iter().filter(|row| row.default.as_deref() != Some("none")) {
         let name = row.key.rsplit('.').next().unwrap();
-        assert!(
-            toml::to_string_pretty(&shown).unwrap().contains(name),
-            "{} is not shown",
-            row.key
-        );
+        assert!(all.contains(name), "{} is not shown", row.key);
     }
     assert_eq!(show::redacted("http://user:secret@host:1/a"), "http://***@host:1/a");
     assert_eq!(show::redacted("http://host:1"), "http://host:1");

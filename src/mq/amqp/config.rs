@@ -1,7 +1,7 @@
 //! Where the broker is and how far it is trusted: read once, checked wholly at start.
 
-use super::secret::Password;
 use super::tls::TlsConfig;
+use crate::secret::Password;
 use serde::Deserialize;
 
 /// Settings of one broker. Times and sizes carry their unit in the name.

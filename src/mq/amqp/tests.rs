@@ -9,8 +9,8 @@
 use super::config::AmqpConfig;
 use super::confirms::{Confirms, Room, Waiter};
 use super::link::Backoff;
-use super::secret::Password;
 use crate::mq::Published;
+use crate::secret::Password;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};

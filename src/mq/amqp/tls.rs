@@ -4,7 +4,7 @@
 //! turns the check off.
 
 use super::config::AmqpConfigError;
-use super::secret::{read_public, read_secret};
+use crate::secret::{read_public, read_secret};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

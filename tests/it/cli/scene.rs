@@ -47,6 +47,7 @@ impl Scene {
             ["emit", name, file] => fs::write(self.path(file), self.signed(name).body).unwrap(),
             ["journal", file] => self.journal(file),
             ["broker"] => self.use_broker(place),
+            ["database"] => self.use_database(place),
             ["lock"] => self.locked = Some(Store::open(&self.path("hangu.db")).unwrap()),
             ["unlock"] => self.locked = None,
             ["run"] => self.run(place),
@@ -157,6 +158,18 @@ impl Scene {
     }
 
     /// A journal with one accepted exchange and one parked message, both of these bytes.
+    /// Puts the journal into a database of its own on a real server.
+    fn use_database(&self, place: &str) {
+        let options = crate::database::shared().fresh();
+        fs::write(self.path("pw"), format!("{}\n", crate::database::PASSWORD)).unwrap();
+        super::set_mode(&self.path("pw"), 0o600);
+        let (address, name, user) = (&options.addresses[0], &options.database, &options.user);
+        let table = format!(
+            "postgres = {{ addresses = [\"{address}\"], database = \"{name}\", user = \"{user}\", password_file = \"pw\" }}"
+        );
+        self.replace("hangu.toml", "file = \"hangu.db\"", &table, place);
+    }
+
     fn journal(&self, file: &str) {
         let (keyring, entropy, now) = (self.keyring("gateway"), SeededEntropy::new(2), SystemClock.now());
         let wire = Wire::queue(self.read(file));

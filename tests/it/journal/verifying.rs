@@ -17,7 +17,9 @@ pub(super) async fn a_pruned_journal_holds(journal: Subjected<'_>) {
         (1, 3, 2, 1)
     );
     let tip = &report.known.tips[0];
-    assert_eq!((tip.chain.as_str(), tip.date.as_str(), tip.seq), ("hangu", "2026-11-22", 3));
+    // A writer of its own adds its number.
+    assert!(tip.chain.starts_with("hangu"), "{}", tip.chain);
+    assert_eq!((tip.date.as_str(), tip.seq), ("2026-11-22", 3));
     // The same prune where outcomes are to be kept for longer.
     let report = verify(journal, 1_000).await;
     let flaws: Vec<Flaw> = report.findings.iter().map(|finding| finding.flaw).collect();

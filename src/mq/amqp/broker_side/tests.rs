@@ -7,7 +7,7 @@
 )]
 
 use super::*;
-use crate::mq::amqp::secret::Password;
+use crate::secret::Password;
 use tokio::io::{AsyncReadExt, duplex};
 
 const HEARTBEAT_S: u16 = 10;

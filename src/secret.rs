@@ -1,5 +1,6 @@
 //! Secrets that come from files: read when they are needed, so that a changed file counts from the next connection on.
 
+use crate::config::ConfigError;
 use serde::Deserialize;
 use std::fmt;
 use std::fs::File;
@@ -31,7 +32,7 @@ impl Password {
         Self(Source::File(path.into()))
     }
 
-    pub(super) fn read(&self) -> Result<Zeroizing<String>, String> {
+    pub(crate) fn read(&self) -> Result<Zeroizing<String>, String> {
         match &self.0 {
             Source::Clear(clear) => Ok(clear.clone()),
             Source::File(path) => {
@@ -60,8 +61,26 @@ impl fmt::Debug for Password {
     }
 }
 
+/// The password that the table `table` names: a file, or an environment variable. None where neither is named.
+pub fn password(table: &str, file: Option<&Path>, variable: Option<&str>) -> Result<Option<Password>, ConfigError> {
+    if let Some(file) = file {
+        return Ok(Some(Password::file(file)));
+    }
+    let Some(variable) = variable else { return Ok(None) };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the configuration names this variable as the place of a secret"
+    )]
+    let value = std::env::var(variable);
+    let value = value.map_err(|_absent| ConfigError {
+        place: format!("{table}.password_env"),
+        detail: format!("{variable} is not set"),
+    })?;
+    Ok(Some(Password::new(value)))
+}
+
 /// Permissions are read from the open file, so that what is checked is what is read.
-pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
+pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
     let place = path.display();
     let file = File::open(path).map_err(|error| format!("{place} cannot be read: {error}"))?;
     let metadata = file.metadata().map_err(|error| format!("{place} cannot be read: {error}"))?;
@@ -75,7 +94,7 @@ pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
 }
 
 /// Reads a file that holds no secret.
-pub(super) fn read_public(path: &Path) -> Result<String, String> {
+pub(crate) fn read_public(path: &Path) -> Result<String, String> {
     let text = File::open(path).and_then(read_limited);
     let mut text = text.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     Ok(std::mem::take(&mut *text))

@@ -1,0 +1,47 @@
+//! One write inside a transaction.
+
+use super::failure::Stop;
+use super::work::Work;
+use super::{accept, change, park, prune, serial};
+use crate::journal::{Write, Written};
+
+/// Applies a write. `Stop::Refused` has changed nothing; after any other stop the transaction must be rolled back.
+pub(super) async fn apply(work: &Work<'_>, write: &Write, prune_max: u32) -> Result<Written, Stop> {
+    match write {
+        Write::Accept(request) => accept::accept(work, request).await,
+        Write::Move(change) => change::move_exchange(work, change).await,
+        Write::Reply {
+            replaces,
+            id,
+            answers,
+            message,
+        } => change::reply(work, *id, answers, message, *replaces).await,
+        Write::Park(park) => park::park(work, park).await,
+        Write::Resolve { id, to, note, at } => park::resolve(work, *id, *to, note.as_deref(), *at).await,
+        Write::Reserve {
+            instance,
+            date,
+            kind,
+            count,
+        } => serial::reserve(work, instance, date, kind, *count).await,
+        Write::Set { name, expect, value, at } => serial::set(work, name, expect.as_deref(), value, *at).await,
+        Write::Renew { owner, now, lease_until } => change::renew(work, owner, work.lease_until(*lease_until, *now)).await,
+        Write::TakeOver {
+            owner,
+            now,
+            lease_until,
+            include_own,
+            limit,
+        } => {
+            let take = change::TakeOver {
+                owner,
+                now: work.now(*now),
+                lease_until: work.lease_until(*lease_until, *now),
+                include_own: *include_own,
+                limit: *limit,
+            };
+            change::take_over(work, &take).await
+        }
+        Write::Prune { before } => Ok(Written::Pruned(prune::prune(work, *before, prune_max).await?)),
+    }
+}
