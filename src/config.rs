@@ -5,6 +5,7 @@ mod mq;
 
 use crate::limits;
 pub use journal::{JournalConfig, PostgresConfig};
+use keys::sm2::Engine;
 pub use mq::MqConfig;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -35,6 +36,9 @@ pub struct Config {
 pub struct KeysConfig {
     /// Folder with keyring.toml and key files (mode 0600).
     pub folder: PathBuf,
+    /// Which implementation of SM2 the keys are prepared for.
+    #[serde(default)]
+    pub engine: Engine,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

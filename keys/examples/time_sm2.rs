@@ -1,53 +1,141 @@
-//! Prints microseconds of CPU per SM2 operation of the reference engine: the median of nine rounds and the best.
-//! CPU time and not the clock, so that other work on the machine counts less (Linux only).
-//! Run with `cargo run --release -p keys --example time_sm2`.
+//! Prints microseconds per SM2 operation, each of the native engine, of the reference engine (our protocol over
+//! `RustCrypto`'s arithmetic) and of the crate `sm2` as it comes: the median of the rounds, the best, and how many times
+//! faster the native engine is. The three take turns within each round, so that a change of the machine's pace meets all of
+//! them. Run with `cargo run --release -p keys --example time_sm2`.
 #![allow(clippy::print_stdout, reason = "a command that measures and prints")]
 
 use getrandom::SysRng;
 use getrandom::rand_core::UnwrapErr;
-use keys::sm2::{DEFAULT_USER_ID, Engine, PrivateKey};
+use keys::sm2::{Ciphertext, DEFAULT_USER_ID, Engine, PrivateKey, Sign, Signature, Unwrap, Verify, Wrap};
+use sm2::dsa::signature::{RandomizedSigner, Verifier};
+use sm2::dsa::{SigningKey, VerifyingKey};
+use sm2::pke::{DecryptingKey, EncryptingKey, Mode};
 use std::error::Error;
 use std::hint::black_box;
+use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut rng = UnwrapErr(SysRng);
     let key = PrivateKey::generate(&mut rng)?;
-    let engine = Engine::Reference;
-    let signer = engine.signer(&key, DEFAULT_USER_ID)?;
-    let verifier = engine.verifier(key.public(), DEFAULT_USER_ID)?;
-    let (wrapper, unwrapper) = (engine.wrapper(key.public()), engine.unwrapper(&key));
-    let message = [0x5a; 1024];
-    let signature = signer.sign(&message, &mut rng)?;
-    let wrapped = wrapper.wrap(&message[..16], &mut rng)?;
-    time("sign", || signer.sign(&message, &mut rng).is_ok())?;
-    time("verify", || verifier.verify(&message, &signature).is_ok())?;
-    time("wrap", || wrapper.wrap(&message[..16], &mut rng).is_ok())?;
-    time("unwrap", || unwrapper.unwrap(&wrapped).is_ok())?;
-    Ok(())
-}
-
-/// One message has 1 KiB, one data key 16 bytes.
-fn time(name: &str, mut operation: impl FnMut() -> bool) -> Result<(), Box<dyn Error>> {
-    let mut rounds = (0..9).map(|_| round(&mut operation)).collect::<Result<Vec<_>, _>>()?;
-    rounds.sort_unstable();
-    if let (Some(best), Some(median)) = (rounds.first(), rounds.get(rounds.len() / 2)) {
-        println!("{name:8} {median:6} us (best {best})");
+    let (native, reference) = (Engine::Native, Engine::Reference);
+    let (native, reference) = (Prepared::new(native, &key)?, Prepared::new(reference, &key)?);
+    let bare = Bare::new()?;
+    println!("operation    native      best   reference  times   RustCrypto  times");
+    for operation in OPERATIONS {
+        let ours = |engine: &Prepared| engine.run(operation);
+        let runs: [&dyn Fn() -> bool; 3] = [&|| ours(&native), &|| ours(&reference), &|| bare.run(operation)];
+        print(operation, &times(&runs));
     }
     Ok(())
 }
 
-fn round(operation: &mut impl FnMut() -> bool) -> Result<u64, Box<dyn Error>> {
-    let start = cpu_ns()?;
-    for _ in 0..OPERATIONS {
-        assert!(black_box(operation()));
+fn print(operation: &str, rounds: &[Vec<f64>; 3]) {
+    let median = |times: &Vec<f64>| times[times.len() / 2];
+    let [native, reference, bare] = rounds.each_ref().map(median);
+    println!(
+        "{operation:8} {native:7.2} us {:7.2} {reference:9.2} us {:6.2} {bare:9.2} us {:6.2}",
+        rounds[0][0],
+        reference / native,
+        bare / native
+    );
+}
+
+/// Sorted times of each, in microseconds.
+fn times(runs: &[&dyn Fn() -> bool; 3]) -> [Vec<f64>; 3] {
+    let mut times = [const { Vec::new() }; 3];
+    for _ in 0..ROUNDS {
+        for (run, times) in runs.iter().zip(&mut times) {
+            times.push(round(run));
+        }
     }
-    Ok((cpu_ns()? - start) / OPERATIONS / 1000)
+    for times in &mut times {
+        times.sort_by(f64::total_cmp);
+    }
+    times
 }
 
-/// What the scheduler has given this thread.
-fn cpu_ns() -> Result<u64, Box<dyn Error>> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    Ok(text.split(' ').next().unwrap_or_default().parse()?)
+#[expect(clippy::disallowed_methods, reason = "a command that measures time")]
+fn round(run: &dyn Fn() -> bool) -> f64 {
+    let start = Instant::now();
+    for _ in 0..RUNS {
+        assert!(black_box(run()));
+    }
+    start.elapsed().as_secs_f64() * 1e6 / f64::from(RUNS)
 }
 
-const OPERATIONS: u64 = 200;
+/// One engine's prepared keys. One message has 1 KiB, one data key 16 bytes.
+struct Prepared {
+    signer: Box<dyn Sign>,
+    verifier: Box<dyn Verify>,
+    wrapper: Box<dyn Wrap>,
+    unwrapper: Box<dyn Unwrap>,
+    signature: Signature,
+    wrapped: Ciphertext,
+}
+
+impl Prepared {
+    fn new(engine: Engine, key: &PrivateKey) -> Result<Self, Box<dyn Error>> {
+        let (signer, wrapper) = (engine.signer(key, DEFAULT_USER_ID)?, engine.wrapper(key.public()));
+        Ok(Self {
+            signature: signer.sign(&MESSAGE, &mut UnwrapErr(SysRng))?,
+            wrapped: wrapper.wrap(&DATA_KEY, &mut UnwrapErr(SysRng))?,
+            verifier: engine.verifier(key.public(), DEFAULT_USER_ID)?,
+            unwrapper: engine.unwrapper(key),
+            signer,
+            wrapper,
+        })
+    }
+
+    fn run(&self, operation: &str) -> bool {
+        let rng = &mut UnwrapErr(SysRng);
+        match operation {
+            "sign" => self.signer.sign(black_box(&MESSAGE), rng).is_ok(),
+            "verify" => self.verifier.verify(black_box(&MESSAGE), &self.signature).is_ok(),
+            "wrap" => self.wrapper.wrap(black_box(&DATA_KEY), rng).is_ok(),
+            _ => self.unwrapper.unwrap(black_box(&self.wrapped)).is_ok(),
+        }
+    }
+}
+
+/// The crate's own signing and encryption.
+struct Bare {
+    signing: SigningKey,
+    verifying: VerifyingKey,
+    encrypting: EncryptingKey,
+    decrypting: DecryptingKey,
+    signature: sm2::dsa::Signature,
+    wrapped: Vec<u8>,
+}
+
+impl Bare {
+    fn new() -> Result<Self, Box<dyn Error>> {
+        let secret = sm2::SecretKey::from_slice(&[0x42; 32])?;
+        let signing = SigningKey::new("1234567812345678", &secret)?;
+        let encrypting = EncryptingKey::new_with_mode(secret.public_key(), Mode::C1C3C2);
+        Ok(Self {
+            verifying: signing.verifying_key().clone(),
+            decrypting: DecryptingKey::new_with_mode(secret.to_nonzero_scalar(), Mode::C1C3C2),
+            signature: signing.try_sign_with_rng(&mut UnwrapErr(SysRng), &MESSAGE)?,
+            wrapped: encrypting.encrypt(&mut UnwrapErr(SysRng), &DATA_KEY)?,
+            signing,
+            encrypting,
+        })
+    }
+
+    fn run(&self, operation: &str) -> bool {
+        let rng = &mut UnwrapErr(SysRng);
+        match operation {
+            "sign" => self.signing.try_sign_with_rng(rng, black_box(&MESSAGE)).is_ok(),
+            "verify" => self.verifying.verify(black_box(&MESSAGE), &self.signature).is_ok(),
+            "wrap" => self.encrypting.encrypt(rng, black_box(&DATA_KEY)).is_ok(),
+            _ => self.decrypting.decrypt(black_box(&self.wrapped)).is_ok(),
+        }
+    }
+}
+
+const OPERATIONS: [&str; 4] = ["sign", "verify", "wrap", "unwrap"];
+const MESSAGE: [u8; 1024] = [0x5a; 1024];
+const DATA_KEY: [u8; 16] = [0xa5; 16];
+/// Short enough to fall between two turns of other processes.
+const RUNS: u32 = 8;
+const ROUNDS: usize = 301;

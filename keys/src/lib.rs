@@ -7,7 +7,7 @@ mod hex; // key files and fingerprints as text
 pub mod key; // a key's description: owner, usage, serial, status, validity
 pub mod keyring; // which key signs, verifies, seals, opens
 pub mod secret; // bytes that are wiped, never printed, never cloned
-pub mod sm2; // GB/T 32918: traits, and the reference engine
+pub mod sm2; // GB/T 32918: traits, protocol, native and reference engine
 pub mod sm3; // GB/T 32905 digest and HMAC
 pub mod sm4; // GB/T 32907 block cipher in GCM and CBC
 pub mod store; // keyring.toml and PEM files

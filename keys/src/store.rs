@@ -6,7 +6,7 @@
 use crate::hex;
 use crate::key::{KeyEntry, Side};
 use crate::keyring::{Keyring, KeyringBuilder};
-use crate::sm2::{PrivateKey, PublicKey};
+use crate::sm2::{Engine, PrivateKey, PublicKey};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -35,10 +35,15 @@ impl StoreError {
 
 /// Loads and wholly checks a key folder. Private and secret files must be mode 0600 (or stricter).
 pub fn load(folder: &Path) -> Result<Keyring, StoreError> {
+    load_for(folder, Engine::default())
+}
+
+/// As `load`, with the keys prepared for a chosen engine.
+pub fn load_for(folder: &Path, engine: Engine) -> Result<Keyring, StoreError> {
     let list = folder.join(KEYRING_FILE);
     let text = files::read_public(&list)?;
     let entries = entries::parse(&text).map_err(|detail| StoreError::new(&list, detail))?;
-    let mut builder = Keyring::builder();
+    let mut builder = Keyring::builder().engine(engine);
     for listed in entries {
         let file = folder.join(&listed.file);
         builder = add(builder, listed.entry, &file)?;

@@ -35,7 +35,8 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
 }
 
 async fn serve(config: Config) -> Result<Exit, Failure> {
-    let keyring = keys::store::load(&config.keys.folder).map_err(|error| Failure::config("keys.folder", error))?;
+    let keyring =
+        keys::store::load_for(&config.keys.folder, config.keys.engine).map_err(|error| Failure::config("keys.folder", error))?;
     let keyring = Arc::new(keyring);
     let journal = hangu::journal::open::open(&config, keyring.clone())
         .await

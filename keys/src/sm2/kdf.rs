@@ -1,6 +1,7 @@
 //! The symmetric half of SM2 encryption: key derivation, mask and C3 (GB/T 32918.4 5.4.3, 6.1, 7.1). No curve arithmetic.
 
 use super::WRAP_BYTES_MAX;
+use super::reveal::reveal;
 use crate::error::CryptoError;
 use crate::secret::Secret;
 use crate::sm3::sm3;
@@ -22,7 +23,7 @@ pub(crate) fn check_length(length: usize) -> Result<(), CryptoError> {
 /// Gives (C3, C2), or `None` when the mask is all zero and another k must be drawn (step A5).
 pub(crate) fn close(shared: &Shared, clear: &[u8]) -> Option<([u8; 32], Vec<u8>)> {
     let mask = mask(shared, clear.len());
-    if bool::from(is_zero(&mask)) {
+    if reveal(is_zero(&mask)) {
         return None;
     }
     Some((check(shared, clear), xor(&mask, clear)))
@@ -33,7 +34,7 @@ pub(crate) fn open(shared: &Shared, c3: &[u8; 32], c2: &[u8]) -> Result<Secret, 
     let mask = mask(shared, c2.len());
     let mut clear = Zeroizing::new(xor(&mask, c2));
     let fits = check(shared, &clear).ct_eq(c3) & !is_zero(&mask);
-    if !bool::from(fits) {
+    if !reveal(fits) {
         return Err(CryptoError::Ciphertext);
     }
     Ok(Secret::new(std::mem::take(&mut *clear)))

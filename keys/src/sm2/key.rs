@@ -62,9 +62,10 @@ impl PrivateKey {
         Zeroizing::new(self.secret.to_bytes().into())
     }
 
-    /// d; for engines over the same arithmetic.
-    pub(crate) fn danger_scalar(&self) -> Zeroizing<Scalar> {
-        Zeroizing::new(*self.secret.to_nonzero_scalar())
+    /// Where d lies; for tests that declare it secret.
+    #[cfg(test)]
+    pub(crate) fn secret_mut(&mut self) -> &mut SecretKey {
+        &mut self.secret
     }
 
     /// d = n-1 has no (1+d)^-1 and cannot sign.

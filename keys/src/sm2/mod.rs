@@ -1,4 +1,4 @@
-//! SM2 (GB/T 32918, GM/T 0003): the traits behind which an engine or an HSM stands, and the reference engine.
+//! SM2 (GB/T 32918, GM/T 0003): the traits behind which an engine or an HSM stands, the protocol, and two engines.
 //!
 //! No encoding of signatures or ciphertexts is here: DER and the layouts of institutions belong to `codecs`.
 
@@ -6,16 +6,20 @@ use crate::error::CryptoError;
 use crate::secret::Secret;
 use rand_core::CryptoRng;
 
+mod curve; // what the protocol asks of curve arithmetic
+mod encrypt; // GB/T 32918.4, over any curve arithmetic
 pub mod engine; // which implementation prepares a key
 mod identity; // Z and e of GB/T 32918.2
 mod kdf; // the mask and C3 of GB/T 32918.4
 mod key; // key pairs and their PEM files
+mod native; // our own curve arithmetic, fast
 mod nonce; // k, hedged against a bad random source
-pub mod reference; // our protocol code over the crate `sm2`'s curve arithmetic
+mod reference; // the crate `sm2`'s curve arithmetic
+mod reveal; // the only door by which a secret may steer
+mod sign; // GB/T 32918.2, over any curve arithmetic
 
 pub use engine::Engine;
 pub use key::{PrivateKey, PublicKey};
-pub use reference::{ReferenceSigner, ReferenceUnwrapper, ReferenceVerifier, ReferenceWrapper};
 
 /// Default user id of GM/T 0009.
 pub const DEFAULT_USER_ID: &[u8] = b"1234567812345678";
@@ -57,5 +61,9 @@ pub trait Unwrap: Send + Sync {
     fn unwrap(&self, ciphertext: &Ciphertext) -> Result<Secret, CryptoError>;
 }
 
+#[cfg(test)]
+mod memcheck; // tells valgrind which bytes are secret
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -7,5 +7,6 @@
     reason = "tests fail by panicking"
 )]
 
+mod constant_time;
 mod hygiene;
 mod openssl;

@@ -10,6 +10,7 @@ use super::*;
 use crate::error::KeyError;
 use crate::key::Usage;
 use crate::testing::{NOW, SeededRng, ZeroRng};
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -18,6 +19,31 @@ fn demo() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     generate_demo(folder.path(), &mut SeededRng::new(40)).unwrap();
     folder
+}
+
+/// A folder is read for either engine, and what one does the other understands.
+#[test]
+fn engines_are_chosen_by_name_and_understand_each_other() {
+    let folder = demo();
+    let mut rng = SeededRng::new(43);
+    for engine in Engine::ALL {
+        let text = format!("engine = '{}'", engine.name());
+        let parsed: BTreeMap<String, Engine> = toml::from_str(&text).unwrap();
+        assert_eq!(parsed["engine"], engine);
+        let gateway = load_for(&folder.path().join("gateway"), engine).unwrap();
+        for other in Engine::ALL {
+            let centre = load_for(&folder.path().join("centre"), other).unwrap();
+            let signer = gateway.signer("centre", NOW).unwrap();
+            let signature = signer.key.sign(b"m", &mut rng).unwrap();
+            let verifier = centre.verifier("centre", &signer.info.serial, NOW).unwrap();
+            assert_eq!(verifier.key.verify(b"m", &signature), Ok(()), "{engine:?} {other:?}");
+            let wrapper = gateway.wrapper("centre", NOW).unwrap();
+            let wrapped = wrapper.key.wrap(b"data key", &mut rng).unwrap();
+            let unwrapper = centre.unwrapper("centre", &wrapper.info.serial, NOW).unwrap();
+            assert_eq!(unwrapper.key.unwrap(&wrapped).unwrap().danger_expose(), b"data key");
+        }
+    }
+    assert!(toml::from_str::<BTreeMap<String, Engine>>("engine = 'fast'").is_err());
 }
 
 fn set_mode(path: &Path, mode: u32) {

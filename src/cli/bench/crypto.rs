@@ -71,8 +71,8 @@ pub(super) fn sm2_costs(rounds: usize) -> Result<Vec<(Sm2, f64)>, Failure> {
 }
 
 /// Name of the engine that keyrings are built with.
-pub(super) fn engine_name() -> String {
-    format!("{:?}", Engine::default()).to_lowercase()
+pub(super) fn engine_name() -> &'static str {
+    Engine::default().name()
 }
 
 pub(super) fn sm2_rows(rounds: usize) -> Result<Vec<Row>, Failure> {

@@ -30,7 +30,10 @@ pub(super) fn table(config: &Config) -> Table {
                 ("postgres", journal.postgres.as_ref().map(of_postgres)),
             ]),
         ),
-        ("keys", nested([("folder", path(&keys.folder))])),
+        (
+            "keys",
+            nested([("folder", path(&keys.folder)), ("engine", string(keys.engine.name()))]),
+        ),
         ("admin", nested([("listen", admin.listen.as_deref().and_then(string))])),
         (
             "settle",

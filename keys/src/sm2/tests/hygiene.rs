@@ -3,8 +3,13 @@
 
 use crate::keyring::{Keyring, KeyringBuilder};
 use crate::secret::Secret;
+use crate::sm2::curve::Curve;
+use crate::sm2::encrypt::Unwrapper;
+use crate::sm2::native::Native;
 use crate::sm2::nonce::{HedgedDraws, NonceKey};
-use crate::sm2::{PrivateKey, PublicKey, ReferenceSigner, ReferenceUnwrapper};
+use crate::sm2::reference::Reference;
+use crate::sm2::sign::Signer;
+use crate::sm2::{PrivateKey, PublicKey};
 use crate::sm3::HmacSm3;
 use crate::sm4::{Sm4Cbc, Sm4Gcm};
 use std::fmt::{Debug, Display};
@@ -43,8 +48,11 @@ fn secrets_cannot_be_printed_or_copied() {
     assert_secret!(
         Secret,
         PrivateKey,
-        ReferenceSigner,
-        ReferenceUnwrapper,
+        Signer<Native>,
+        Signer<Reference>,
+        Unwrapper<Native>,
+        Unwrapper<Reference>,
+        <Native as Curve>::Scalar,
         NonceKey,
         HedgedDraws<'static>
     );

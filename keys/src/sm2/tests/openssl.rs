@@ -1,9 +1,6 @@
 //! Both ways against the machine's `openssl` command: an implementation we share no code with.
 
-use crate::sm2::{
-    Ciphertext, DEFAULT_USER_ID, PrivateKey, PublicKey, ReferenceSigner, ReferenceUnwrapper, ReferenceVerifier, ReferenceWrapper,
-    Sign, Signature, Unwrap, Verify, Wrap,
-};
+use crate::sm2::{Ciphertext, DEFAULT_USER_ID, Engine, PrivateKey, PublicKey, Signature};
 use crate::testing::SeededRng;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,14 +63,33 @@ const KEY_COMMANDS: [&str; 2] = [
     "genpkey -algorithm SM2 -out key.pem",
 ];
 
+/// Either engine, one test each.
+macro_rules! with_either_engine {
+    ($($name:ident),+) => {
+        mod native {
+            $(#[test] fn $name() { super::$name(super::Engine::Native); })+
+        }
+        mod reference {
+            $(#[test] fn $name() { super::$name(super::Engine::Reference); })+
+        }
+    };
+}
+
+with_either_engine!(
+    it_signs_and_we_verify,
+    we_sign_and_it_verifies,
+    it_seals_and_we_open,
+    we_seal_and_it_opens,
+    its_published_ciphertext_opens
+);
+
 const SIGNING: &str = "-rawin -digest sm3 -pkeyopt distid:1234567812345678";
 
-#[test]
-fn it_signs_and_we_verify() {
+fn it_signs_and_we_verify(engine: Engine) {
     for command in KEY_COMMANDS {
         let openssl = OpenSsl::new();
         let key = openssl.key(command);
-        let verifier = ReferenceVerifier::new(key.public(), DEFAULT_USER_ID).unwrap();
+        let verifier = engine.verifier(key.public(), DEFAULT_USER_ID).unwrap();
         for round in 0..ROUNDS {
             openssl.write("m", &round.to_be_bytes());
             openssl.must(&format!("pkeyutl -sign {SIGNING} -inkey key.pem -in m -out s"));
@@ -84,14 +100,14 @@ fn it_signs_and_we_verify() {
     }
 }
 
-#[test]
-fn we_sign_and_it_verifies() {
+fn we_sign_and_it_verifies(engine: Engine) {
     let openssl = OpenSsl::new();
     let mut rng = SeededRng::new(20);
     for round in 0..ROUNDS {
         let key = PrivateKey::generate(&mut rng).unwrap();
         openssl.write("pub.pem", key.public().to_spki_pem().unwrap().as_bytes());
-        let mut signature = ReferenceSigner::new(&key, DEFAULT_USER_ID)
+        let mut signature = engine
+            .signer(&key, DEFAULT_USER_ID)
             .unwrap()
             .sign(&round.to_be_bytes(), &mut rng)
             .unwrap();
@@ -105,11 +121,10 @@ fn we_sign_and_it_verifies() {
     }
 }
 
-#[test]
-fn it_seals_and_we_open() {
+fn it_seals_and_we_open(engine: Engine) {
     let openssl = OpenSsl::new();
     let key = openssl.key(KEY_COMMANDS[0]);
-    let unwrapper = ReferenceUnwrapper::new(&key);
+    let unwrapper = engine.unwrapper(&key);
     for round in 0..ROUNDS {
         let clear = vec![7; 16 + usize::try_from(round).unwrap() * 13];
         openssl.write("m", &clear);
@@ -122,15 +137,14 @@ fn it_seals_and_we_open() {
     }
 }
 
-#[test]
-fn we_seal_and_it_opens() {
+fn we_seal_and_it_opens(engine: Engine) {
     let openssl = OpenSsl::new();
     let mut rng = SeededRng::new(21);
     for round in 0..ROUNDS {
         let key = PrivateKey::generate(&mut rng).unwrap();
         openssl.write("key.pem", key.danger_to_pkcs8_pem().unwrap().as_bytes());
         let clear = vec![9; 1 + usize::try_from(round).unwrap() * 13];
-        let ciphertext = ReferenceWrapper::new(key.public()).wrap(&clear, &mut rng).unwrap();
+        let ciphertext = engine.wrapper(key.public()).wrap(&clear, &mut rng).unwrap();
         openssl.write("c", &ciphertext_to_der(&ciphertext));
         openssl.must("pkeyutl -decrypt -inkey key.pem -in c -out m");
         assert_eq!(openssl.read("m"), clear);
@@ -138,8 +152,7 @@ fn we_seal_and_it_opens() {
 }
 
 /// The vector of OpenSSL's `evppkey_sm2.txt`.
-#[test]
-fn its_published_ciphertext_opens() {
+fn its_published_ciphertext_opens(engine: Engine) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/openssl-suite.key.pem");
     let key = PrivateKey::from_pem(&std::fs::read_to_string(path).unwrap()).unwrap();
     let der = crate::testing::bytes(concat!(
@@ -148,7 +161,7 @@ fn its_published_ciphertext_opens() {
         "04203C1B5713B5DB2728EB7BF775E44F4689FC32668BDC564F52EA45B09E8DF2A5F4",
         "0422084A9D0CC2997092B7D3C404FCE95956EB604D732B2307A8E5B8900ED6608CA5B197"
     ));
-    let opened = ReferenceUnwrapper::new(&key).unwrap(&ciphertext_from_der(&der));
+    let opened = engine.unwrapper(&key).unwrap(&ciphertext_from_der(&der));
     let opened = opened.map(|secret| secret.danger_expose().to_vec());
     assert_eq!(opened, Ok(b"The floofy bunnies hop at midnight".to_vec()));
 }
