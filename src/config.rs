@@ -1,13 +1,17 @@
 //! hangu.toml: read whole, checked whole. Unknown keys are errors that name the line and what is allowed.
 
+mod bulkhead;
 mod journal;
 mod mq;
+mod settle;
 
 use crate::limits;
+pub use bulkhead::{BulkheadConfig, Shares};
 pub use journal::{JournalConfig, PostgresConfig};
 use keys::sm2::Engine;
 pub use mq::MqConfig;
 use serde::Deserialize;
+pub use settle::{InstitutionSettleConfig, LinkSettleConfig, SettleConfig};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -47,28 +51,6 @@ pub struct AdminConfig {
     /// Address of /live, /ready and /metrics; none when absent.
     #[serde(default)]
     pub listen: Option<String>,
-}
-
-/// How unknown outcomes are settled.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SettleConfig {
-    /// Waits before the first, second, ... query; the last one repeats.
-    pub query_after_ms: Vec<i64>,
-    /// The peer's horizon: only this long after the last send does "not found" allow sending the same bytes again.
-    pub resend_after_ms: i64,
-    /// How long a repeat, or a cancel of an exchange in work, waits for the outcome before "processing".
-    pub wait_ms: u64,
-}
-
-impl Default for SettleConfig {
-    fn default() -> Self {
-        Self {
-            query_after_ms: vec![1_000, 5_000, 15_000, 60_000],
-            resend_after_ms: 60_000,
-            wait_ms: 2_000,
-        }
-    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -115,6 +97,12 @@ pub struct LinkConfig {
     /// Exchanges in flight; at the bound, queues stop and HTTP answers 503.
     #[serde(default = "in_flight")]
     pub in_flight_max: usize,
+    /// How unknown outcomes of what goes out by this link are settled, where that differs from `[settle]`.
+    #[serde(default)]
+    pub settle: LinkSettleConfig,
+    /// Which share of them one institution or operation may hold.
+    #[serde(default)]
+    pub bulkhead: BulkheadConfig,
     /// One of `mq` and `http`.
     #[serde(default)]
     pub mq: Option<MqConfig>,
@@ -182,15 +170,18 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        if self.instance.is_empty() || !self.instance.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return Err(wrong("instance", "letters, digits and '-', at least one"));
+        if self.instance.is_empty()
+            || self.instance.len() > limits::INSTANCE_BYTES_MAX
+            || !self.instance.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        {
+            let allowed = format!("letters, digits and '-', 1 to {}", limits::INSTANCE_BYTES_MAX);
+            return Err(wrong("instance", &allowed));
         }
         self.journal.check()?;
-        if self.settle.query_after_ms.is_empty() || self.settle.query_after_ms.iter().any(|&wait| wait < 100) {
-            return Err(wrong("settle.query_after_ms", "at least one wait, each 100 or more"));
-        }
+        self.settle.check("settle")?;
         for (name, link) in &self.link {
             check_link(name, link)?;
+            self.settle.check_over(name, &link.settle)?;
         }
         for (index, route) in self.route.iter().enumerate() {
             self.check_route(index, route)?;
@@ -230,6 +221,7 @@ fn check_link(name: &str, link: &LinkConfig) -> Result<(), ConfigError> {
     if link.in_flight_max == 0 || link.in_flight_max > limits::IN_FLIGHT_MAX {
         return Err(wrong(&place("in_flight_max"), &format!("1 to {}", limits::IN_FLIGHT_MAX)));
     }
+    bulkhead::check(name, link)?;
     if link.answer_ms < 10 {
         return Err(wrong(&place("answer_ms"), "10 or more"));
     }

@@ -1,16 +1,19 @@
 //! The thin shell: the only place that spawns tasks, reads the clock and owns the order of start and stop.
 
+mod consume;
+mod process;
 mod release;
+mod revisit;
 mod serve;
 
 use crate::clock::{Clock, Entropy};
-use crate::exchange::{Gateway, HttpAnswer};
-use crate::journal::Exchange;
+use crate::exchange::{Gateway, HttpAnswer, Phase, Trouble};
 use crate::limits;
 use crate::link::http::{Handler, router};
-use crate::mq::{Consumer, SharedMq, dead_letter_queue};
+use crate::mq::{SharedMq, dead_letter_queue};
 use codecs::wire::Wire;
-use std::collections::BTreeMap;
+use consume::{Consuming, hear_hand_offs};
+use revisit::Revisitor;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -51,6 +54,8 @@ pub struct QueueLink {
     pub reply_queue: String,
     /// Whether what these queues gave up is taken too, to be parked.
     pub dead_letters: bool,
+    /// Where this instance hears of replies that another one received.
+    pub hand_off_queue: Option<String>,
     pub prefetch: u16,
     pub in_flight_max: usize,
 }
@@ -65,56 +70,55 @@ pub struct HttpLink {
 /// A running gateway.
 pub struct Running {
     gateway: Arc<Gateway>,
-    /// Ends what brings new work: request queues, listeners, the sweeper.
+    /// Ends what brings new work: request queues, the sweeper, taking over.
     stop: CancellationToken,
-    /// Ends what work in flight still needs: reply queues and leases.
+    /// Ends what work in flight still needs, and what refuses new work: reply queues, leases, listeners.
     end: CancellationToken,
     /// Exchanges in flight.
     work: TaskTracker,
     /// Loops that run until they are told to stop.
     loops: TaskTracker,
-    /// Bounds on revisits by link, so that one dead counterparty does not take the places of the others.
-    revisits: Revisits,
+    revisitor: Revisitor,
     mqs: Vec<SharedMq>,
 }
 
-/// Permits for revisits, by the link that an exchange went out by.
-type Revisits = Arc<BTreeMap<String, Arc<Semaphore>>>;
-
 impl Running {
-    /// Takes over what earlier lives left, then starts to take messages.
-    pub async fn start(
-        gateway: Arc<Gateway>,
-        queues: Vec<QueueLink>,
-        https: Vec<HttpLink>,
-    ) -> Result<Self, crate::exchange::Trouble> {
+    /// Claims the instance's name, gives free what an earlier life left, then starts to take messages.
+    pub async fn start(gateway: Arc<Gateway>, queues: Vec<QueueLink>, https: Vec<HttpLink>) -> Result<Self, Trouble> {
         gateway.check_journal_key().await?;
+        process::claim_name(&gateway).await?;
+        gateway.journal_id().await?;
         gateway.load_system().await?;
-        let taken = gateway.take_over(true).await?;
-        tracing::info!(to_revisit = taken.len(), "exchanges of an earlier life taken over");
-        let links = gateway.config().link.keys();
-        let bound = |name: &String| (name.clone(), Arc::new(Semaphore::new(limits::REVISITS_MAX)));
+        gateway.release_leases().await?;
+        let work = TaskTracker::new();
         let running = Self {
-            revisits: Arc::new(links.map(bound).collect()),
+            revisitor: Revisitor::new(gateway.clone(), work.clone()),
             gateway,
             stop: CancellationToken::new(),
             end: CancellationToken::new(),
-            work: TaskTracker::new(),
+            work,
             loops: TaskTracker::new(),
             mqs: queues.iter().map(|link| link.mq.clone()).collect(),
         };
+        running.take_over_first().await?;
+        if queues.iter().any(|link| link.hand_off_queue.is_some()) {
+            let gateway = running.gateway.clone();
+            running.until_end(async move { gateway.send_hand_offs().await });
+        }
         for link in queues {
             running.run_queue_link(&link);
         }
         for link in https {
             running.run_http_link(link);
         }
-        running.revisitor().take_up(taken);
+        running.run_turns();
         running.run_sweeper();
         running.run_leases();
+        running.run_take_over();
         running.run_pruning();
         let (gateway, work, stop) = (running.gateway.clone(), running.work.clone(), running.stop.clone());
         running.loops.spawn(release::release_parked(gateway, work, stop));
+        running.gateway.enter(Phase::Running);
         Ok(running)
     }
 
@@ -122,16 +126,21 @@ impl Running {
         &self.gateway
     }
 
-    /// Stops taking, lets what is in flight finish within the grace period; the rest stays in the journal. Replies are
-    /// taken to the end, because what is in flight waits for them. True when everything finished.
+    /// Stops taking, lets what is in flight finish within the grace period; the rest stays in the journal, free for any other
+    /// instance. Replies are taken to the end, because what is in flight waits for them. True when everything finished.
     pub async fn stop(self, grace: Duration) -> bool {
+        self.gateway.enter(Phase::Stopping);
         self.stop.cancel();
-        self.gateway.begin_stop();
         self.work.close();
         let finished = tokio::time::timeout(grace, self.work.wait()).await.is_ok();
         self.end.cancel();
         self.loops.close();
         let ended = tokio::time::timeout(LOOPS_END, self.loops.wait()).await.is_ok();
+        match tokio::time::timeout(LOOPS_END, self.gateway.leave()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(trouble)) => tracing::warn!(%trouble, "leases not given up; they end by themselves"),
+            Err(_elapsed) => tracing::warn!("leases not given up in time; they end by themselves"),
+        }
         for mq in &self.mqs {
             mq.close().await;
         }
@@ -147,6 +156,10 @@ impl Running {
                 self.loops
                     .spawn(self.consuming(link, &dead, &self.stop, Some(queue.clone())).run());
             }
+        }
+        if let Some(queue) = &link.hand_off_queue {
+            let consumer = link.mq.consume(queue, limits::HAND_OFF_PREFETCH);
+            self.until_end(hear_hand_offs(self.gateway.clone(), consumer));
         }
     }
 
@@ -165,9 +178,9 @@ impl Running {
 
     fn run_http_link(&self, link: HttpLink) {
         let connections_max = link.in_flight_max.saturating_mul(2);
-        let app = router(self.handler(link.name, link.in_flight_max));
+        let app = serve::closing(router(self.handler(link.name, link.in_flight_max)), self.gateway.clone());
         self.loops
-            .spawn(serve::serve(link.listener, app, connections_max, self.stop.clone()));
+            .spawn(serve::serve(link.listener, app, connections_max, self.end.clone()));
     }
 
     /// Every request runs on a task of its own, so that a requester who goes away does not take the exchange with it.
@@ -178,9 +191,13 @@ impl Running {
             let later = |reason: &str| HttpAnswer::Later {
                 reason: reason.to_owned(),
             };
+            let refused = |reason: &str| Box::pin(std::future::ready(later(reason))) as Pin<Box<dyn Future<Output = _> + Send>>;
+            if gateway.phase() >= Phase::Stopping {
+                return refused("this instance is stopping");
+            }
             let Ok(permit) = permits.clone().try_acquire_owned() else {
-                let busy = std::future::ready(later("too many requests in flight"));
-                return Box::pin(busy) as Pin<Box<dyn Future<Output = _> + Send>>;
+                gateway.counters().shed();
+                return refused("too many requests in flight");
             };
             let (gateway, name) = (gateway.clone(), name.clone());
             let task = work.spawn(async move {
@@ -193,12 +210,34 @@ impl Running {
         })
     }
 
+    /// Calls up who waits in line for a place, link by link.
+    fn run_turns(&self) {
+        for link in self.gateway.config().link.keys() {
+            let link = link.clone();
+            let (gateway, stop, work) = (self.gateway.clone(), self.stop.clone(), self.work.clone());
+            self.loops.spawn(async move {
+                loop {
+                    let (id, place) = tokio::select! {
+                        biased;
+                        () = stop.cancelled() => return,
+                        turn = gateway.next_turn(&link) => turn,
+                    };
+                    let gateway = gateway.clone();
+                    work.spawn(async move {
+                        let _in_flight = gateway.counters().enter();
+                        gateway.take_turn(id, place).await;
+                    });
+                }
+            });
+        }
+    }
+
     fn run_sweeper(&self) {
-        let (gateway, stop, revisitor) = (self.gateway.clone(), self.stop.clone(), self.revisitor());
+        let (gateway, stop, revisitor) = (self.gateway.clone(), self.stop.clone(), self.revisitor.clone());
         self.loops.spawn(async move {
             while sleep_unless(&stop, Duration::from_millis(limits::SWEEP_MS)).await {
                 match gateway.due().await {
-                    Ok(due) => revisitor.take_up(due),
+                    Ok(due) => revisitor.take_up_due(due).await,
                     Err(trouble) => tracing::error!(%trouble, "the journal does not say what is due"),
                 }
             }
@@ -206,15 +245,45 @@ impl Running {
     }
 
     fn run_leases(&self) {
-        let (gateway, stop, revisitor) = (self.gateway.clone(), self.end.clone(), self.revisitor());
+        let (gateway, end) = (self.gateway.clone(), self.end.clone());
         self.loops.spawn(async move {
-            while sleep_unless(&stop, Duration::from_millis(limits::LEASE_RENEW_MS)).await {
+            while sleep_unless(&end, Duration::from_millis(limits::LEASE_RENEW_MS)).await {
                 if let Err(trouble) = gateway.renew_leases().await {
                     tracing::error!(%trouble, "leases not renewed");
                 }
-                match gateway.take_over(false).await {
-                    Ok(taken) => revisitor.take_up(taken),
-                    Err(trouble) => tracing::error!(%trouble, "dead owners' exchanges not taken over"),
+            }
+        });
+    }
+
+    /// What an earlier life left is ours, under a new epoch, before anybody can ask for it.
+    async fn take_over_first(&self) -> Result<(), Trouble> {
+        loop {
+            let taken = self.gateway.take_over().await?;
+            tracing::info!(to_revisit = taken.for_now.len(), "exchanges of an earlier life taken over");
+            self.revisitor.take_up_taken(taken.for_now).await;
+            if !taken.is_full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// What nobody holds any more is taken over.
+    fn run_take_over(&self) {
+        let (gateway, stop, revisitor) = (self.gateway.clone(), self.stop.clone(), self.revisitor.clone());
+        self.loops.spawn(async move {
+            let mut pause = Duration::from_millis(limits::TAKE_OVER_MS);
+            while sleep_unless(&stop, pause).await {
+                pause = Duration::from_millis(limits::TAKE_OVER_MS);
+                match gateway.take_over().await {
+                    Ok(taken) => {
+                        // The next page follows at once.
+                        pause = if taken.is_full { Duration::ZERO } else { pause };
+                        if !taken.for_now.is_empty() {
+                            tracing::info!(to_revisit = taken.for_now.len(), "exchanges taken over");
+                        }
+                        revisitor.take_up_taken(taken.for_now).await;
+                    }
+                    Err(trouble) => tracing::error!(%trouble, "what nobody holds was not taken over"),
                 }
             }
         });
@@ -232,76 +301,15 @@ impl Running {
         });
     }
 
-    fn revisitor(&self) -> Revisitor {
-        Revisitor {
-            gateway: self.gateway.clone(),
-            work: self.work.clone(),
-            bounds: self.revisits.clone(),
-        }
-    }
-}
-
-/// Takes up exchanges that are due, within the bound of their link; what finds no place is due again at the next look.
-struct Revisitor {
-    gateway: Arc<Gateway>,
-    work: TaskTracker,
-    bounds: Revisits,
-}
-
-impl Revisitor {
-    fn take_up(&self, exchanges: Vec<Exchange>) {
-        for exchange in exchanges {
-            let link = exchange.link_out.as_ref().unwrap_or(&exchange.link_in);
-            let Some(permit) = self.bounds.get(link).and_then(|bound| bound.clone().try_acquire_owned().ok()) else {
-                continue;
-            };
-            let gateway = self.gateway.clone();
-            self.work.spawn(async move {
-                let _permit = permit;
-                gateway.revisit(exchange).await;
-            });
-        }
-    }
-}
-
-/// The consumer of one queue.
-struct Consuming {
-    gateway: Arc<Gateway>,
-    link: String,
-    /// The queue that gave the messages up, if this one holds dead letters.
-    given_up_by: Option<String>,
-    consumer: Box<dyn Consumer>,
-    permits: Arc<Semaphore>,
-    stop: CancellationToken,
-    work: TaskTracker,
-}
-
-impl Consuming {
-    /// Hands deliveries to tasks while there are permits; at the bound it takes no more, and prefetch stops the broker.
-    async fn run(mut self) {
-        loop {
-            let permit = tokio::select! {
+    fn until_end(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let end = self.end.clone();
+        self.loops.spawn(async move {
+            tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return,
-                permit = self.permits.clone().acquire_owned() => permit,
-            };
-            let Ok(permit) = permit else { return };
-            let delivery = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return,
-                delivery = self.consumer.next() => delivery,
-            };
-            let Some(delivery) = delivery else { return };
-            let (gateway, link, given_up_by) = (self.gateway.clone(), self.link.clone(), self.given_up_by.clone());
-            self.work.spawn(async move {
-                let _permit = permit;
-                let _in_flight = gateway.counters().enter();
-                match given_up_by {
-                    None => gateway.from_queue(&link, delivery).await,
-                    Some(queue) => gateway.from_dead_letters(&link, &queue, delivery).await,
-                }
-            });
-        }
+                () = end.cancelled() => {}
+                () = work => {}
+            }
+        });
     }
 }
 

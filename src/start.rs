@@ -53,7 +53,7 @@ pub async fn assemble(config: Config, surroundings: Surroundings) -> Result<Asse
                 Some(mq) => mq,
                 None => connect(name, mq_config)?,
             };
-            queues.push(queue_link(name, link, mq_config, mq.clone()));
+            queues.push(queue_link(&config.instance, name, link, mq_config, mq.clone()));
             Transport::Queue {
                 mq,
                 outbound: mq_config.outbound_queue.clone(),
@@ -155,13 +155,14 @@ fn tls(config: &MqConfig) -> Option<TlsConfig> {
     })
 }
 
-fn queue_link(name: &str, link: &LinkConfig, config: &MqConfig, mq: SharedMq) -> QueueLink {
+fn queue_link(instance: &str, name: &str, link: &LinkConfig, config: &MqConfig, mq: SharedMq) -> QueueLink {
     QueueLink {
         name: name.to_owned(),
         mq,
         request_queue: config.request_queue.clone(),
         reply_queue: config.reply_queue.clone(),
         dead_letters: config.has_dead_letters(),
+        hand_off_queue: config.hand_off_queue(instance),
         prefetch: config.prefetch,
         in_flight_max: link.in_flight_max,
     }

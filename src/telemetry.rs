@@ -1,6 +1,6 @@
 //! Logs, health and metrics. Labels are bounded; no account, name or key appears in any of them.
 
-use crate::exchange::Gateway;
+use crate::exchange::{Gateway, Phase};
 use crate::journal::{Figures, Found, Read, State};
 use crate::mq::SharedMq;
 use axum::Router;
@@ -66,9 +66,15 @@ pub fn admin(watched: Watched) -> Router {
         .merge(crate::admin::orders(watched.gateway))
 }
 
-/// Ready: the journal answers and every broker is connected and takes messages.
+/// Ready: started and not stopping, the journal answers, and every broker is connected and takes messages.
 async fn ready(Shared(watched): Shared<Watched>) -> (StatusCode, String) {
     let mut faults = Vec::new();
+    match watched.gateway.phase() {
+        Phase::Starting => faults.push("starting".to_owned()),
+        Phase::Running => {}
+        Phase::Stopping => faults.push("stopping".to_owned()),
+        Phase::Displaced => faults.push("another process runs under this instance's name".to_owned()),
+    }
     if let Err(error) = watched.gateway.journal().read(Read::Setting("system".to_owned())).await {
         faults.push(format!("journal: {error}"));
     }
@@ -135,6 +141,14 @@ fn exposition(watched: &Watched, figures: &Figures) -> String {
         figures.unknown_oldest_ms / 1000,
     );
     page.one("hangu_parked_messages", "gauge", "messages kept for a person", figures.parked);
+    page.head(
+        "hangu_lined_up",
+        "gauge",
+        "accepted exchanges that wait for a place at a link",
+    );
+    for (link, count) in watched.gateway.lined_up() {
+        page.line("hangu_lined_up", &format!("link=\"{link}\""), count);
+    }
     page.head("hangu_exchanges", "gauge", "exchanges by state");
     for state in State::ALL {
         let count = figures

@@ -50,6 +50,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     ));
     config_checks(&config, &mut report);
     links::journal_check(&config, &mut report);
+    links::hand_off_check(&config, &mut report);
     if args.connect {
         services::checks(&config, &mut report)?;
     }

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let mut found = Vec::new();
     for (name, link) in &config.link {
         if let Some(mq) = &link.mq {
-            let states = runtime.block_on(ask(name, mq, declares))?;
+            let states = runtime.block_on(ask(name, mq, &config.instance, declares))?;
             found.extend(states.into_iter().map(|state| (name.clone(), state)));
         }
     }
@@ -52,10 +52,14 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-async fn ask(link: &str, config: &MqConfig, declares: bool) -> Result<Vec<QueueState>, Failure> {
+async fn ask(link: &str, config: &MqConfig, instance: &str, declares: bool) -> Result<Vec<QueueState>, Failure> {
     let mq = connect(link, config)?;
-    let queues = config.queues();
-    let declared = if declares { declare(&mq, config).await } else { Ok(()) };
+    let queues = config.queues(instance);
+    let declared = if declares {
+        declare(&mq, config, instance).await
+    } else {
+        Ok(())
+    };
     let states = match declared {
         Ok(()) => mq.check(&queues).await,
         Err(error) => Err(error),
@@ -65,14 +69,16 @@ async fn ask(link: &str, config: &MqConfig, declares: bool) -> Result<Vec<QueueS
 }
 
 /// What the bank consumes gets a delivery limit where its dead letters are parked; the counterparty's queue is its own affair.
-async fn declare(mq: &SharedMq, config: &MqConfig) -> Result<(), MqError> {
+async fn declare(mq: &SharedMq, config: &MqConfig, instance: &str) -> Result<(), MqError> {
     let inbound = config.inbound_queues();
     if config.has_dead_letters() {
         mq.declare_limited(&inbound, config.delivery_limit).await?;
     } else {
         mq.declare(&inbound).await?;
     }
-    mq.declare(std::slice::from_ref(&config.outbound_queue)).await
+    let others = [config.outbound_queue.clone()];
+    let others: Vec<String> = others.into_iter().chain(config.hand_off_queue(instance)).collect();
+    mq.declare(&others).await
 }
 
 fn refused(link: &str, config: &MqConfig, error: &MqError) -> Failure {

@@ -61,11 +61,19 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
         .await
         .map_err(|error| Failure::new(Exit::Unavailable, "journal", error))?;
     tracing::info!("gateway is running");
-    wait_for_signal().await?;
+    let gateway = running.gateway().clone();
+    let is_displaced = tokio::select! {
+        signal = wait_for_signal() => signal.map(|()| false)?,
+        () = gateway.displaced() => true,
+    };
     tracing::info!(grace_s = grace.as_secs(), "stopping: nothing new is taken");
     let is_finished = running.stop(grace).await;
     journal.close().await;
     tracing::info!(is_finished, "stopped; what was in flight is in the journal");
+    if is_displaced {
+        let detail = "another process runs under this name; this one was taken for dead, and has ended";
+        return Err(Failure::new(Exit::Unavailable, "instance", detail));
+    }
     Ok(Exit::Ok)
 }
 

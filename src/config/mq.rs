@@ -51,6 +51,9 @@ pub struct MqConfig {
     pub reply_queue: String,
     /// From the bank to the counterparty.
     pub outbound_queue: String,
+    /// What the names of the hand-off queues begin with; the instance's name follows.
+    #[serde(default)]
+    pub hand_off_prefix: Option<String>,
 }
 
 impl MqConfig {
@@ -64,12 +67,18 @@ impl MqConfig {
         [self.request_queue.clone(), self.reply_queue.clone()]
     }
 
-    /// Every queue that this link needs on its broker.
-    pub fn queues(&self) -> Vec<String> {
+    /// The queue by which an instance hears that another one has settled an exchange of its own.
+    pub fn hand_off_queue(&self, instance: &str) -> Option<String> {
+        self.hand_off_prefix.as_ref().map(|prefix| format!("{prefix}{instance}"))
+    }
+
+    /// Every queue that an instance needs on this link's broker.
+    pub fn queues(&self, instance: &str) -> Vec<String> {
         let inbound = self.inbound_queues();
         let dead = inbound.iter().map(|queue| dead_letter_queue(queue));
         let dead: Vec<String> = dead.filter(|_| self.has_dead_letters()).collect();
-        inbound.into_iter().chain([self.outbound_queue.clone()]).chain(dead).collect()
+        let ours = inbound.into_iter().chain([self.outbound_queue.clone()]);
+        ours.chain(dead).chain(self.hand_off_queue(instance)).collect()
     }
 
     pub(super) fn take_files_from(&mut self, folder: &Path) {
@@ -107,6 +116,11 @@ pub(super) fn check(name: &str, mq: &MqConfig) -> Result<(), ConfigError> {
     }
     if mq.delivery_limit == 0 || mq.delivery_limit > 1_000 {
         return Err(wrong(&place("delivery_limit"), "1 to 1000"));
+    }
+    if let Some(prefix) = &mq.hand_off_prefix
+        && !(1..=200).contains(&prefix.len())
+    {
+        return Err(wrong(&place("hand_off_prefix"), "1 to 200 bytes"));
     }
     check_tls(name, mq)?;
     // The dead-letter queue's longer name must fit too.

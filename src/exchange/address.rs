@@ -115,13 +115,14 @@ impl Gateway {
         payment.set_text(Attribute::OriginalCode, code);
     }
 
-    /// `identity` is the serial on links that have no numbering of their own; it is the same whenever the exchange is
-    /// taken up, so that the receiver sees one key.
+    /// `identity` is the serial within this journal on links that have no numbering of their own; it is the same whenever the
+    /// exchange is taken up, so that the receiver sees one key.
     async fn number_request(&self, link: &LinkParts, payment: &mut Payment, identity: &str) -> Result<(), Trouble> {
         let now = self.clock.now();
         payment.set_text(Attribute::CreatedAt, created_at(now));
         if !link.is_queue() {
-            payment.set_text(Attribute::Serial, format!("{}-{identity}", self.config.instance));
+            let journal = self.journal_id().await?;
+            payment.set_text(Attribute::Serial, format!("{}-{journal}-{identity}", self.config.instance));
             payment.set_text(Attribute::Sender, "hangu");
             return Ok(());
         }

@@ -53,7 +53,7 @@ impl Gateway {
     }
 
     /// The original is still in work: "processing" once, and the cancel is taken up again when there may be an outcome.
-    async fn cancel_later(&self, job: &Job) -> Result<(), Trouble> {
+    pub(super) async fn cancel_later(&self, job: &Job) -> Result<(), Trouble> {
         let cancel = self.exchange(job.id).await?;
         let now = millis(self.clock.now());
         let wait = now.saturating_sub(cancel.accepted_at).clamp(500, 60_000);

@@ -120,7 +120,7 @@ macro_rules! counted {
         impl Counters {
             /// Names of all plain counters.
             pub const NAMES: &'static [&'static str] = &[$($name,)+];
-            $(pub(super) fn $method(&self) { self.count($name); })+
+            $(pub(crate) fn $method(&self) { self.count($name); })+
         }
     };
 }
@@ -130,10 +130,12 @@ counted! {
     alarm = "alarms",
     duplicate = "duplicates",
     duplicate_reply = "duplicate_replies",
+    hand_off = "hand_offs",
     held_back = "held_back",
     late = "late_replies",
     query = "queries",
     resent = "resent",
+    shed = "shed",
     stale_status = "stale_status",
     unknown = "unknown",
     unmatched = "unmatched_replies",

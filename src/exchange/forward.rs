@@ -4,7 +4,8 @@ use super::accept::communication_key;
 use super::answer::{Settlement, publish};
 use super::{CallError, Caller, Gateway, Job, LinkParts, Transport, Trouble};
 use crate::clock::millis;
-use crate::journal::{Move, State};
+use crate::config::SettleConfig;
+use crate::journal::{Exchange, Move, State};
 use crate::mq::Published;
 use crate::pipeline::{self, Received};
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
@@ -26,6 +27,9 @@ impl Gateway {
             let refusal = Outcome::failed(Reason::NotSupported, format!("no route for {}", job.request.operation));
             return self.refuse_own(job, refusal).await;
         };
+        if !self.has_place(job, link).await? {
+            return Ok(());
+        }
         let payment = match self.forward_payment(job.id, request, link, &code).await {
             Err(Trouble::NoSettlementDate) => return self.refuse_unsent(job, "no settlement date is known yet").await,
             other => other?,
@@ -80,6 +84,7 @@ impl Gateway {
         let sent = Instant::now();
         let answer = call_until(&**caller, sent_wire, Duration::from_millis(link.config.answer_ms)).await;
         let arrived = Instant::now();
+        job.place = None;
         job.timing.away += arrived - sent;
         self.counters.leg(&link.name, arrived - sent);
         match answer.map_err(|error| error.to_string()).and_then(|wire| {
@@ -148,9 +153,10 @@ impl Gateway {
     /// Sent, and no usable answer: the requester is told "processing" and the sweeper takes over.
     pub(super) async fn turn_unknown(&self, job: &Job) -> Result<(), Trouble> {
         self.counters.unknown();
+        let settle = self.settle_of_exchange(&self.exchange(job.id).await?);
         let step = Move {
             from: vec![State::Sent, State::Unknown],
-            due: self.query_due(0),
+            due: self.query_due(&settle, 0),
             outcome: Some(super::answer::stored(&Outcome::Unknown)),
             ..self.step(job.id, job.epoch, State::Unknown)
         };
@@ -190,17 +196,21 @@ impl Gateway {
     /// Where a job's request goes, and as which message.
     fn route(&self, job: &Job, via: Option<&str>) -> Option<(&LinkParts, String)> {
         let operation = job.request.operation;
+        let link = self.links.get(via.or_else(|| self.route_of(&job.link_in, operation))?)?;
+        let kind = link.spec.message_for(operation, Role::Request)?;
+        Some((link, kind.code.clone()))
+    }
+
+    /// The link that requests of a link and operation go out by.
+    pub(super) fn route_of(&self, link_in: &str, operation: Operation) -> Option<&str> {
         let fits = |route: &&crate::config::RouteConfig| {
             let named = route
                 .operations
                 .as_ref()
                 .is_none_or(|names| names.iter().any(|name| name == operation.name()));
-            route.from == job.link_in && named
+            route.from == link_in && named
         };
-        let routed = || self.config.route.iter().find(fits).map(|route| route.to.as_str());
-        let link = self.links.get(via.or_else(routed)?)?;
-        let kind = link.spec.message_for(operation, Role::Request)?;
-        Some((link, kind.code.clone()))
+        self.config.route.iter().find(fits).map(|route| route.to.as_str())
     }
 
     /// When a request sent now must have its answer.
@@ -210,12 +220,24 @@ impl Gateway {
     }
 
     /// When the query after `queries` earlier ones is due.
-    pub(super) fn query_due(&self, queries: i64) -> i64 {
-        let waits = &self.config.settle.query_after_ms;
+    pub(super) fn query_due(&self, settle: &SettleConfig, queries: i64) -> i64 {
+        let waits = &settle.query_after_ms;
         let index = usize::try_from(queries)
             .unwrap_or(usize::MAX)
             .min(waits.len().saturating_sub(1));
         millis(self.clock.now()).saturating_add(waits.get(index).copied().unwrap_or(MARGIN_MS))
+    }
+
+    /// How an exchange's unknown outcome is settled: as its way out says, and its institution.
+    pub(super) fn settle_of(&self, link: Option<&str>, institution: Option<&str>) -> SettleConfig {
+        let Some(link) = link.and_then(|name| self.config.link.get(name)) else {
+            return self.config.settle.clone();
+        };
+        self.config.settle.over(&link.settle, institution)
+    }
+
+    pub(super) fn settle_of_exchange(&self, exchange: &Exchange) -> SettleConfig {
+        self.settle_of(exchange.link_out.as_deref(), exchange.institution.as_deref())
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::accept::communication_key;
 use super::answer::outcome_of;
+use super::waiting::Waiter;
 use super::{Gateway, Job, LinkParts, Timing, Trouble};
-use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Read, Search, State};
+use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Move, Read, Search, State};
 use crate::pipeline::{self, Received, Rejection, Step};
 use crate::record;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
@@ -59,8 +60,13 @@ impl Gateway {
         received: Received,
         timing: Timing,
     ) -> Result<HttpAnswer, Trouble> {
-        if received.payment.role != Role::Request {
-            let rejection = Rejection::new(Step::Route, "route.role", "only requests are taken here");
+        let is_notice = received.payment.role == Role::Notice && received.payment.operation == Operation::Notice;
+        if received.payment.role != Role::Request && !is_notice {
+            let rejection = Rejection::new(
+                Step::Route,
+                "route.role",
+                "only requests and final-state notices are taken here",
+            );
             return self.refuse_http(link, wire, Box::new(rejection)).await;
         }
         if is_lookup(&received) {
@@ -79,10 +85,17 @@ impl Gateway {
         if let Some(rejection) = self.unacceptable(link, &received.payment) {
             return self.refuse_http(link, wire, Box::new(rejection)).await;
         }
+        let Ok(place) = self.place_before(&link.name, &received.payment) else {
+            self.counters.shed();
+            return Ok(HttpAnswer::Later {
+                reason: "too many requests of this institution or operation in flight".to_owned(),
+            });
+        };
         let key = communication_key(&link.name, &received.payment);
         match self.accept(link, &received, wire).await? {
             Accepted::New { id, original } => {
                 let mut job = Job::new(id, EPOCH_FIRST, &link.name, key, received, timing);
+                job.place = place;
                 self.answer_new(&mut job, original).await
             }
             Accepted::Tombstoned { id } => {
@@ -97,6 +110,7 @@ impl Gateway {
             }
             Accepted::Again { exchange } => {
                 let job = Job::new(exchange.id, exchange.epoch, &link.name, key, received, timing);
+                let exchange = self.wait_for(exchange).await?;
                 self.answer_again(&job, exchange, false).await
             }
             Accepted::Altered { exchange } => {
@@ -115,39 +129,44 @@ impl Gateway {
 
     async fn answer_new(&self, job: &mut Job, original: Option<Exchange>) -> Result<HttpAnswer, Trouble> {
         let hold = self.hands.take(job.id);
-        let settled = self.waiting.register(job.id);
+        let waiter = self.waiting.register(job.id);
         if self.system().is_stopped() && job.request.operation.moves_money() {
             self.refuse_unsent(job, "the centre has stopped").await?;
         } else {
             self.work(job, original).await?;
         }
         drop(hold);
-        self.wait_for_reply(job, settled).await?;
+        self.wait_for_reply(job, waiter).await?;
         self.hand_over(job).await
     }
 
-    /// Waits for the counterparty's reply until the link's deadline, then the outcome is unknown.
-    async fn wait_for_reply(&self, job: &mut Job, settled: tokio::sync::oneshot::Receiver<Instant>) -> Result<(), Trouble> {
+    /// Waits for the counterparty's reply until the link's deadline, then the outcome is unknown. The reply may reach another
+    /// instance, which leaves word; in case that is lost, the journal is looked at now and then.
+    async fn wait_for_reply(&self, job: &mut Job, mut waiter: Waiter) -> Result<(), Trouble> {
         let exchange = self.exchange(job.id).await?;
         if exchange.state != State::Sent {
             return Ok(());
         }
         let link = self.link(exchange.link_out.as_deref().unwrap_or_default())?;
         let sent = Instant::now();
-        let limit = Duration::from_millis(link.config.answer_ms);
-        match tokio::time::timeout(limit, settled).await {
-            Ok(arrived) => {
-                job.timing.away += arrived
-                    .unwrap_or_else(|_closed| Instant::now())
-                    .saturating_duration_since(sent);
+        let end = sent + Duration::from_millis(link.config.answer_ms);
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let word = waiter.word(left.min(self.look_every())).await;
+            // A journal that is away for a moment must not end the wait.
+            let state = self.exchange(job.id).await.map_or(State::Sent, |exchange| exchange.state);
+            if state != State::Sent {
+                job.timing.away += word.unwrap_or_else(Instant::now).saturating_duration_since(sent);
                 self.counters.leg(&link.name, job.timing.away);
-                Ok(())
+                return Ok(());
             }
-            Err(_elapsed) => match self.turn_unknown(job).await {
-                // The reply came at the last moment.
-                Err(Trouble::Stale(_)) => Ok(()),
-                other => other,
-            },
+            if Instant::now() >= end {
+                return match self.turn_unknown(job).await {
+                    // The reply came at the last moment.
+                    Err(Trouble::Stale(_)) => Ok(()),
+                    other => other,
+                };
+            }
         }
     }
 
@@ -165,9 +184,22 @@ impl Gateway {
         Ok(HttpAnswer::Message(wire))
     }
 
-    /// Delivered, unless it was before.
+    /// Delivered, unless it was before. It may have changed hands since the job began; what its requester got counts all the
+    /// same.
     async fn handed_over(&self, job: &Job) -> Result<(), Trouble> {
-        match self.delivered(job).await {
+        let id = match self.delivered(job).await {
+            Err(Trouble::Stale(id)) => id,
+            other => return other,
+        };
+        let exchange = self.exchange(id).await?;
+        if exchange.state != State::Answered || exchange.epoch == job.epoch {
+            return Ok(());
+        }
+        let step = Move {
+            from: vec![State::Answered],
+            ..self.step(id, exchange.epoch, State::Delivered)
+        };
+        match self.advance(step).await {
             Err(Trouble::Stale(_)) => Ok(()),
             other => other,
         }
@@ -175,19 +207,33 @@ impl Gateway {
 
     /// The stored reply byte for byte while its authentication is fresh; later it is authenticated anew, outcome unchanged.
     async fn answer_repeat(&self, job: &Job, exchange: Exchange, reply: Option<MessageRecord>) -> Result<HttpAnswer, Trouble> {
-        let age = |reply: &MessageRecord| crate::clock::millis(self.clock.now()).saturating_sub(reply.at);
-        let is_fresh = |reply: &MessageRecord| reply.part == "reply" && age(reply) < FRESH_MS;
-        match reply {
-            Some(reply) if is_fresh(&reply) => {
-                self.handed_over_first(job, &exchange).await?;
-                Ok(HttpAnswer::Message(record::open(&self.keyring.load(), &reply)?))
-            }
-            Some(_) | None => self.answer_again(job, exchange, true).await,
+        if let Some(reply) = reply.filter(|reply| self.is_fresh(reply)) {
+            return self.answer_stored(job, &exchange, &reply).await;
+        }
+        let exchange = self.wait_for(exchange).await?;
+        // The final reply may have come while we waited.
+        match self.reply_to(&job.key).await? {
+            Some(reply) if self.is_fresh(&reply) => self.answer_stored(job, &exchange, &reply).await,
+            Some(reply) => self.answer_again(job, exchange, reply.part == "reply").await,
+            None => self.answer_again(job, exchange, false).await,
         }
     }
 
+    fn is_fresh(&self, reply: &MessageRecord) -> bool {
+        let age = crate::clock::millis(self.clock.now()).saturating_sub(reply.at);
+        reply.part == "reply" && age < FRESH_MS
+    }
+
+    /// A final reply that stands. It may have come after the exchange was last read, so the journal says whether this is the
+    /// first time that it is handed over.
+    async fn answer_stored(&self, job: &Job, exchange: &Exchange, reply: &MessageRecord) -> Result<HttpAnswer, Trouble> {
+        if exchange.state != State::Delivered && exchange.link_in == job.link_in {
+            self.handed_over(job).await?;
+        }
+        Ok(HttpAnswer::Message(record::open(&self.keyring.load(), reply)?))
+    }
+
     async fn answer_again(&self, job: &Job, exchange: Exchange, replaces: bool) -> Result<HttpAnswer, Trouble> {
-        let exchange = self.wait_for(exchange).await?;
         let wire = self.reply_again(job, &exchange, outcome_of(&exchange), replaces).await?;
         self.handed_over_first(job, &exchange).await?;
         Ok(HttpAnswer::Message(wire))

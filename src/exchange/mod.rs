@@ -12,19 +12,28 @@
 mod accept;
 mod address;
 mod answer;
+mod bulkhead;
 mod cancel;
 mod counters;
 mod forward;
+mod hand_off;
 mod http;
+mod identity;
+mod notice;
+mod owner;
 mod queue;
 mod release;
 mod reply;
 mod revisit;
 mod state;
+mod turn;
 mod waiting;
 
+pub use bulkhead::{Bulkhead, Lane, Place};
 pub use counters::{Counters, InFlight, LegTimes, OperationTimes};
 pub use http::HttpAnswer;
+pub use identity::{Claim, Life};
+pub use owner::Taken;
 pub use release::Unreleased;
 pub use state::{SystemState, Trouble};
 
@@ -98,8 +107,25 @@ pub struct Gateway {
     waiting: waiting::Waiting,
     hands: waiting::Hands,
     releases: release::Releases,
+    hand_offs: hand_off::HandOffs,
+    /// By the link that requests go out by.
+    bulkheads: BTreeMap<String, Bulkhead>,
+    journal_id: tokio::sync::OnceCell<String>,
+    name: identity::Name,
     counters: Counters,
-    stopping: tokio::sync::watch::Sender<bool>,
+    phase: tokio::sync::watch::Sender<Phase>,
+}
+
+/// What an instance is about, for its readiness and for what it still takes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Phase {
+    /// Nothing is taken yet.
+    Starting,
+    Running,
+    /// Told to end: nothing new is taken.
+    Stopping,
+    /// Another process bears this instance's name: it was taken for dead and ends.
+    Displaced,
 }
 
 impl Gateway {
@@ -112,7 +138,9 @@ impl Gateway {
             clock,
             entropy,
         } = parts;
+        let bulkhead = |(name, link): (&String, &LinkConfig)| (name.clone(), Bulkhead::new(link.shares()));
         Self {
+            bulkheads: config.link.iter().map(bulkhead).collect(),
             config,
             links,
             keyring: ArcSwap::new(keyring),
@@ -124,21 +152,40 @@ impl Gateway {
             waiting: waiting::Waiting::default(),
             hands: waiting::Hands::default(),
             releases: release::Releases::default(),
+            hand_offs: hand_off::HandOffs::default(),
+            journal_id: tokio::sync::OnceCell::new(),
+            name: identity::Name::default(),
             counters: Counters::default(),
-            stopping: tokio::sync::watch::Sender::new(false),
+            phase: tokio::sync::watch::Sender::new(Phase::Starting),
         }
     }
 
-    /// From here on nothing that is not durable yet is waited for.
-    pub fn begin_stop(&self) {
-        self.stopping.send_replace(true);
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Enters a phase; there is no way back to an earlier one.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.send_if_modified(|current| {
+            let is_later = phase > *current;
+            *current = phase.max(*current);
+            is_later
+        });
+    }
+
+    /// Waits until another process has taken this instance's name.
+    pub async fn displaced(&self) {
+        // The sender lives as long as the gateway, so this ends only when it is so.
+        drop(self.phase.subscribe().wait_for(|phase| *phase == Phase::Displaced).await);
     }
 
     /// True when it is time to stop.
     async fn wait_or_stop(&self, pause: Duration) -> bool {
-        let mut stopping = self.stopping.subscribe();
+        let mut phase = self.phase.subscribe();
         // The sender lives as long as the gateway, so waiting ends by a stop or by the pause.
-        tokio::time::timeout(pause, stopping.wait_for(|stop| *stop)).await.is_ok()
+        tokio::time::timeout(pause, phase.wait_for(|phase| *phase >= Phase::Stopping))
+            .await
+            .is_ok()
     }
 
     pub fn counters(&self) -> &Counters {
@@ -197,6 +244,10 @@ struct Job {
     /// Code of the request as received.
     code: String,
     timing: Timing,
+    /// What it holds at the link that it goes out by.
+    place: Option<Place>,
+    /// It found no place and waits in line for one.
+    is_lined_up: bool,
 }
 
 /// Where an exchange's time goes: inside the gateway, or away at a counterparty.
@@ -226,6 +277,8 @@ impl Job {
             request: payment,
             code,
             timing,
+            place: None,
+            is_lined_up: false,
         }
     }
 

@@ -194,7 +194,7 @@ impl Gateway {
             return false;
         };
         let kept = time::Duration::days(i64::from(self.config.journal.keep_days).saturating_sub(1));
-        let ahead = time::Duration::days(DAYS_AHEAD_MAX);
+        let ahead = time::Duration::days(limits::MESSAGE_DAYS_AHEAD_MAX);
         let dates = [payment.date(Attribute::SendDate), payment.date(Attribute::SettlementDate)];
         dates
             .into_iter()
@@ -205,11 +205,13 @@ impl Gateway {
     /// What is to be done for a new exchange.
     pub(super) async fn work(&self, job: &mut Job, original: Option<Exchange>) -> Result<(), Trouble> {
         match job.request.operation {
-            Operation::Echo => self.settle(job, Settlement::ours(Outcome::Success)).await,
-            Operation::Status | Operation::Notice | Operation::Ack => {
-                if job.request.operation == Operation::Status {
-                    self.apply_status(&job.request).await?;
-                }
+            Operation::Echo | Operation::Ack => self.settle(job, Settlement::ours(Outcome::Success)).await,
+            Operation::Status => {
+                self.apply_status(&job.request).await?;
+                self.settle(job, Settlement::ours(Outcome::Success)).await
+            }
+            Operation::Notice => {
+                self.apply_notice(job).await?;
                 self.settle(job, Settlement::ours(Outcome::Success)).await
             }
             Operation::Cancel => self.cancel(job, original).await,
@@ -456,8 +458,6 @@ fn reason_of(rejection: &Rejection) -> Outcome {
 }
 
 const PARKED_BYTES_OF_TOO_LARGE: usize = 64 * 1024;
-/// Dates of a message may lie ahead of the settlement date by long holidays, and not by more.
-const DAYS_AHEAD_MAX: i64 = 30;
 /// Between two tries to make a message durable.
 const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 /// After so many tries a message that fails for another reason than the journal is parked.

@@ -106,7 +106,9 @@ impl Gateway {
                 arrived,
             },
         )
-        .await
+        .await?;
+        self.hand_off(link, exchange);
+        Ok(())
     }
 
     /// A reply for an exchange that has its outcome: the same is a repeat, another one is kept and raises an alarm.
@@ -282,7 +284,7 @@ impl Gateway {
 
     /// Waits, bounded, until an exchange has its outcome; then as it stands.
     pub(super) async fn wait_for(&self, exchange: Exchange) -> Result<Exchange, Trouble> {
-        let settled = self.waiting.register(exchange.id);
+        let mut waiter = self.waiting.register(exchange.id);
         let exchange = self.exchange(exchange.id).await?;
         if outcome_of(&exchange).is_final() {
             return Ok(exchange);
@@ -291,11 +293,17 @@ impl Gateway {
             // Nobody may have begun with it: its acceptance was durable, but the word of that was lost.
             Box::pin(self.revisit(exchange.clone())).await;
         }
-        let limit = Duration::from_millis(self.config.settle.wait_ms);
-        if tokio::time::timeout(limit, settled).await.is_err() {
-            self.waiting.sweep();
+        let end = Instant::now() + Duration::from_millis(self.settle_of_exchange(&exchange).wait_ms);
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            // Another instance may settle it, and its word may be lost.
+            let word = waiter.word(left.min(self.look_every())).await;
+            let exchange = self.exchange(exchange.id).await?;
+            let has_changed = word.is_some() && exchange.state != State::Accepted;
+            if outcome_of(&exchange).is_final() || has_changed || Instant::now() >= end {
+                return Ok(exchange);
+            }
         }
-        self.exchange(exchange.id).await
     }
 }
 

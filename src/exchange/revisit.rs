@@ -4,85 +4,27 @@
 
 use super::answer::{Settlement, outcome_of, publish};
 use super::forward::{call_until, is_final};
-use super::{Gateway, Job, LinkParts, Transport, Trouble};
+use super::{Gateway, Job, LinkParts, Place, Transport, Trouble};
 use crate::clock::{Random, millis};
-use crate::journal::{Exchange, ExchangeId, MessageRecord, Move, Read, State, Write};
-use crate::limits::{LEASE_MS, SWEEP_BATCH};
+use crate::config::SettleConfig;
+use crate::journal::{Exchange, ExchangeId, MessageRecord, Move, State};
 use crate::mq::Published;
 use crate::record;
-use codecs::payment::{Operation, Outcome, Payment, Reason, Role};
+use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
 use codecs::wire::Wire;
 use std::time::Duration;
 use tokio::time::Instant;
 
 impl Gateway {
-    /// Makes this instance the owner of what an earlier life of it, or a dead instance, left behind. What comes back is to be
-    /// revisited at once; the rest is waited for as if it were our own.
-    pub async fn take_over(&self, include_own: bool) -> Result<Vec<Exchange>, Trouble> {
-        let now = millis(self.clock.now());
-        let take = Write::TakeOver {
-            owner: self.config.instance.clone(),
-            now,
-            lease_until: now.saturating_add(LEASE_MS),
-            include_own,
-            limit: u32::MAX,
-        };
-        let taken = self.journal.write(take).await?.taken()?;
-        Ok(taken.into_iter().filter(|exchange| self.is_for_now(exchange)).collect())
-    }
-
-    /// A request that was never sent, one whose call ended with its process, and a reply that was not confirmed. What was put
-    /// on a queue may still be answered: it waits for its deadline.
-    fn is_for_now(&self, exchange: &Exchange) -> bool {
-        match exchange.state {
-            State::Accepted | State::Answered => true,
-            State::Sent => {
-                let link = exchange.link_out.as_deref().and_then(|name| self.links.get(name));
-                link.is_some_and(|link| !link.is_queue())
-            }
-            State::Unknown | State::Delivered => false,
-        }
-    }
-
-    /// Extends the leases of what this instance owns, and hears what another instance was told of the system's status.
-    pub async fn renew_leases(&self) -> Result<(), Trouble> {
-        self.load_system().await?;
-        let now = millis(self.clock.now());
-        let renew = Write::Renew {
-            owner: self.config.instance.clone(),
-            now,
-            lease_until: now.saturating_add(LEASE_MS),
-        };
-        self.journal.write(renew).await.map(drop).map_err(Trouble::from)
-    }
-
-    /// Deletes what was delivered longer ago than the journal keeps it.
-    pub async fn prune(&self) -> Result<(), Trouble> {
-        let kept_ms = i64::from(self.config.journal.keep_days).saturating_mul(DAY_MS);
-        let before = millis(self.clock.now()).saturating_sub(kept_ms);
-        self.journal
-            .write(Write::Prune { before })
-            .await
-            .map(drop)
-            .map_err(Trouble::from)
-    }
-
-    /// What is due now.
-    pub async fn due(&self) -> Result<Vec<Exchange>, Trouble> {
-        let owner = self.config.instance.clone();
-        let due = Read::Due {
-            owner,
-            now: millis(self.clock.now()),
-            limit: SWEEP_BATCH,
-        };
-        Ok(self.journal.read(due).await?.exchanges()?)
-    }
-
     /// Takes up one exchange that is due.
     pub async fn revisit(&self, exchange: Exchange) {
         let Some(_hold) = self.hands.take(exchange.id) else { return };
-        let id = exchange.id;
-        match self.revisit_held(exchange).await {
+        self.revisit_with(exchange.id, None).await;
+    }
+
+    /// The same for one that is held already, and may hold its place.
+    pub(super) async fn revisit_with(&self, id: ExchangeId, place: Option<Place>) {
+        match self.revisit_held(id, place).await {
             Ok(()) => {}
             Err(Trouble::Stale(_)) => tracing::debug!(exchange = id, "settled meanwhile"),
             Err(trouble) => {
@@ -95,28 +37,35 @@ impl Gateway {
     /// Moves an exchange that cannot go on out of the way of the others: later the older it is, at most five minutes.
     async fn postpone(&self, id: ExchangeId) {
         let Ok(exchange) = self.exchange(id).await else { return };
-        let now = millis(self.clock.now());
-        let wait = now
-            .saturating_sub(exchange.accepted_at)
-            .saturating_div(2)
-            .clamp(1_000, 300_000);
-        let step = self.step(id, exchange.epoch, exchange.state);
+        let age = millis(self.clock.now()).saturating_sub(exchange.accepted_at);
+        self.put_off(&exchange, age.saturating_div(2).clamp(1_000, 300_000)).await;
+    }
+
+    /// Makes an exchange due so long from here, and changes nothing else.
+    pub async fn put_off(&self, exchange: &Exchange, wait_ms: i64) {
+        let step = self.step(exchange.id, exchange.epoch, exchange.state);
         let step = Move {
             from: vec![exchange.state],
-            due: now.saturating_add(wait),
+            due: step.at.saturating_add(wait_ms),
             ..step
         };
-        if let Err(trouble) = self.advance(step).await {
-            tracing::warn!(exchange = id, %trouble, "not postponed");
+        match self.advance(step).await {
+            // It went on meanwhile.
+            Ok(()) | Err(Trouble::Stale(_)) => {}
+            Err(trouble) => tracing::warn!(exchange = exchange.id, %trouble, "not put off"),
         }
     }
 
-    async fn revisit_held(&self, exchange: Exchange) -> Result<(), Trouble> {
+    async fn revisit_held(&self, id: ExchangeId, place: Option<Place>) -> Result<(), Trouble> {
         // The list of due exchanges may be older than what happened since.
-        let exchange = self.exchange(exchange.id).await?;
+        let exchange = self.exchange(id).await?;
+        if exchange.owner != self.config.instance {
+            return Ok(());
+        }
         let Some(mut job) = self.job_of(&exchange).await? else {
             return Err(Trouble::Reread("its request is not in the journal".to_owned()));
         };
+        job.place = place;
         match exchange.state {
             State::Accepted => self.take_up_accepted(&mut job, &exchange).await,
             State::Sent => self.take_up_sent(&mut job, &exchange).await,
@@ -138,7 +87,7 @@ impl Gateway {
             job.request.operation,
             Operation::Debit | Operation::Credit | Operation::Refund
         );
-        if is_payment && age > self.config.settle.resend_after_ms {
+        if is_payment && age > self.settle_before(job).resend_after_ms {
             // Never sent, and its requester has long given up: refusing is certain, executing it now would surprise.
             return self.refuse_unsent(job, "it was not sent in time").await;
         }
@@ -147,7 +96,12 @@ impl Gateway {
         } else {
             None
         };
-        self.work(job, original).await
+        self.work(job, original).await?;
+        if job.is_lined_up {
+            // Its turn comes by itself; this is for the case that it does not.
+            self.put_off(exchange, IN_LINE_MS).await;
+        }
+        Ok(())
     }
 
     /// Past its deadline, or maybe sent by a life that ended. A request that waits for its broker goes out again; the
@@ -183,7 +137,7 @@ impl Gateway {
         let record = self.sent_record(&link.name, "query", &signed)?;
         let step = Move {
             from: vec![State::Unknown],
-            due: self.query_due(exchange.queries.saturating_add(1)),
+            due: self.query_due(&self.settle_of_exchange(exchange), exchange.queries.saturating_add(1)),
             out_key: Some(super::accept::communication_key(&link.name, &query)),
             messages: vec![record],
             query: true,
@@ -191,6 +145,7 @@ impl Gateway {
         };
         self.advance(step).await?;
         self.counters.query();
+        self.note_queries(exchange);
         match &link.transport {
             Transport::Queue { .. } => {
                 if let Published::Refused(reason) | Published::Unknown(reason) = publish(link, signed.wire()).await {
@@ -211,8 +166,27 @@ impl Gateway {
         }
     }
 
+    /// An outcome that stays unknown so long is for a person to look at; the queries go on at their slowest pace.
+    fn note_queries(&self, exchange: &Exchange) {
+        let queries = exchange.queries.saturating_add(1);
+        if queries == self.settle_of_exchange(exchange).queries_max {
+            tracing::error!(
+                exchange = exchange.id,
+                queries,
+                "alarm: the outcome is still unknown after many queries"
+            );
+            self.counters.alarm();
+        }
+    }
+
+    /// What will hold for a request that has not gone out yet.
+    fn settle_before(&self, job: &Job) -> SettleConfig {
+        let link = self.route_of(&job.link_in, job.request.operation);
+        self.settle_of(link, job.request.text(Attribute::Institution))
+    }
+
     async fn query_later(&self, job: &Job, exchange: &Exchange) -> Result<(), Trouble> {
-        let due = self.query_due(exchange.queries.saturating_add(1));
+        let due = self.query_due(&self.settle_of_exchange(exchange), exchange.queries.saturating_add(1));
         let step = Move {
             from: vec![State::Unknown],
             due,
@@ -261,7 +235,7 @@ impl Gateway {
     pub(super) async fn not_found(&self, exchange: &Exchange) -> Result<(), Trouble> {
         let sent_at = exchange.attempted_at.or(exchange.sent_at).unwrap_or(exchange.accepted_at);
         let age = millis(self.clock.now()).saturating_sub(sent_at);
-        if exchange.state != State::Unknown || age < self.config.settle.resend_after_ms {
+        if exchange.state != State::Unknown || age < self.settle_of_exchange(exchange).resend_after_ms {
             return Ok(());
         }
         let Some(mut job) = self.job_of(exchange).await? else {
@@ -286,7 +260,7 @@ impl Gateway {
         let due = if state == State::Sent {
             self.answer_due(link)
         } else {
-            self.query_due(exchange.queries.max(exchange.attempts))
+            self.query_due(&self.settle_of_exchange(exchange), exchange.queries.max(exchange.attempts))
         };
         let step = Move {
             from: vec![state],
@@ -360,6 +334,8 @@ pub(super) fn is_not_found(payment: &Payment) -> bool {
     )
 }
 
+/// Between two looks at what waits in line.
+const IN_LINE_MS: i64 = 5_000;
 /// Between two sends of a reply that the broker did not confirm.
 const REDELIVER_MS: i64 = 1_000;
 /// An HTTP answer that nobody has fetched is looked at once an hour.
@@ -367,4 +343,3 @@ const UNCLAIMED_MS: i64 = 3_600_000;
 
 /// Requests older than this are authenticated anew where authentication ages; half of the platform link's window.
 const FRESH_MS: i64 = 150_000;
-const DAY_MS: i64 = 86_400_000;

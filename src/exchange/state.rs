@@ -2,8 +2,9 @@
 
 use super::Gateway;
 use super::address::created_at;
-use crate::clock::{BEIJING, millis};
-use crate::journal::{JournalError, Read, Unexpected, Write};
+use crate::clock::BEIJING;
+use crate::journal::{JournalError, Unexpected};
+use crate::limits;
 use crate::pipeline::Fault;
 use crate::record::RecordError;
 use codecs::payment::{Attribute, Date, Payment};
@@ -27,6 +28,8 @@ pub enum Trouble {
     Serials(String),
     #[error("the journal was written under other keys than those of the key folder")]
     OtherKeys,
+    #[error("another process runs as instance {0}; names must differ between instances that share a journal")]
+    NameTaken(String),
     #[error("exchange {0} changed under our hands")]
     Stale(i64),
     #[error(transparent)]
@@ -71,27 +74,19 @@ impl Gateway {
             .iter()
             .take(8)
             .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-        let stored = self.journal.read(Read::Setting(KEY_SETTING.to_owned())).await?.setting()?;
-        match stored {
-            Some(known) if known == print => Ok(()),
-            Some(_) => Err(Trouble::OtherKeys),
-            None => {
-                let at = millis(self.clock.now());
-                let set = Write::Set {
-                    name: KEY_SETTING.to_owned(),
-                    expect: None,
-                    value: print,
-                    at,
-                };
-                self.journal.write(set).await?;
-                Ok(())
+        loop {
+            match self.setting(KEY_SETTING).await? {
+                Some(known) if known == print => return Ok(()),
+                Some(_) => return Err(Trouble::OtherKeys),
+                // Several instances may start at once; what stands afterwards counts.
+                None => drop(self.set(KEY_SETTING, None, print.clone()).await?),
             }
         }
     }
 
     /// Reads the stored status at start.
     pub async fn load_system(&self) -> Result<(), Trouble> {
-        if let Some(text) = self.journal.read(Read::Setting(SETTING.to_owned())).await?.setting()? {
+        if let Some(text) = self.setting(SETTING).await? {
             self.system.store(SystemState::from_setting(&text));
         }
         Ok(())
@@ -100,21 +95,14 @@ impl Gateway {
     /// Applies a status message; a stale or out-of-order one changes nothing. Nothing in flight is re-dated.
     pub(super) async fn apply_status(&self, payment: &Payment) -> Result<(), Trouble> {
         loop {
-            let stored = self.journal.read(Read::Setting(SETTING.to_owned())).await?.setting()?;
+            let stored = self.setting(SETTING).await?;
             let current = stored.as_deref().map(SystemState::from_setting).unwrap_or_default();
             let Some(next) = current.told(payment, self.clock.now()) else {
                 tracing::warn!(msg_id = payment.text(Attribute::MsgId), stands = ?current, "status message ignored: stale, or not plausible");
                 self.counters.stale_status();
                 return Ok(());
             };
-            let at = millis(self.clock.now());
-            let set = Write::Set {
-                name: SETTING.to_owned(),
-                expect: stored,
-                value: next.to_setting(),
-                at,
-            };
-            if self.journal.write(set).await?.stored()? {
+            if self.set(SETTING, stored, next.to_setting()).await? {
                 tracing::info!(status = next.status, settlement_date = ?next.settlement_date, "system status");
                 self.system.store(next);
                 return Ok(());
@@ -138,7 +126,7 @@ impl SystemState {
         );
         let date = payment.date(Attribute::SystemDate)?;
         let today = now.to_offset(BEIJING).date();
-        let is_far = date - today > Duration::days(DAYS_AHEAD_MAX);
+        let is_far = date - today > Duration::days(limits::SETTLEMENT_DAYS_AHEAD_MAX);
         let is_of_tomorrow = told_by > created_at(now + Duration::minutes(CLOCKS_APART_MIN));
         if is_far || is_of_tomorrow {
             return None;
@@ -184,7 +172,5 @@ const KEY_SETTING: &str = "journal_key";
 const SETTING: &str = "system";
 /// Facts 1.2: ST00 = stopped; other values are not public and stop nothing.
 const STOPPED: &str = "ST00";
-/// A settlement date may lie ahead of the calendar by long holidays, and not by more.
-const DAYS_AHEAD_MAX: i64 = 15;
 /// How far the centre's clock may be ahead of ours.
 const CLOCKS_APART_MIN: i64 = 10;

@@ -301,6 +301,10 @@ pub enum Write {
         now: Millis,
         lease_until: Millis,
     },
+    /// Gives up the leases of all exchanges of an owner that are not delivered, so that anybody may take them over at once.
+    Release {
+        owner: String,
+    },
     /// Takes over exchanges that are not delivered and whose owner is `owner` (a former life of ours) or whose lease ended
     /// before `now`: sets owner, raises the epoch, returns them.
     TakeOver {

@@ -4,7 +4,7 @@ use crate::exchange::{CallError, Caller, HttpAnswer};
 use crate::limits;
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -18,6 +18,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A counterparty that is called by HTTP, over kept connections.
 pub struct HttpCaller {
@@ -79,11 +80,36 @@ pub type Handler = Arc<dyn Fn(Wire) -> Pin<Box<dyn Future<Output = HttpAnswer> +
 
 /// A router that hands every request of a link to `handler`.
 pub fn router(handler: Handler) -> Router {
-    Router::new().fallback(take).with_state(handler)
+    let server = Server {
+        handler,
+        room_kib: Arc::new(Semaphore::new(limits::BODIES_KIB_MAX)),
+    };
+    Router::new().fallback(take).with_state(server)
 }
 
-async fn take(State(handler): State<Handler>, request: Request) -> Response {
+#[derive(Clone)]
+struct Server {
+    handler: Handler,
+    /// Room for the bodies of all requests in hand, so that many large ones cannot fill the memory.
+    room_kib: Arc<Semaphore>,
+}
+
+impl Server {
+    /// Room for a body of the announced size, or of any where none is announced.
+    fn room(&self, body: &Body) -> Option<OwnedSemaphorePermit> {
+        let announced = body.size_hint().upper().and_then(|size| usize::try_from(size).ok());
+        let size = announced.unwrap_or(limits::BODY_BYTES_MAX).min(limits::BODY_BYTES_MAX);
+        let kib = u32::try_from(size / 1024 + 1).ok()?;
+        self.room_kib.clone().try_acquire_many_owned(kib).ok()
+    }
+}
+
+async fn take(State(server): State<Server>, request: Request) -> Response {
     let (head, body) = request.into_parts();
+    let Some(_room) = server.room(&body) else {
+        let reason = "no room for the body".to_owned();
+        return respond(HttpAnswer::Later { reason });
+    };
     let Some(headers) = headers_of(&head.headers) else {
         return plain(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -102,14 +128,8 @@ async fn take(State(handler): State<Handler>, request: Request) -> Response {
         method: head.method.as_str().to_owned(),
         target,
     };
-    respond(
-        handler(Wire {
-            start,
-            headers,
-            body: body.to_bytes().to_vec(),
-        })
-        .await,
-    )
+    let body = body.to_bytes().to_vec();
+    respond((server.handler)(Wire { start, headers, body }).await)
 }
 
 fn respond(answer: HttpAnswer) -> Response {

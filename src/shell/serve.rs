@@ -1,6 +1,9 @@
 //! The HTTP listener: bounded connections, bounded waiting for heads, a stop that waits for answers in hand.
 
+use crate::exchange::{Gateway, Phase};
 use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -10,6 +13,18 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+
+/// While the gateway stops, every answer is the last of its connection.
+pub(super) fn closing(app: Router, gateway: Arc<Gateway>) -> Router {
+    app.layer(axum::middleware::map_response(move |mut response: Response| {
+        if gateway.phase() >= Phase::Stopping {
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        std::future::ready(response)
+    }))
+}
 
 /// Serves until told to stop. Heads must come within their time, connections are counted, and a stop waits for the answers
 /// in hand but not for idle connections.

@@ -106,6 +106,7 @@ macro_rules! cases {
             owning::settings_change_by_compare_and_set
             owning::leases_are_renewed
             owning::a_take_over_fences_the_former_owner
+            owning::what_is_released_is_free_at_once
             owning::a_take_over_of_ones_own_former_life
             owning::two_that_take_over_share
             owning::due_is_what_is_open_and_ours

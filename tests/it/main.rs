@@ -10,9 +10,11 @@
 )]
 
 mod broker;
+mod bulkheads;
 mod certificates;
 mod cli;
 mod database;
+mod instances;
 mod journal;
 mod journal_crash;
 mod journal_database;
@@ -25,10 +27,13 @@ mod mq_faults;
 mod mq_memory;
 mod mq_refusals;
 mod mq_tls;
+mod overload;
 mod power_cuts;
 mod processes;
 mod proxy;
 mod raw_amqp;
 mod releasing;
+mod settling;
 mod simulation;
+mod stand;
 mod tidy;

@@ -53,11 +53,29 @@ fn every_seed_ends_with_equal_books() {
     }
     let failed = run_all(&seeds, move |seed| Run {
         seed,
-        lies: false,
+        dies: seed >= SEED_OF_DEATH,
         talks,
+        ..Run::default()
     });
+    expect_none(&failed, seeds.len());
+}
+
+/// The owner of what is under way dies and never returns; the other instance takes everything over, deadlines and queries
+/// included, and brings each payment to its one end.
+#[test]
+fn what_a_dead_instance_left_ends_at_another() {
+    let seeds: Vec<u64> = (0..SEEDS_OF_DEATH).map(|seed| SEED_OF_DEATH + seed).collect();
+    let failed = run_all(&seeds, |seed| Run {
+        seed,
+        dies: true,
+        ..Run::default()
+    });
+    expect_none(&failed, seeds.len());
+}
+
+fn expect_none(failed: &[(u64, Vec<Complaint>)], count: usize) {
     let mut report = String::new();
-    for (seed, complaints) in &failed {
+    for (seed, complaints) in failed {
         report.push_str(&format!(
             "\nHANGU_SIM_SEED={seed} cargo test --test it simulation -- --nocapture\n"
         ));
@@ -65,7 +83,7 @@ fn every_seed_ends_with_equal_books() {
             report.push_str(&format!("    {kind:?}: {text}\n"));
         }
     }
-    assert!(failed.is_empty(), "{} of {} seeds failed:{report}", failed.len(), seeds.len());
+    assert!(failed.is_empty(), "{} of {} seeds failed:{report}", failed.len(), count);
 }
 
 /// The test of the test: a journal that answers before it is durable loses what was acknowledged, and the oracle sees it.
@@ -75,7 +93,7 @@ fn acknowledging_before_durable_is_caught() {
     let failed = run_all(&seeds, |seed| Run {
         seed,
         lies: true,
-        talks: false,
+        ..Run::default()
     });
     let lost = |complaint: &Complaint| complaint.kind == Kind::Lost && complaint.text.contains("no trace");
     let caught = failed.iter().filter(|(_, complaints)| complaints.iter().any(lost)).count();
@@ -88,7 +106,7 @@ fn a_seed_repeats_its_run() {
         Run {
             seed: 5,
             lies: true,
-            talks: false,
+            ..Run::default()
         }
         .play()
     };
@@ -96,10 +114,12 @@ fn a_seed_repeats_its_run() {
 }
 
 /// One run.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Run {
     seed: u64,
     lies: bool,
+    /// Of two instances one is gone for good.
+    dies: bool,
     talks: bool,
 }
 
@@ -130,9 +150,14 @@ impl Run {
         let mut background = JoinSet::new();
         background.spawn(centre.clone().receive());
         let crashes = if self.lies { 4 } else { world.below(5) };
-        background.spawn(stage.clone().live(0, crashes));
+        if self.dies {
+            background.spawn(stage.clone().die(0));
+            background.spawn(stage.clone().live(1, 0));
+        } else {
+            background.spawn(stage.clone().live(0, crashes));
+        }
         // A journal that lies is one process's own file.
-        if !self.lies && world.below(3) == 0 {
+        if !self.lies && !self.dies && world.below(3) == 0 {
             background.spawn(stage.clone().live(1, world.below(3)));
         }
         self.act(&cast, &stage).await;
@@ -225,6 +250,9 @@ fn number(variable: &str) -> Option<u64> {
 
 /// Seeds of the gate.
 const SEEDS: u64 = 200;
+/// From this seed on an instance is gone for good.
+const SEED_OF_DEATH: u64 = 1_000_000;
+const SEEDS_OF_DEATH: u64 = 60;
 const SEEDS_OF_THE_LIE: u64 = 12;
 /// Virtual time after the last fault within which everything must be final.
 const LIMIT: Duration = Duration::from_mins(10);

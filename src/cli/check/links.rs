@@ -157,6 +157,16 @@ pub(super) fn journal_check(config: &Config, report: &mut Report) {
     });
 }
 
+/// Instances that share a journal should hear of one another's replies at once.
+pub(super) fn hand_off_check(config: &Config, report: &mut Report) {
+    let is_shared = config.journal.file.is_none();
+    let queues = config.link.iter().filter_map(|(name, link)| Some((name, link.mq.as_ref()?)));
+    for (name, _) in queues.filter(|(_, mq)| is_shared && mq.hand_off_prefix.is_none()) {
+        let detail = "the journal may be shared, and no hand_off_prefix is set";
+        report.add(Check::warn("check.hand_off", name, detail.to_owned(), "do.hand_off"));
+    }
+}
+
 fn write_probe(folder: &Path) -> std::io::Result<()> {
     let probe = folder.join(format!(".hangu-check-{}", std::process::id()));
     std::fs::write(&probe, b"probe")?;

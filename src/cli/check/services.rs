@@ -20,7 +20,7 @@ pub(super) fn checks(config: &Config, report: &mut Report) -> Result<(), Failure
         }
         for (name, link) in &config.link {
             if let Some(mq) = &link.mq {
-                report.extend(of_broker(name, mq).await);
+                report.extend(of_broker(name, mq, &config.instance).await);
             }
             if let Some(http) = &link.http {
                 report.add(of_port(name, http).await);
@@ -40,14 +40,14 @@ async fn of_database(config: &PostgresConfig) -> Option<Check> {
     })
 }
 
-async fn of_broker(link: &str, config: &MqConfig) -> Vec<Check> {
+async fn of_broker(link: &str, config: &MqConfig, instance: &str) -> Vec<Check> {
     let mq = match connect(link, config) {
         Ok(mq) => mq,
         Err(error) => return vec![Check::fail("check.broker", &error.place, error.detail, "do.config")],
     };
     let mut checks = Vec::new();
     // One by one, so that every missing queue is named.
-    for queue in config.queues() {
+    for queue in config.queues(instance) {
         match mq.check(std::slice::from_ref(&queue)).await {
             Ok(states) => checks.extend(states.iter().map(of_queue)),
             Err(MqError::Queue { queue, detail }) => {

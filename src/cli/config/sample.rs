@@ -73,7 +73,7 @@ fn comment(key: &ConfigKey) -> String {
     format!("# {}\n# {}\n# {default}; {example}\n", key.en, key.zh)
 }
 
-const SECTIONS: [Section; 13] = [
+const SECTIONS: [Section; 14] = [
     Section {
         head: "",
         parent: "",
@@ -140,6 +140,13 @@ const SECTIONS: [Section; 13] = [
             ("counterparty_app", "\"NPS\""),
             ("channel", "\"B\""),
         ],
+    },
+    Section {
+        head: "[link.centre.bulkhead]",
+        parent: "link.*.bulkhead",
+        commented: true,
+        off: false,
+        set: &[],
     },
     Section {
         head: "[link.centre.mq]",

@@ -1,6 +1,8 @@
 //! The effective configuration as a table. Secrets are kept by reference, so that only a URL's user part needs care.
 
-use hangu::config::{Config, HttpConfig, LinkConfig, MqConfig, PostgresConfig, RouteConfig};
+use hangu::config::{
+    Config, HttpConfig, InstitutionSettleConfig, LinkConfig, LinkSettleConfig, MqConfig, PostgresConfig, RouteConfig,
+};
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -19,7 +21,6 @@ pub(super) fn table(config: &Config) -> Table {
         .iter()
         .map(|(name, link)| (name.clone(), Value::Table(of_link(link))))
         .collect();
-    let waits = settle.query_after_ms.iter().map(|&wait| Value::Integer(wait)).collect();
     rows([
         ("instance", string(instance)),
         (
@@ -38,7 +39,8 @@ pub(super) fn table(config: &Config) -> Table {
         (
             "settle",
             nested([
-                ("query_after_ms", Some(Value::Array(waits))),
+                ("query_after_ms", Some(waits(&settle.query_after_ms))),
+                ("queries_max", Some(Value::Integer(settle.queries_max))),
                 ("resend_after_ms", Some(Value::Integer(settle.resend_after_ms))),
                 ("wait_ms", number(settle.wait_ms)),
             ]),
@@ -75,9 +77,47 @@ fn of_link(link: &LinkConfig) -> Table {
         ("sealing", Some(Value::Boolean(link.sealing))),
         ("answer_ms", number(link.answer_ms)),
         ("in_flight_max", number(u64::try_from(link.in_flight_max).unwrap_or(u64::MAX))),
+        ("settle", of_settle(&link.settle)),
+        (
+            "bulkhead",
+            nested([
+                ("institution_max", link.bulkhead.institution_max.and_then(number)),
+                ("operation_max", link.bulkhead.operation_max.and_then(number)),
+                ("line_max", number(link.bulkhead.line_max)),
+            ]),
+        ),
         ("mq", link.mq.as_ref().map(of_mq)),
         ("http", link.http.as_ref().map(of_http)),
     ])
+}
+
+/// What a link has otherwise than `[settle]`; nothing when that is nothing.
+fn of_settle(settle: &LinkSettleConfig) -> Option<Value> {
+    let of_institution = |own: &InstitutionSettleConfig| {
+        Value::Table(rows([
+            ("query_after_ms", own.query_after_ms.as_deref().map(waits)),
+            ("queries_max", own.queries_max.and_then(number)),
+            ("resend_after_ms", own.resend_after_ms.and_then(number)),
+            ("wait_ms", own.wait_ms.and_then(number)),
+        ]))
+    };
+    let institutions = settle.institution.iter();
+    let institutions: Table = institutions.map(|(name, own)| (name.clone(), of_institution(own))).collect();
+    let shown = rows([
+        ("query_after_ms", settle.query_after_ms.as_deref().map(waits)),
+        ("queries_max", settle.queries_max.and_then(number)),
+        ("resend_after_ms", settle.resend_after_ms.and_then(number)),
+        ("wait_ms", settle.wait_ms.and_then(number)),
+        (
+            "institution",
+            Some(Value::Table(institutions)).filter(|_| !settle.institution.is_empty()),
+        ),
+    ]);
+    Some(Value::Table(shown)).filter(|_| *settle != LinkSettleConfig::default())
+}
+
+fn waits(waits: &[i64]) -> Value {
+    Value::Array(waits.iter().map(|&wait| Value::Integer(wait)).collect())
 }
 
 fn of_mq(mq: &MqConfig) -> Value {
@@ -101,6 +141,7 @@ fn of_mq(mq: &MqConfig) -> Value {
         ("request_queue", string(&mq.request_queue)),
         ("reply_queue", string(&mq.reply_queue)),
         ("outbound_queue", string(&mq.outbound_queue)),
+        ("hand_off_prefix", mq.hand_off_prefix.as_deref().and_then(string)),
     ]))
 }
 

@@ -26,6 +26,7 @@ pub(super) async fn apply(work: &Work<'_>, write: &Write, prune_max: u32) -> Res
         } => serial::reserve(work, instance, date, kind, *count).await,
         Write::Set { name, expect, value, at } => serial::set(work, name, expect.as_deref(), value, *at).await,
         Write::Renew { owner, now, lease_until } => change::renew(work, owner, work.lease_until(*lease_until, *now)).await,
+        Write::Release { owner } => change::release(work, owner).await,
         Write::TakeOver {
             owner,
             now,

@@ -137,6 +137,7 @@ fn moved(writes: &[&Write]) -> Vec<i64> {
         | Write::Reserve { .. }
         | Write::Set { .. }
         | Write::Renew { .. }
+        | Write::Release { .. }
         | Write::TakeOver { .. }
         | Write::Prune { .. } => None,
     });
@@ -201,7 +202,7 @@ fn names(write: &Write) -> Vec<Name<'_>> {
             instance, date, kind, ..
         } => vec![Name::Serial(instance, date, kind)],
         Write::Set { name, .. } => vec![Name::Setting(name)],
-        Write::Renew { .. } | Write::TakeOver { .. } | Write::Prune { .. } => Vec::new(),
+        Write::Renew { .. } | Write::Release { .. } | Write::TakeOver { .. } | Write::Prune { .. } => Vec::new(),
     }
 }
 

@@ -63,6 +63,12 @@ pub(super) async fn renew(work: &Work<'_>, owner: &str, lease_until: Millis) -> 
     Ok(Written::Stored)
 }
 
+/// Ends leases at once.
+pub(super) async fn release(work: &Work<'_>, owner: &str) -> Result<Written, Stop> {
+    work.session.change(RELEASE, &[&owner]).await?;
+    Ok(Written::Stored)
+}
+
 /// Who takes over, and what.
 pub(super) struct TakeOver<'a> {
     pub(super) owner: &'a str,
@@ -244,6 +250,9 @@ const LOCK_REQUEST: &str = "SELECT 1 FROM request WHERE communication_key = $1 A
 /// Locks in the order of ids, like everybody who locks several exchanges.
 const RENEW: &str = "UPDATE exchange SET lease_until = $2 WHERE id IN (
     SELECT id FROM exchange WHERE owner = $1 AND state <> 'delivered' AND lease_until < $2 ORDER BY id FOR NO KEY UPDATE)";
+
+const RELEASE: &str = "UPDATE exchange SET lease_until = 0 WHERE id IN (
+    SELECT id FROM exchange WHERE owner = $1 AND state <> 'delivered' ORDER BY id FOR NO KEY UPDATE)";
 
 const TAKEABLE: &str = "
     SELECT id, epoch FROM exchange WHERE id IN (

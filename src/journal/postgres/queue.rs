@@ -176,7 +176,10 @@ pub(super) fn closed() -> JournalError {
 /// Whether a write gets a transaction of its own. Those that lock many exchanges do, so that whoever else locks exchanges can
 /// do it in the order of their ids, and nobody waits in a circle.
 fn is_alone(write: &Write) -> bool {
-    matches!(write, Write::Renew { .. } | Write::TakeOver { .. } | Write::Prune { .. })
+    matches!(
+        write,
+        Write::Renew { .. } | Write::Release { .. } | Write::TakeOver { .. } | Write::Prune { .. }
+    )
 }
 
 fn drain(jobs: &mut VecDeque<Job>, batch_max: usize) -> Vec<Job> {

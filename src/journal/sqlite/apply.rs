@@ -26,6 +26,7 @@ pub(super) fn apply(connection: &Connection, chain: &Chain, write: &Write) -> Re
         } => serial::reserve(connection, instance, date, kind, *count),
         Write::Set { name, expect, value, at } => serial::set(connection, name, expect.as_deref(), value, *at),
         Write::Renew { owner, lease_until, .. } => change::renew(connection, owner, *lease_until),
+        Write::Release { owner } => change::release(connection, owner),
         Write::TakeOver {
             owner,
             now,

@@ -112,6 +112,28 @@ pub(super) async fn a_take_over_fences_the_former_owner(journal: Subjected<'_>) 
     assert_eq!(stored(&**journal, alive).await.owner, "three");
 }
 
+pub(super) async fn what_is_released_is_free_at_once(journal: Subjected<'_>) {
+    let open = fresh(&**journal, accept("1")).await;
+    let done = fresh(&**journal, accept("2")).await;
+    deliver(&**journal, done).await;
+    let other = Accept {
+        owner: "two".into(),
+        ..accept("3")
+    };
+    let other = fresh(&**journal, other).await;
+    assert_eq!(take_over(journal, "three", 2_000, false, 10).await, Vec::<i64>::new());
+    let release = Write::Release { owner: "one".into() };
+    assert_eq!(journal.write(release).await, Ok(Written::Stored));
+    assert_eq!(
+        stored(&**journal, done).await.lease_until,
+        10_000,
+        "what is delivered is nobody's"
+    );
+    assert_eq!(take_over(journal, "three", 2_000, false, 10).await, [open]);
+    assert_eq!(stored(&**journal, open).await.epoch, EPOCH_FIRST + 1);
+    assert_eq!(stored(&**journal, other).await.owner, "two");
+}
+
 pub(super) async fn a_take_over_of_ones_own_former_life(journal: Subjected<'_>) {
     let mut ids = Vec::new();
     for serial in ["1", "2", "3"] {

@@ -91,13 +91,17 @@ impl Bank {
 
     async fn until_final(&self, request: &Payment) -> Option<Outcome> {
         let (world, start) = (&self.0.world, Instant::now());
-        let wire = self.emit(self.0.party.code(request.operation, Role::Request).unwrap().as_str(), request);
+        let code = self.0.party.code(request.operation, Role::Request).unwrap();
+        let wire = self.emit(&code, request);
         let mut first: Option<(Instant, Wire)> = None;
         let mut sure = 0;
         while start.elapsed() < Duration::from_secs(800) {
-            // Past the window of its time stamp a request is refused; then it can only be looked up.
+            // Past the window of its time stamp a request is refused; then it is looked up. A cancel is no payment that could
+            // be looked up: it is authenticated anew under its key.
             let answer = if start.elapsed() < Duration::from_secs(270) {
                 self.send(&wire).await
+            } else if request.operation == Operation::Cancel {
+                self.send(&self.emit(&code, request)).await
             } else {
                 self.look_up(request).await
             };

@@ -1,10 +1,10 @@
 //! One life of one instance of the gateway: a small copy of `hangu::shell` whose tasks all end at a crash, or stand still while
 //! the process is paused.
 
-use super::broker::Broker;
+use super::broker::{Broker, HAND_OFFS};
 use super::world::{INSTANCE, lock};
 use codecs::wire::Wire;
-use hangu::exchange::{Gateway, HttpAnswer};
+use hangu::exchange::{Gateway, HttpAnswer, Phase};
 use hangu::journal::Exchange;
 use hangu::limits;
 use hangu::mq::Mq;
@@ -54,18 +54,30 @@ impl Life {
             while life.gateway.load_system().await.is_err() {
                 sleep(RETRY).await;
             }
-            let taken = loop {
-                match life.gateway.take_over(true).await {
-                    Ok(taken) => break taken,
+            while life.gateway.release_leases().await.is_err() {
+                sleep(RETRY).await;
+            }
+            loop {
+                match life.gateway.take_over().await {
+                    Ok(taken) => {
+                        life.revisit_all(taken.for_now);
+                        break;
+                    }
                     Err(_) => sleep(RETRY).await,
                 }
-            };
+            }
             for queue in queues {
                 life.spawn(life.clone().consume(broker.clone(), queue));
             }
-            life.revisit_all(taken);
+            let words = life.gateway.clone();
+            life.spawn(async move { words.send_hand_offs().await });
+            life.spawn(life.clone().hear_hand_offs(broker.clone()));
+            for link in ["centre", "platform"] {
+                life.spawn(life.clone().take_turns(link));
+            }
             life.spawn(life.clone().sweep());
             life.spawn(life.clone().hold_leases());
+            life.spawn(life.clone().take_over());
         }));
         started.await.ok();
     }
@@ -77,10 +89,24 @@ impl Life {
         self.tasks.wait().await;
     }
 
+    /// What a process does last when it is told to stop and its grace period is over: leases and name are given up.
+    pub(crate) async fn leave(&self) {
+        let gateway = self.gateway.clone();
+        // A paused process hears the signal when it goes on.
+        self.thaw();
+        gateway.enter(Phase::Stopping);
+        let left = self.tasks.spawn(self.living(async move { gateway.leave().await }));
+        drop(left.await);
+    }
+
     /// Pauses the whole process, and lets it go on as if nothing had happened.
     pub(crate) async fn freeze(&self, time: Duration) {
         self.frost.frozen.store(true, Ordering::Relaxed);
         sleep(time).await;
+        self.thaw();
+    }
+
+    fn thaw(&self) {
         self.frost.frozen.store(false, Ordering::Relaxed);
         lock(&self.frost.waiting).drain(..).for_each(Waker::wake);
     }
@@ -125,6 +151,22 @@ impl Life {
         }
     }
 
+    async fn hear_hand_offs(self, broker: Broker) {
+        let mut consumer = broker.consume(HAND_OFFS[self.instance], 8);
+        while let Some(delivery) = consumer.next().await {
+            self.gateway.take_hand_off(&delivery.body);
+            delivery.settle.ack().await;
+        }
+    }
+
+    async fn take_turns(self, link: &'static str) {
+        loop {
+            let (id, place) = self.gateway.next_turn(link).await;
+            let gateway = self.gateway.clone();
+            self.spawn(async move { gateway.take_turn(id, place).await });
+        }
+    }
+
     async fn sweep(self) {
         loop {
             sleep(Duration::from_millis(limits::SWEEP_MS)).await;
@@ -137,7 +179,15 @@ impl Life {
             sleep(Duration::from_millis(limits::LEASE_RENEW_MS)).await;
             // A lease that is not renewed in time is what an instance has to live with.
             drop(self.gateway.renew_leases().await);
-            self.revisit_all(self.gateway.take_over(false).await.unwrap_or_default());
+        }
+    }
+
+    async fn take_over(self) {
+        loop {
+            sleep(Duration::from_millis(limits::TAKE_OVER_MS)).await;
+            if let Ok(taken) = self.gateway.take_over().await {
+                self.revisit_all(taken.for_now);
+            }
         }
     }
 

@@ -61,11 +61,17 @@ impl End<'_> {
         }
     }
 
-    /// Every accepted exchange has its final outcome and is delivered; one that was asked by HTTP may wait to be fetched.
+    /// Every accepted exchange has its final outcome and is delivered; one that was asked by HTTP may wait to be fetched, as long
+    /// as the bank does not know the outcome.
     fn check_journal(&self) {
+        let answered = self.bank.asked().into_iter().filter(|(_, outcome)| outcome.is_some());
+        let known: BTreeSet<String> = answered
+            .map(|(request, _)| text(&request, Attribute::MsgId).to_owned())
+            .collect();
         for exchange in exchanges(self.stage) {
             let delivered = exchange.state == State::Delivered;
-            let fetched = exchange.state == State::Answered && exchange.link_in == "platform";
+            let fetched =
+                exchange.state == State::Answered && exchange.link_in == "platform" && !known.contains(&exchange.msg_id);
             let is_known = outcome(&exchange) != "unknown" || exchange.operation == Operation::Query.name();
             if !is_known || !(delivered || fetched) {
                 self.complain(Kind::Lost, describe(&exchange));

@@ -51,20 +51,51 @@ impl Stage {
             let near = if self.world.below(2) == 0 { 80 } else { 1_200 };
             self.world.crash_after(instance, self.world.below(near));
             let life = self.begin(instance);
+            // Now and then it is told to stop before it crashes.
+            let told = if self.world.below(3) == 0 { 15_000 } else { 86_400_000 };
+            let told = Duration::from_secs(1) + self.world.up_to(told);
             tokio::select! {
                 biased;
                 () = self.world.crashed(instance) => {}
                 () = self.run(&life, instance) => {}
+                () = sleep(told) => {
+                    self.world.say(|| format!("instance {instance} is told to stop"));
+                    tokio::select! {
+                        biased;
+                        () = self.world.crashed(instance) => {}
+                        () = life.leave() => {}
+                    }
+                }
             }
-            lock(&self.present).remove(&instance);
-            life.kill().await;
-            self.journal.crash();
-            self.broker.disconnect();
+            self.end(life, instance).await;
             let away = if self.world.below(6) == 0 { 20_000 } else { 800 };
             sleep(self.world.up_to(away)).await;
         }
         let life = self.begin(instance);
         self.run(&life, instance).await;
+    }
+
+    /// One instance that ends in the middle of its work and never comes back, without a word.
+    pub(crate) async fn die(self: Arc<Self>, instance: usize) {
+        let life = self.begin(instance);
+        self.world.crash_after(instance, self.world.below(1_500));
+        let latest = Duration::from_secs(1) + self.world.up_to(9_000);
+        tokio::select! {
+            biased;
+            () = self.world.crashed(instance) => {}
+            () = self.run(&life, instance) => {}
+            () = sleep(latest) => {}
+        }
+        self.world.say(|| format!("instance {instance} is gone for good"));
+        self.end(life, instance).await;
+    }
+
+    async fn end(&self, life: Life, instance: usize) {
+        self.world.call_off_crash(instance);
+        lock(&self.present).remove(&instance);
+        life.kill().await;
+        self.journal.crash();
+        self.broker.disconnect();
     }
 
     /// Sends an HTTP request to a present life; `None` when there is none, or it ends before it answers.
@@ -135,11 +166,12 @@ app = "MPS"
 counterparty_app = "NPS"
 channel = "B"
 answer_ms = 6000
-mq = { addresses = ["fake"], request_queue = "nps.B.req", reply_queue = "nps.B.rsp", outbound_queue = "nps.centre.B" }
+mq = { addresses = ["fake"], request_queue = "nps.B.req", reply_queue = "nps.B.rsp", outbound_queue = "nps.centre.B", hand_off_prefix = "hangu.hand-off." }
 
 [link.platform]
 codec = "platform"
 answer_ms = 2000
+bulkhead = { institution_max = 2, operation_max = 3, line_max = 2 }
 http = { base_url = "http://fake:1", listen = "127.0.0.1:0" }
 
 [[route]]

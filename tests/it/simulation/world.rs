@@ -135,6 +135,11 @@ impl World {
         }
     }
 
+    /// The crash that an instance did not live to see.
+    pub(crate) fn call_off_crash(&self, instance: usize) {
+        self.instances[instance].crash_at.store(u64::MAX, Ordering::Relaxed);
+    }
+
     /// The party at the other end is away until then.
     pub(crate) fn is_away(&self, outage: &Outage) -> bool {
         let now = self.start.elapsed();
