@@ -7,7 +7,7 @@ mod revisit;
 mod serve;
 
 use crate::clock::{Clock, Entropy};
-use crate::exchange::{Gateway, HttpAnswer, Phase, Trouble};
+use crate::exchange::{Gateway, HttpAnswer, Phase, Taken, Trouble};
 use crate::limits;
 use crate::link::http::{Handler, router};
 use crate::mq::{SharedMq, dead_letter_queue};
@@ -100,6 +100,7 @@ impl Running {
             loops: TaskTracker::new(),
             mqs: queues.iter().map(|link| link.mq.clone()).collect(),
         };
+        running.run_leases();
         running.take_over_first().await?;
         if queues.iter().any(|link| link.hand_off_queue.is_some()) {
             let gateway = running.gateway.clone();
@@ -113,7 +114,6 @@ impl Running {
         }
         running.run_turns();
         running.run_sweeper();
-        running.run_leases();
         running.run_take_over();
         running.run_pruning();
         let (gateway, work, stop) = (running.gateway.clone(), running.work.clone(), running.stop.clone());
@@ -274,7 +274,7 @@ impl Running {
             let mut pause = Duration::from_millis(limits::TAKE_OVER_MS);
             while sleep_unless(&stop, pause).await {
                 pause = Duration::from_millis(limits::TAKE_OVER_MS);
-                match gateway.take_over().await {
+                match take_over_others(&gateway).await {
                     Ok(taken) => {
                         // The next page follows at once.
                         pause = if taken.is_full { Duration::ZERO } else { pause };
@@ -311,6 +311,12 @@ impl Running {
             }
         });
     }
+}
+
+/// Our own leases first: after the journal was away all have ended, and what we have in hand must not change its epoch.
+async fn take_over_others(gateway: &Gateway) -> Result<Taken, Trouble> {
+    gateway.renew_leases().await?;
+    gateway.take_over().await
 }
 
 /// False when it is time to stop.

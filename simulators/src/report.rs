@@ -184,7 +184,7 @@ pub fn compare(centre: &Book, gateway: &Book, platform: &Book) -> Comparison {
     };
     for key in keys {
         let row = parties.map(|(party, book)| (party, book.entries.get(key)));
-        compare_row(&mut comparison, key, row, &cancelled, &platform);
+        compare_row(&mut comparison, key, row, &cancelled, [&centre, &platform]);
     }
     for (party, book) in parties {
         comparison.totals.insert(party.to_owned(), totals(book));
@@ -212,7 +212,9 @@ fn cancelled_originals(centre: &Book, gateway: &Book) -> BTreeSet<String> {
     of(centre).intersection(&of(gateway)).cloned().collect()
 }
 
-fn compare_row(comparison: &mut Comparison, key: &str, row: Row<'_>, cancelled: &BTreeSet<String>, platform: &Book) {
+/// `ends` are the books of the centre and of the platform, between which payments go.
+fn compare_row(comparison: &mut Comparison, key: &str, row: Row<'_>, cancelled: &BTreeSet<String>, ends: [&Book; 2]) {
+    let [centre, platform] = ends;
     let present: Vec<(&str, &BookEntry)> = row.iter().filter_map(|&(party, entry)| Some((party, entry?))).collect();
     if present.iter().any(|(_, entry)| entry.executions > 1) {
         comparison.report(
@@ -235,7 +237,8 @@ fn compare_row(comparison: &mut Comparison, key: &str, row: Row<'_>, cancelled: 
     };
     for (party, entry) in row {
         match entry {
-            None if cancel_of_nothing(success, party, platform) => {}
+            None if party == "platform" && cancels_nothing(success, platform) => {}
+            None if party == "centre" && cancels_nothing(success, centre) => {}
             None => {
                 let zh = format!("{holder} \u{6709}\u{800c} {party} \u{65e0}");
                 comparison.report(
@@ -309,16 +312,13 @@ fn compare_cancelled(comparison: &mut Comparison, key: &str, row: Row<'_>, platf
     }
 }
 
-/// A cancel that found nothing to reverse need not have reached the platform.
-fn cancel_of_nothing(cancel: &BookEntry, party: &str, platform: &Book) -> bool {
+/// A cancel whose original does not stand in a party's book has nothing to reverse there, and need not have reached it.
+fn cancels_nothing(cancel: &BookEntry, book: &Book) -> bool {
     let Some(original) = &cancel.original else {
         return false;
     };
-    let stands = platform
-        .entries
-        .values()
-        .any(|entry| entry.identity() == original && entry.original.is_none() && entry.succeeded());
-    party == "platform" && !stands
+    let is_original = |entry: &BookEntry| entry.identity() == original && entry.original.is_none();
+    !book.entries.values().any(|entry| is_original(entry) && entry.succeeded())
 }
 
 fn totals(book: &Book) -> BTreeMap<String, Total> {

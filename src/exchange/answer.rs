@@ -44,12 +44,18 @@ impl Gateway {
         } = settlement;
         let signed = self.writable_reply(job, &outcome, result).await?;
         let record = self.sent_record(&job.link_in, "reply", &signed)?;
+        // What we decide ourselves is decided before anything is sent; from then on only the counterparty's word counts.
+        let from = if received.is_some() {
+            vec![State::Accepted, State::Sent, State::Unknown]
+        } else {
+            vec![State::Accepted]
+        };
         let messages = received.into_iter().chain([record]).collect();
         let now = millis(self.clock.now());
         let step = Move {
             id: job.id,
             epoch: job.epoch,
-            from: vec![State::Accepted, State::Sent, State::Unknown],
+            from,
             to: State::Answered,
             at: now,
             due: now.saturating_add(REDELIVER_MS),

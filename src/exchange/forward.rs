@@ -5,7 +5,7 @@ use super::answer::{Settlement, publish};
 use super::{CallError, Caller, Gateway, Job, LinkParts, Transport, Trouble};
 use crate::clock::millis;
 use crate::config::SettleConfig;
-use crate::journal::{Exchange, Move, State};
+use crate::journal::{Exchange, ExchangeId, Move, State};
 use crate::mq::Published;
 use crate::pipeline::{self, Received};
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
@@ -112,16 +112,30 @@ impl Gateway {
             return self.turn_unknown(job).await;
         }
         let record = self.received_record(&link.name, "reply", &received.code, wire)?;
-        self.settle(
-            job,
-            Settlement {
-                outcome,
-                result: Some(&received.payment),
-                received: Some(record),
-                arrived,
-            },
-        )
-        .await
+        let settlement = Settlement {
+            outcome,
+            result: Some(&received.payment),
+            received: Some(record),
+            arrived,
+        };
+        match self.settle(job, settlement).await {
+            Err(Trouble::Stale(id)) => self.settle_after_all(id, link, wire, received, arrived).await,
+            other => other,
+        }
+    }
+
+    /// The exchange changed hands, or was settled, while its answer was under way: the answer counts under the epoch that
+    /// stands, or is compared with the outcome that stands.
+    pub(super) async fn settle_after_all(
+        &self,
+        id: ExchangeId,
+        link: &LinkParts,
+        wire: &Wire,
+        received: &Received,
+        arrived: Instant,
+    ) -> Result<(), Trouble> {
+        let exchange = self.exchange(id).await?;
+        self.settle_by_reply(link, ANSWER, wire, received, exchange, arrived).await
     }
 
     /// Only an authenticated answer to this very request counts; whatever else comes leaves the outcome unknown.
@@ -255,6 +269,8 @@ pub(super) async fn call_until(caller: &dyn Caller, wire: &Wire, limit: Duration
     }
 }
 
+/// Where an answer on a call's connection came from, for the parked store.
+const ANSWER: &str = "answer";
 /// What the sweeper allows beyond a deadline before it takes an exchange up, so that the task in hand comes first.
 const MARGIN_MS: i64 = 500;
 /// Between two publishes of a request that the broker did not confirm.

@@ -130,7 +130,9 @@ impl Gateway {
     async fn answer_new(&self, job: &mut Job, original: Option<Exchange>) -> Result<HttpAnswer, Trouble> {
         let hold = self.hands.take(job.id);
         let waiter = self.waiting.register(job.id);
-        if self.system().is_stopped() && job.request.operation.moves_money() {
+        if hold.is_none() {
+            // The sweeper was quicker and works on it.
+        } else if self.system().is_stopped() && job.request.operation.moves_money() {
             self.refuse_unsent(job, "the centre has stopped").await?;
         } else {
             self.work(job, original).await?;
@@ -191,18 +193,21 @@ impl Gateway {
             Err(Trouble::Stale(id)) => id,
             other => return other,
         };
-        let exchange = self.exchange(id).await?;
-        if exchange.state != State::Answered || exchange.epoch == job.epoch {
-            return Ok(());
+        for _ in 0..HAND_OVER_TRIES {
+            let exchange = self.exchange(id).await?;
+            if exchange.state != State::Answered {
+                break;
+            }
+            let step = Move {
+                from: vec![State::Answered],
+                ..self.step(id, exchange.epoch, State::Delivered)
+            };
+            match self.advance(step).await {
+                Err(Trouble::Stale(_)) => {}
+                other => return other,
+            }
         }
-        let step = Move {
-            from: vec![State::Answered],
-            ..self.step(id, exchange.epoch, State::Delivered)
-        };
-        match self.advance(step).await {
-            Err(Trouble::Stale(_)) => Ok(()),
-            other => other,
-        }
+        Ok(())
     }
 
     /// The stored reply byte for byte while its authentication is fresh; later it is authenticated anew, outcome unchanged.
@@ -234,8 +239,11 @@ impl Gateway {
     }
 
     async fn answer_again(&self, job: &Job, exchange: Exchange, replaces: bool) -> Result<HttpAnswer, Trouble> {
-        let wire = self.reply_again(job, &exchange, outcome_of(&exchange), replaces).await?;
-        self.handed_over_first(job, &exchange).await?;
+        let (wire, is_final) = self.reply_again(job, &exchange, outcome_of(&exchange), replaces).await?;
+        // It may have been settled since it was last read; then the reply that stands is handed over.
+        if is_final && exchange.state != State::Delivered && exchange.link_in == job.link_in {
+            self.handed_over(job).await?;
+        }
         Ok(HttpAnswer::Message(wire))
     }
 
@@ -351,6 +359,8 @@ fn moves(exchange: &Exchange) -> bool {
     exchange.business_key.is_some()
 }
 
+/// An exchange that changes hands more often than this within a moment is left to its next request.
+const HAND_OVER_TRIES: u32 = 8;
 /// Message code of `GET /v1/payments/{id}` (design section 8).
 const LOOKUP: &str = "payment";
 /// Stored replies older than this are authenticated anew; half of the platform link's window.

@@ -68,8 +68,12 @@ impl Gateway {
             self.name.store(Some(ours));
             return Ok(None);
         }
-        // Somebody was quicker, and is alive.
-        Ok(self.setting(&name).await?.as_deref().and_then(Claim::parse))
+        // Somebody was quicker: alive if a claim stands, gone again if none does.
+        let stands = self.setting(&name).await?.as_deref().and_then(Claim::parse);
+        stands.map_or_else(
+            || Err(Trouble::NameTaken(self.config.instance.clone())),
+            |claim| Ok(Some(claim)),
+        )
     }
 
     /// Extends the claim on the name, if this life made one. Whoever finds it in other hands has been taken for dead and ends.

@@ -294,7 +294,7 @@ impl Gateway {
         if !outcome.is_final() && !has_processing(job.request.operation) {
             return Ok(());
         }
-        let reply = self.reply_again(&job, &exchange, outcome, false).await?;
+        let (reply, _) = self.reply_again(&job, &exchange, outcome, false).await?;
         self.send_reply(&link.name, &reply).await;
         Ok(())
     }

@@ -95,7 +95,11 @@ impl Gateway {
         let is_request = received.payment.role != Role::Reply;
         match fed {
             Ok(Some(rejection)) => Err(refused(&rejection)),
-            Ok(None) | Err(Trouble::Stale(_)) => Ok(self.became(link, &received).await?),
+            Ok(None) | Err(Trouble::Stale(_)) => match self.became(link, &received).await? {
+                // There was no place for it: it is fed again at the next look.
+                None if !link.is_queue() => Err(Unreleased::InHand),
+                became => Ok(became),
+            },
             Err(trouble @ (Trouble::Journal(_) | Trouble::Record(_) | Trouble::Confused(_))) => Err(trouble.into()),
             Err(trouble) => match self.became(link, &received).await? {
                 // The exchange is durable, so it is taken up again by itself.

@@ -47,7 +47,7 @@ impl Gateway {
             .await
     }
 
-    async fn settle_by_reply(
+    pub(super) async fn settle_by_reply(
         &self,
         link: &LinkParts,
         queue: &str,
@@ -237,16 +237,18 @@ impl Gateway {
     }
 
     /// A reply of its own for a further request of a known business; it is durable before it is sent, and there is only one
-    /// that is final. `replaces` is for one whose authentication has aged.
+    /// that is final. `replaces` is for one whose authentication has aged. True if it is final, which it may be by another
+    /// task's doing.
     pub(super) async fn reply_again(
         &self,
         job: &Job,
         exchange: &Exchange,
         outcome: Outcome,
         replaces: bool,
-    ) -> Result<Wire, Trouble> {
+    ) -> Result<(Wire, bool), Trouble> {
         let result = self.stored_result(exchange).await?;
-        let part = if outcome.is_final() { "reply" } else { "interim" };
+        let is_final = outcome.is_final();
+        let part = if is_final { "reply" } else { "interim" };
         let reply = self.reply_payment(job, outcome, result.as_ref()).await?;
         let signed = self.sign_reply(job, &reply)?;
         let message = self.sent_record(&job.link_in, part, &signed)?;
@@ -257,11 +259,11 @@ impl Gateway {
             message,
         };
         if self.journal.write(write).await?.stored()? {
-            return Ok(signed.wire().clone());
+            return Ok((signed.wire().clone(), is_final));
         }
         // Another task answered the same request meanwhile: both say the same, byte for byte.
         let newest = self.reply_to(&job.key).await?.ok_or(Trouble::Stale(job.id))?;
-        Ok(record::open(&self.keyring.load(), &newest)?)
+        Ok((record::open(&self.keyring.load(), &newest)?, newest.part == "reply"))
     }
 
     /// The refusal of a message whose header alone is known.

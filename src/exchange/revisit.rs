@@ -218,17 +218,17 @@ impl Gateway {
         }
         let outcome = received.payment.outcome.clone().unwrap_or(Outcome::Unknown);
         let record = self.received_record(&link.name, "reply", &received.code, wire)?;
-        let result = Some(&received.payment);
-        self.settle(
-            job,
-            Settlement {
-                outcome,
-                result,
-                received: Some(record),
-                arrived: Instant::now(),
-            },
-        )
-        .await
+        let (result, arrived) = (Some(&received.payment), Instant::now());
+        let settlement = Settlement {
+            outcome,
+            result,
+            received: Some(record),
+            arrived,
+        };
+        match self.settle(job, settlement).await {
+            Err(Trouble::Stale(id)) => self.settle_after_all(id, link, wire, &received, arrived).await,
+            other => other,
+        }
     }
 
     /// "Not found" allows sending the same bytes again, and only after the peer's horizon. It never means failed.
@@ -293,6 +293,12 @@ impl Gateway {
     /// for its answer by itself.
     async fn redeliver(&self, job: &Job, exchange: &Exchange) -> Result<(), Trouble> {
         if !self.link(&exchange.link_in)?.is_queue() {
+            let kept_ms = i64::from(self.config.journal.keep_days).saturating_mul(DAY_MS);
+            let answered_at = exchange.answered_at.unwrap_or(exchange.accepted_at);
+            if millis(self.clock.now()).saturating_sub(answered_at) > kept_ms {
+                tracing::warn!(exchange = exchange.id, "nobody has fetched this answer; it is given up");
+                return self.delivered(job).await;
+            }
             let step = self.step(job.id, job.epoch, State::Answered);
             let due = step.at.saturating_add(UNCLAIMED_MS);
             return self
@@ -343,3 +349,4 @@ const UNCLAIMED_MS: i64 = 3_600_000;
 
 /// Requests older than this are authenticated anew where authentication ages; half of the platform link's window.
 const FRESH_MS: i64 = 150_000;
+const DAY_MS: i64 = 86_400_000;

@@ -55,8 +55,12 @@ impl System {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// What was read before another task heard of something newer does not take its place.
     fn store(&self, state: SystemState) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = state;
+        let mut stands = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if stands.told_by <= state.told_by {
+            *stands = state;
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Effect {
     pub exchange: ExchangeId,
     /// SM3 of the sealed bytes of the reply that carries the outcome; none where nothing was replied.
     pub reply: Option<[u8; 32]>,
+    /// Digest of what the exchange says of itself; it stays when the exchange goes.
+    pub facts: [u8; 32],
     pub digest: [u8; 32],
     pub at: Millis,
     /// The exchange was old enough to go, and went.
@@ -70,9 +72,15 @@ impl Chain {
         }
     }
 
-    /// Digest of a record, given the digest of the one before it; `FIRST` begins a chain.
-    pub fn digest(&self, before: &[u8; 32], effect: &Effect, exchange: &Exchange) -> [u8; 32] {
-        (self.tag)(&[b"hangu effect", before, &canonical(effect, exchange)])
+    /// Digest of an exchange's facts.
+    pub fn facts(&self, exchange: &Exchange) -> [u8; 32] {
+        (self.tag)(&[b"hangu facts", &facts(exchange)])
+    }
+
+    /// Digest of a record, given the digest of the one before it; `FIRST` begins a chain. It can be computed without the
+    /// exchange, so that also the record of one that was pruned holds.
+    pub fn digest(&self, before: &[u8; 32], effect: &Effect) -> [u8; 32] {
+        (self.tag)(&[b"hangu effect", before, &place(effect)])
     }
 }
 
@@ -101,15 +109,10 @@ pub fn is_final(outcome: Option<&StoredOutcome>) -> bool {
 
 /// Every fact of an exchange that stands once its outcome is final, each field with its length before it. What may still
 /// change afterwards (state, owner, times, the text of a failure) is not in it.
-fn canonical(effect: &Effect, exchange: &Exchange) -> Vec<u8> {
+fn facts(exchange: &Exchange) -> Vec<u8> {
     let outcome = exchange.outcome.as_ref();
-    let number = |value: Option<i64>| value.map(|value| value.to_string());
     let text = |value: &Option<String>| value.clone();
-    let reply = effect.reply.map(|digest| format!("{digest:02x?}"));
-    let fields = [
-        Some(effect.chain.clone()),
-        Some(effect.date.clone()),
-        number(Some(effect.seq)),
+    joined([
         number(Some(exchange.id)),
         outcome.map(|outcome| outcome.name.clone()),
         outcome.and_then(|outcome| outcome.reason.clone()),
@@ -128,9 +131,28 @@ fn canonical(effect: &Effect, exchange: &Exchange) -> Vec<u8> {
         text(&exchange.batch),
         text(&exchange.out_key),
         number(Some(exchange.accepted_at)),
-        reply,
+    ])
+}
+
+/// What a record says beside the facts: where it stands, of which exchange, when, and with which reply.
+fn place(effect: &Effect) -> Vec<u8> {
+    joined([
+        Some(effect.chain.clone()),
+        Some(effect.date.clone()),
+        number(Some(effect.seq)),
+        number(Some(effect.exchange)),
+        Some(format!("{:02x?}", effect.facts)),
+        effect.reply.map(|digest| format!("{digest:02x?}")),
         number(Some(effect.at)),
-    ];
+    ])
+}
+
+fn number(value: Option<i64>) -> Option<String> {
+    value.map(|value| value.to_string())
+}
+
+/// Each field with its length before it.
+fn joined<const N: usize>(fields: [Option<String>; N]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512);
     for field in fields {
         // A field that is absent differs from an empty one.

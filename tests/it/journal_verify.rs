@@ -224,4 +224,8 @@ fn a_forged_prune_is_found() {
         &[],
         &[Named("pruned_young", Some(gone)), Named("pruned_stands", Some(stands))],
     );
+    // Its time is part of the record, so that it cannot be made older than it is.
+    copy.change(&format!("UPDATE effect SET pruned = 0 WHERE exchange_id = {stands}"));
+    copy.change(&format!("UPDATE effect SET at = 0 WHERE exchange_id = {gone}"));
+    copy.finds(&[], &[Named("digest", Some(gone))]);
 }

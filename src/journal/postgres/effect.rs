@@ -17,6 +17,7 @@ pub(super) async fn append(work: &Work<'_>, exchange: &Exchange, reply: Option<[
         &effect.seq,
         &effect.exchange,
         &reply,
+        &&effect.facts[..],
         &&effect.digest[..],
         &effect.at,
     ];
@@ -63,7 +64,8 @@ pub(super) async fn prune(session: &Session, ids: &[ExchangeId]) -> Result<(), S
     Ok(())
 }
 
-const INSERT: &str = "INSERT INTO effect (chain, date, seq, exchange_id, reply, digest, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const INSERT: &str = "INSERT INTO effect (chain, date, seq, exchange_id, reply, facts, digest, at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 const TIP: &str =
     "SELECT chain, date, seq, digest FROM effect WHERE chain = $1 AND date = $2 ORDER BY seq DESC LIMIT 1 FOR UPDATE";

@@ -24,7 +24,7 @@ pub(super) async fn prune(work: &Work<'_>, before: Millis, limit: u32) -> Result
 }
 
 /// The lock lets two instances that prune at once delete one after the other.
-const OLD: &str = "SELECT id FROM exchange WHERE state = 'delivered' AND accepted_at < $1
+const OLD: &str = "SELECT id FROM exchange WHERE state = 'delivered' AND accepted_at < $1 AND delivered_at < $1
     ORDER BY accepted_at, id LIMIT $2 FOR UPDATE";
 
 const DELETIONS: [&str; 7] = [

@@ -39,7 +39,7 @@ macro_rules! parked_columns {
 /// The columns of `effect`, in the order that `effect` reads them.
 macro_rules! effect_columns {
     () => {
-        "chain, date, seq, exchange_id, reply, digest, at, pruned"
+        "chain, date, seq, exchange_id, reply, facts, digest, at, pruned"
     };
 }
 
@@ -169,6 +169,7 @@ pub(super) fn effect(row: &Row) -> Result<Effect, Stop> {
         seq: columns.take()?,
         exchange: columns.take()?,
         reply: columns.optional_digest()?,
+        facts: columns.digest()?,
         digest: columns.digest()?,
         at: columns.take()?,
         pruned: columns.take::<i32>()? == 1,

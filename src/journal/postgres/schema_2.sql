@@ -130,6 +130,7 @@ CREATE TABLE effect (
     seq         BIGINT  NOT NULL CHECK (seq > 0),
     exchange_id BIGINT  NOT NULL UNIQUE,
     reply       BYTEA   CHECK (length(reply) = 32),
+    facts       BYTEA   NOT NULL CHECK (length(facts) = 32),
     digest      BYTEA   NOT NULL CHECK (length(digest) = 32),
     at          BIGINT  NOT NULL,
     pruned      INTEGER NOT NULL DEFAULT 0 CHECK (pruned IN (0, 1)),

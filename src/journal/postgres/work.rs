@@ -56,8 +56,8 @@ impl<'a> Work<'a> {
             None => effect::locked_tip(self.session, self.chain.name(), date).await?,
         };
         let mut next = new_effect(self.chain.name(), date, last + 1, exchange.id);
-        (next.reply, next.at) = (reply, at);
-        next.digest = self.chain.digest(&before, &next, exchange);
+        (next.reply, next.at, next.facts) = (reply, at, self.chain.facts(exchange));
+        next.digest = self.chain.digest(&before, &next);
         tips.insert(date.to_owned(), (next.seq, next.digest));
         Ok(next)
     }
@@ -70,6 +70,7 @@ fn new_effect(chain: &str, date: &str, seq: i64, exchange: ExchangeId) -> Effect
         seq,
         exchange,
         reply: None,
+        facts: crate::journal::chain::FIRST,
         digest: crate::journal::chain::FIRST,
         at: 0,
         pruned: false,

@@ -26,11 +26,12 @@ pub(super) fn append(
         seq: last + 1,
         exchange: id,
         reply,
+        facts: chain.facts(&exchange),
         digest: FIRST,
         at,
         pruned: false,
     };
-    effect.digest = chain.digest(&before, &effect, &exchange);
+    effect.digest = chain.digest(&before, &effect);
     insert(connection, &effect)?;
     Ok(())
 }
@@ -80,9 +81,9 @@ pub(super) fn prune(connection: &Connection, id: ExchangeId) -> Result<()> {
 }
 
 pub(super) const OF_EXCHANGE: &str =
-    "SELECT chain, date, seq, exchange_id, reply, digest, at, pruned FROM effect WHERE exchange_id = ?1";
+    "SELECT chain, date, seq, exchange_id, reply, facts, digest, at, pruned FROM effect WHERE exchange_id = ?1";
 pub(super) const PAGE: &str = "
-    SELECT chain, date, seq, exchange_id, reply, digest, at, pruned FROM effect
+    SELECT chain, date, seq, exchange_id, reply, facts, digest, at, pruned FROM effect
     WHERE (chain, date, seq) > (?1, ?2, ?3) ORDER BY chain, date, seq LIMIT ?4";
 pub(super) const TIPS: &str = "
     SELECT chain, date, seq, digest FROM effect
@@ -107,7 +108,7 @@ fn tip(connection: &Connection, chain: &str, date: &str) -> Result<Option<Tip>> 
 fn insert(connection: &Connection, effect: &Effect) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO effect (chain, date, seq, exchange_id, reply, digest, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO effect (chain, date, seq, exchange_id, reply, facts, digest, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             effect.chain,
@@ -115,6 +116,7 @@ fn insert(connection: &Connection, effect: &Effect) -> Result<()> {
             effect.seq,
             effect.exchange,
             effect.reply,
+            effect.facts,
             effect.digest,
             effect.at
         ])?;
@@ -128,8 +130,9 @@ fn effect(row: &Row<'_>) -> Result<Effect> {
         seq: row.get(2)?,
         exchange: row.get(3)?,
         reply: row.get(4)?,
-        digest: row.get(5)?,
-        at: row.get(6)?,
-        pruned: row.get::<_, i64>(7)? == 1,
+        facts: row.get(5)?,
+        digest: row.get(6)?,
+        at: row.get(7)?,
+        pruned: row.get::<_, i64>(8)? == 1,
     })
 }

@@ -23,7 +23,7 @@ pub(super) fn prune(connection: &Connection, before: Millis, limit: u32) -> Resu
 }
 
 pub(super) const OLD: &str =
-    "SELECT id FROM exchange WHERE state = 'delivered' AND accepted_at < ?1 ORDER BY accepted_at LIMIT ?2";
+    "SELECT id FROM exchange WHERE state = 'delivered' AND accepted_at < ?1 AND delivered_at < ?1 ORDER BY accepted_at LIMIT ?2";
 
 pub(super) const DELETIONS: [&str; 7] = [
     "DELETE FROM sent WHERE exchange_id = ?1",

@@ -6,6 +6,7 @@ CREATE TABLE effect (
     seq         INTEGER NOT NULL CHECK (seq > 0),
     exchange_id INTEGER NOT NULL UNIQUE,
     reply       BLOB    CHECK (length(reply) = 32),
+    facts       BLOB    NOT NULL CHECK (length(facts) = 32),
     digest      BLOB    NOT NULL CHECK (length(digest) = 32),
     at          INTEGER NOT NULL,
     pruned      INTEGER NOT NULL DEFAULT 0 CHECK (pruned IN (0, 1)),

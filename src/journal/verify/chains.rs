@@ -74,6 +74,10 @@ impl Verifier<'_> {
         exchange: Option<&Exchange>,
         before: Option<&[u8; 32]>,
     ) -> Result<Option<(Flaw, String)>, VerifyError> {
+        if before.is_some_and(|before| self.chain.digest(before, effect) != effect.digest) {
+            let detail = "record and chain do not give the chained digest";
+            return Ok(Some((Flaw::Digest, detail.to_owned())));
+        }
         let flaw = match (exchange, effect.pruned) {
             (None, false) if self.is_pruned_meanwhile(effect).await? => None,
             (None, false) => Some((Flaw::Orphan, "its exchange is gone and was not pruned".to_owned())),
@@ -83,13 +87,10 @@ impl Verifier<'_> {
             }
             (None, true) => None,
             (Some(_), true) => Some((Flaw::PrunedStands, "marked pruned, and its exchange stands".to_owned())),
-            (Some(exchange), false) => {
-                let differs = before.is_some_and(|before| self.chain.digest(before, effect, exchange) != effect.digest);
-                differs.then(|| {
-                    let detail = "record and exchange do not give the chained digest";
-                    (Flaw::Digest, detail.to_owned())
-                })
-            }
+            (Some(exchange), false) => (self.chain.facts(exchange) != effect.facts).then(|| {
+                let detail = "record and exchange do not give the chained digest";
+                (Flaw::Digest, detail.to_owned())
+            }),
         };
         Ok(flaw)
     }

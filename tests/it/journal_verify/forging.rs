@@ -23,14 +23,16 @@ fn a_chain_written_anew_without_the_key_is_found() {
 fn rehash_from(copy: &Copy, seq: i64) -> i64 {
     let forger = Chain::unkeyed("forger");
     let (mut before, mut count) = (FIRST, 0);
-    for (effect, exchange) in records(copy) {
+    for (mut effect, exchange) in records(copy) {
         if effect.seq < seq {
             before = effect.digest;
             continue;
         }
-        before = forger.digest(&before, &effect, &exchange);
-        let sql = "UPDATE effect SET digest = ?1 WHERE exchange_id = ?2";
-        assert_eq!(copy.open().execute(sql, params![before, effect.exchange]).unwrap(), 1);
+        effect.facts = forger.facts(&exchange);
+        before = forger.digest(&before, &effect);
+        let sql = "UPDATE effect SET digest = ?1, facts = ?2 WHERE exchange_id = ?3";
+        let values = params![before, effect.facts, effect.exchange];
+        assert_eq!(copy.open().execute(sql, values).unwrap(), 1);
         count += 1;
     }
     count
