@@ -8,7 +8,7 @@ mod tests;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -30,6 +30,33 @@ pub struct Finished<R> {
     pub lag: Duration,
 }
 
+/// Lets arrivals through, or holds them back; what has arrived goes on.
+#[derive(Clone)]
+pub struct Tap(Arc<watch::Sender<bool>>);
+
+impl Default for Tap {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(true)))
+    }
+}
+
+impl Tap {
+    pub fn open(&self, open: bool) {
+        self.0.send_replace(open);
+    }
+
+    pub fn is_open(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Returns once arrivals are let through.
+    async fn passed(&self) {
+        let mut state = self.0.subscribe();
+        // The sender lives as long as the tap, so the wait ends by an opening alone.
+        drop(state.wait_for(|open| *open).await);
+    }
+}
+
 /// Runs `work` over all items; results come in the order of their ends. `progress` gets each end's count.
 pub async fn drive<T, R, F, W>(items: Vec<T>, load: Load, work: W, mut progress: impl FnMut(usize)) -> Vec<Finished<R>>
 where
@@ -38,11 +65,38 @@ where
     F: Future<Output = R> + Send + 'static,
     W: Fn(T) -> F + Send + Sync + 'static,
 {
-    let (work, bound) = (Arc::new(work), Arc::new(Semaphore::new(load.concurrency_max.max(1))));
-    let start = Instant::now();
-    let mut running = JoinSet::new();
     let mut finished = Vec::with_capacity(items.len());
+    let collect = |one| {
+        finished.push(one);
+        progress(finished.len());
+    };
+    drive_through(&Tap::default(), items, load, work, collect).await;
+    finished
+}
+
+/// Runs `work` over items without an end to speak of, while the tap is open; `collect` gets each result. Time during which
+/// the tap is closed does not count: no rush follows it.
+pub async fn drive_through<T, R, F, W>(
+    tap: &Tap,
+    items: impl IntoIterator<Item = T>,
+    load: Load,
+    work: W,
+    mut collect: impl FnMut(Finished<R>),
+) where
+    T: Send + 'static,
+    R: Send + 'static,
+    F: Future<Output = R> + Send + 'static,
+    W: Fn(T) -> F + Send + Sync + 'static,
+{
+    let (work, bound) = (Arc::new(work), Arc::new(Semaphore::new(load.concurrency_max.max(1))));
+    let mut start = Instant::now();
+    let mut running = JoinSet::new();
     for (n, item) in items.into_iter().enumerate() {
+        if !tap.is_open() {
+            let closed = Instant::now();
+            tap.passed().await;
+            start += closed.elapsed();
+        }
         let intended = if load.rate_per_s == 0 {
             Instant::now()
         } else {
@@ -62,27 +116,21 @@ where
             }
         });
         while let Some(ended) = running.try_join_next() {
-            collect(&mut finished, ended, &mut progress);
+            take(ended, &mut collect);
         }
     }
     while let Some(ended) = running.join_next().await {
-        collect(&mut finished, ended, &mut progress);
+        take(ended, &mut collect);
     }
-    finished
 }
 
 fn offset(n: usize, rate_per_s: u32) -> Duration {
     Duration::from_nanos((n as u64).saturating_mul(1_000_000_000) / u64::from(rate_per_s))
 }
 
-fn collect<R>(
-    finished: &mut Vec<Finished<R>>,
-    ended: Result<Finished<R>, tokio::task::JoinError>,
-    progress: &mut impl FnMut(usize),
-) {
+fn take<R>(ended: Result<Finished<R>, tokio::task::JoinError>, collect: &mut impl FnMut(Finished<R>)) {
     match ended {
-        Ok(one) => finished.push(one),
+        Ok(one) => collect(one),
         Err(error) => tracing::error!(%error, "a played payment ended by a panic"),
     }
-    progress(finished.len());
 }

@@ -123,6 +123,13 @@ pub fn plan(seed: u64, payments: u64) -> Vec<Planned> {
     (0..payments).map(|n| planned(seed, n, payments)).collect()
 }
 
+/// The payments of one flow without an end: with those of the other flow, the plan of a large run.
+pub fn endless(seed: u64, flow: Flow) -> impl Iterator<Item = Planned> + Send {
+    (0..)
+        .map(move |n| planned(seed, n, u64::MAX))
+        .filter(move |planned| planned.flow == flow)
+}
+
 /// What the platform must do for a plan's time-outs to happen.
 pub fn platform_rules() -> Vec<PlatformRule> {
     let when = When {

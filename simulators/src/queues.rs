@@ -2,6 +2,8 @@
 //!
 //! The gateway's binary implements `Queues` over its own connection to a broker.
 
+pub mod storm;
+
 #[cfg(test)]
 mod tests;
 

@@ -27,7 +27,7 @@ if [ -n "$last" ]; then
     kill -s QUIT "$last"
     while kill -0 "$last" 2>/dev/null; do sleep 0.05; done
 fi
-rm -rf "$1"
+[ -z "$1" ] || rm -rf "$1"
 "#;
 
 pub(crate) const USER: &str = "hangu";
@@ -58,8 +58,31 @@ impl Database {
 
     /// Starts with further lines of postgresql.conf, and with files beside it.
     pub(crate) fn start_with(settings: &str, files: &[(&str, &[u8])]) -> Self {
-        let programs = programs();
         let folder = tempfile::Builder::new().prefix("hangu-postgres-").tempdir().unwrap().keep();
+        let database = Self::guarded(folder.clone(), Some(&folder));
+        database.initialize(settings);
+        for (name, bytes) in files {
+            database.place(name, bytes);
+        }
+        database.restart();
+        database
+    }
+
+    /// Starts in a folder that stays, with what is there from an earlier start.
+    pub(crate) fn start_in(folder: PathBuf) -> Self {
+        fs::create_dir_all(&folder).unwrap();
+        let database = Self::guarded(folder, None);
+        if database.data().exists() {
+            database.configure(&format!("port = {}", database.port));
+        } else {
+            database.initialize("");
+        }
+        database.restart();
+        database
+    }
+
+    fn guarded(folder: PathBuf, removes: Option<&Path>) -> Self {
+        let programs = programs();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let runs_as = (fs::metadata(&folder).unwrap().uid() == 0).then(|| (id("-u"), id("-g")));
         if let Some((user, group)) = runs_as {
@@ -67,7 +90,7 @@ impl Database {
         }
         let mut guard = Command::new("sh")
             .args(["-c", GUARD, "guard"])
-            .arg(&folder)
+            .arg(removes.unwrap_or_else(|| Path::new("")))
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -75,7 +98,7 @@ impl Database {
             .spawn()
             .unwrap();
         let line = Mutex::new(guard.stdin.take());
-        let database = Self {
+        Self {
             folder,
             port,
             programs,
@@ -84,13 +107,7 @@ impl Database {
             guard,
             line,
             made: AtomicU32::new(0),
-        };
-        database.initialize(settings);
-        for (name, bytes) in files {
-            database.place(name, bytes);
         }
-        database.restart();
-        database
     }
 
     pub(crate) fn address(&self) -> String {
@@ -145,6 +162,18 @@ impl Database {
 
     pub(crate) fn resume(&self) {
         self.send("-CONT");
+    }
+
+    /// Starts it again if it ended by itself; true if it had.
+    pub(crate) fn revive(&self) -> bool {
+        let mut server = self.server.lock().unwrap();
+        if server.as_mut().is_none_or(|child| child.try_wait().unwrap().is_none()) {
+            return false;
+        }
+        *server = None;
+        drop(server);
+        self.restart();
+        true
     }
 
     /// Starts it on the same port and data, and waits until it answers.
@@ -207,11 +236,16 @@ impl Database {
             self.port,
             self.folder.display()
         );
+        self.configure(&own);
+    }
+
+    /// Further lines of postgresql.conf; of a setting that stands twice the last one counts.
+    fn configure(&self, lines: &str) {
         let mut file = fs::OpenOptions::new()
             .append(true)
             .open(self.data().join("postgresql.conf"))
             .unwrap();
-        file.write_all(own.as_bytes()).unwrap();
+        writeln!(file, "{lines}").unwrap();
     }
 
     /// A file that is the server's alone.

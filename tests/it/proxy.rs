@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Inject(Vec<u8>),
     /// The same, and then zeros for as long as the client takes them.
     Flood(Vec<u8>),
+    /// What the server says next reaches the client twice.
+    Twice,
 }
 
 pub(crate) struct Proxy {
@@ -119,7 +121,7 @@ async fn forward(mut client: TcpStream, shared: Arc<Shared>, mut faults: mpsc::R
         return;
     };
     let (mut outbound, mut inbound) = ([0; 16384], [0; 16384]);
-    let (mut frozen, mut swallowed, mut carried) = (false, false, 0);
+    let (mut frozen, mut swallowed, mut doubled, mut carried) = (false, false, false, 0);
     loop {
         let (bytes, to_server) = tokio::select! {
             Some(fault) = faults.recv() => {
@@ -129,6 +131,7 @@ async fn forward(mut client: TcpStream, shared: Arc<Shared>, mut faults: mpsc::R
                     Fault::HalfOpen => { swallowed = true; server.shutdown().await.ok(); }
                     Fault::Inject(bytes) => client.write_all(&bytes).await.unwrap_or_default(),
                     Fault::Flood(head) => return flood(client, &shared, &head).await,
+                    Fault::Twice => doubled = true,
                 }
                 continue;
             }
@@ -148,6 +151,10 @@ async fn forward(mut client: TcpStream, shared: Arc<Shared>, mut faults: mpsc::R
         }
         carried += allowed as u64;
         shared.longest.fetch_max(carried, Ordering::SeqCst);
+        if doubled && !to_server {
+            doubled = false;
+            client.write_all(&bytes[..allowed]).await.unwrap_or_default();
+        }
         budget = budget.saturating_sub(allowed as u64);
         if budget == 0 {
             // Closing with no linger sends a reset instead of an end.

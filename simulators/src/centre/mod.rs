@@ -22,6 +22,7 @@ use crate::institution::Sending;
 use crate::queues::Queues;
 use crate::report::Book;
 use crate::world::World;
+use serde::{Deserialize, Serialize};
 use state::State;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 pub enum OnTimeout {
     /// Goes on waiting for the final deadline.
     Wait,
-    /// Sends the same bytes again.
+    /// Sends the same bytes again, and again after as long, until the final deadline.
     Repeat,
     /// Sends a query for the payment.
     Query,
@@ -90,7 +91,8 @@ impl CentreConfig {
 }
 
 /// How the centre misbehaves towards the bank's requests.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CentreFault {
     /// The reply has this fault.
     Reply(Fault),
@@ -99,9 +101,11 @@ pub enum CentreFault {
 }
 
 /// A fault and the requests it happens on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CentreRule {
     pub fault: CentreFault,
+    #[serde(default)]
     pub when: When,
 }
 
@@ -166,6 +170,11 @@ impl CentreHandle {
 
     pub fn figures(&self) -> Figures {
         self.shared.state().figures()
+    }
+
+    /// Takes over what an earlier run booked.
+    pub fn carry(&self, book: Book) {
+        self.shared.state().carry(book);
     }
 
     /// A silent centre leaves messages with the broker.

@@ -82,18 +82,21 @@ impl Desk {
 
     /// Puts the same bytes again and returns the next reply to them.
     pub(super) async fn put_again(&self, sent: &Sent) -> Option<Reply> {
-        self.put_probe(&sent.key, &sent.request, sent.body.clone()).await
+        self.put_probe(&sent.key, &sent.request, sent.body.clone(), |_| true).await
     }
 
-    /// Sends the same ids with other content, validly signed, and returns the next reply.
+    /// Sends the same ids with other content, validly signed, and returns the next reply that is not the first one again:
+    /// that answers a copy of the request which a queue delivered late.
     pub(super) async fn put_altered(&self, sent: &Sent, altered: Payment) -> Result<Option<Reply>, Refusal> {
         let code = self.shared.party.code(altered.operation, altered.role)?;
         let (now, party) = (self.shared.world.now(), &self.shared.party);
         let wire = party.emit(&code, &altered, now, &mut self.shared.world.rng())?;
-        Ok(self.put_probe(&sent.key, &sent.request, wire.body).await)
+        self.shared.state().alter(&sent.key);
+        let other = |reply: &Reply| Some(reply.digest) != sent.digest;
+        Ok(self.put_probe(&sent.key, &sent.request, wire.body, other).await)
     }
 
-    async fn put_probe(&self, key: &str, request: &Payment, body: Vec<u8>) -> Option<Reply> {
+    async fn put_probe(&self, key: &str, request: &Payment, body: Vec<u8>, is_wanted: impl Fn(&Reply) -> bool) -> Option<Reply> {
         let mut replies = self.shared.state().probe(key);
         self.shared
             .put(&Prepared {
@@ -102,10 +105,15 @@ impl Desk {
                 body,
             })
             .await;
-        let reply = tokio::time::timeout(self.shared.reply_wait(), replies.recv())
-            .await
-            .ok()
-            .flatten();
+        let wanted = async {
+            loop {
+                match replies.recv().await {
+                    Some(reply) if !is_wanted(&reply) => {}
+                    other => return other,
+                }
+            }
+        };
+        let reply = tokio::time::timeout(self.shared.reply_wait(), wanted).await.ok().flatten();
         self.shared.state().end_probe(key);
         reply
     }
@@ -149,16 +157,29 @@ impl Shared {
     async fn after_timeout(&self, prepared: &Prepared, waiting: &mut Waiting, sends: &mut u32) -> Option<Reply> {
         let rest = self.final_wait().saturating_sub(self.reply_wait());
         match self.config.on_timeout {
-            OnTimeout::Repeat => {
-                *sends += 1;
-                self.put(prepared).await;
-            }
+            OnTimeout::Repeat => return self.repeat(prepared, waiting, rest, sends).await,
             OnTimeout::Query | OnTimeout::Cancel if prepared.request.operation.moves_money() => {
                 return self.settle_by(prepared, waiting, rest).await;
             }
             OnTimeout::Wait | OnTimeout::Query | OnTimeout::Cancel => {}
         }
         within(&mut waiting.last, rest).await
+    }
+
+    async fn repeat(&self, prepared: &Prepared, waiting: &mut Waiting, rest: Duration, sends: &mut u32) -> Option<Reply> {
+        let deadline = tokio::time::Instant::now() + rest;
+        loop {
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            *sends += 1;
+            self.put(prepared).await;
+            let reply = within(&mut waiting.last, left.min(self.reply_wait())).await;
+            if reply.is_some() {
+                return reply;
+            }
+        }
     }
 
     /// Asks for the outcome, or takes the payment back; a reply that comes first decides.

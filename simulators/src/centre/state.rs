@@ -54,6 +54,8 @@ struct Expectation {
     last: watch::Sender<Option<Reply>>,
     /// Takes the replies while a repeat or an altered repeat is out.
     probe: Option<mpsc::UnboundedSender<Reply>>,
+    /// Other content went out under this key: each copy of it is refused by a reply of its own.
+    altered: bool,
     given_up: bool,
 }
 
@@ -88,6 +90,7 @@ impl State {
             first,
             last,
             probe: None,
+            altered: false,
             given_up: false,
         };
         self.expectations.insert(communication_key.to_owned(), expectation);
@@ -105,6 +108,13 @@ impl State {
             expectation.probe = Some(sender);
         }
         receiver
+    }
+
+    /// Notes that other content goes out under a known key.
+    pub(crate) fn alter(&mut self, communication_key: &str) {
+        if let Some(expectation) = self.expectations.get_mut(communication_key) {
+            expectation.altered = true;
+        }
     }
 
     pub(crate) fn end_probe(&mut self, communication_key: &str) {
@@ -161,6 +171,10 @@ impl State {
         {
             return true;
         }
+        if expectation.altered && refuses_altered(&reply.outcome) {
+            self.figures.repeated_replies += 1;
+            return true;
+        }
         expectation.take(&reply, &mut self.figures);
         if expectation.booked
             && let Some(entry) = self.entries.get_mut(&expectation.business_key)
@@ -169,6 +183,11 @@ impl State {
             reply.outcome.name().clone_into(&mut entry.outcome);
         }
         true
+    }
+
+    /// What an earlier run booked stands beside what this one books.
+    pub(crate) fn carry(&mut self, book: Book) {
+        self.entries.extend(book.entries);
     }
 
     pub(crate) fn book(&self) -> Book {
@@ -180,6 +199,16 @@ impl State {
     pub(crate) const fn figures(&self) -> Figures {
         self.figures
     }
+}
+
+const fn refuses_altered(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Failed {
+            reason: Reason::Altered,
+            ..
+        }
+    )
 }
 
 impl Expectation {

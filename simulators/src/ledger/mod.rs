@@ -100,6 +100,8 @@ pub struct Ledger {
     by_end_to_end_id: BTreeMap<String, String>,
     /// Ids of originals that were cancelled before they came.
     tombstones: BTreeSet<String>,
+    /// What an earlier run booked; nothing of it can be asked for.
+    carried: Book,
     serial: u64,
 }
 
@@ -117,6 +119,7 @@ impl Ledger {
             by_msg_id: BTreeMap::new(),
             by_end_to_end_id: BTreeMap::new(),
             tombstones: BTreeSet::new(),
+            carried: Book::default(),
             serial: 0,
         }
     }
@@ -198,24 +201,26 @@ impl Ledger {
         keys.filter_map(|key| self.by_reference.get(&key)).map(Vec::len).sum()
     }
 
-    /// The book of everything that was decided and can have an effect.
+    /// Takes over what an earlier run booked.
+    pub fn carry(&mut self, book: Book) {
+        self.carried = book;
+    }
+
+    /// The book of everything that was decided and can have an effect. What was executed in an earlier run and again in this
+    /// one was executed twice.
     pub fn book(&self) -> Book {
-        let entry = |(key, done): (&String, &Done)| {
-            let executions = self
-                .by_reference
-                .get(key)
-                .map_or(0, |entries| u32::try_from(entries.len()).unwrap_or(u32::MAX));
-            (
-                key.clone(),
-                BookEntry {
-                    executions,
-                    ..done.book.clone()
-                },
-            )
-        };
-        Book {
-            entries: self.done.iter().map(entry).collect(),
+        let mut book = self.carried.clone();
+        for (key, done) in &self.done {
+            let before = book.entries.get(key).map_or(0, |entry| entry.executions);
+            let times = self.by_reference.get(key).map_or(0, Vec::len);
+            let executions = before.saturating_add(u32::try_from(times).unwrap_or(u32::MAX));
+            let entry = BookEntry {
+                executions,
+                ..done.book.clone()
+            };
+            book.entries.insert(key.clone(), entry);
         }
+        book
     }
 
     fn decide(&mut self, request: &Payment, key: &str, content: &str) -> Answer {

@@ -259,6 +259,26 @@ fn a_payout_is_taken_first_and_given_back_once() {
 
 /// Random histories: the sum stays zero, every effect happens once, no refund exceeds its original.
 #[test]
+fn what_was_carried_over_and_is_executed_again_was_executed_twice() {
+    let (mut first, mut second) = (Ledger::new(ACCOUNTS), Ledger::new(ACCOUNTS));
+    let [one, two] = [1, 2].map(|serial| request(Operation::Debit, serial, 7, 500, None));
+    execute(&mut first, &one);
+    second.carry(first.book());
+    execute(&mut second, &two);
+    let executions = |ledger: &Ledger| {
+        ledger
+            .book()
+            .entries
+            .values()
+            .map(|entry| entry.executions)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(executions(&second), [1, 1]);
+    execute(&mut second, &one);
+    assert_eq!(executions(&second), [2, 1]);
+}
+
+#[test]
 fn random_histories_keep_the_books_whole() {
     for seed in 0..20 {
         let mut ledger = Ledger::new(400);

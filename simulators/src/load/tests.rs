@@ -6,7 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
-use super::{Load, drive};
+use super::{Load, Tap, drive, drive_through};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -53,4 +53,35 @@ async fn arrivals_keep_their_rate_and_the_bound_holds() {
     assert!(finished.iter().all(|one| one.lag < Duration::from_millis(5)));
     assert_eq!((finished.len(), ends), (40, 40));
     assert!((9..=20).contains(&most.load(Ordering::SeqCst)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_tap_holds_arrivals_back_and_no_rush_follows() {
+    let load = Load {
+        rate_per_s: 10,
+        concurrency_max: 100,
+    };
+    let tap = Tap::default();
+    let arrivals = Arc::new(AtomicUsize::new(0));
+    let counted = arrivals.clone();
+    let work = move |_n: usize| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        async {}
+    };
+    let watched = async {
+        tokio::time::sleep(Duration::from_millis(1_050)).await;
+        tap.open(false);
+        // One arrival may have passed the tap and wait for its time.
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let before = arrivals.load(Ordering::SeqCst);
+        assert!((11..=12).contains(&before), "{before}");
+        tap.open(true);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let after = arrivals.load(Ordering::SeqCst) - before;
+        assert!((9..=11).contains(&after), "{after}");
+    };
+    tokio::select! {
+        () = drive_through(&tap, 0.., load, work, |_| {}) => panic!("it has no end"),
+        () = watched => {}
+    }
 }

@@ -23,6 +23,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use time::Date;
 use tokio::time::Instant;
@@ -35,8 +36,8 @@ const POLL: &str = "payment";
 /// Who the platform is and how it waits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PlatformClientConfig {
-    /// The gateway, such as `http://127.0.0.1:8080`.
-    pub base_url: String,
+    /// The gateway's instances, such as `http://127.0.0.1:8080`; when one gives no answer the next one is asked.
+    pub base_urls: Vec<String>,
     pub bank: String,
     pub centre: String,
     pub mfe: char,
@@ -54,7 +55,7 @@ pub struct PlatformClientConfig {
 impl PlatformClientConfig {
     pub fn new(base_url: &str, settlement_date: Date) -> Self {
         Self {
-            base_url: base_url.trim_end_matches('/').to_owned(),
+            base_urls: vec![base_url.trim_end_matches('/').to_owned()],
             bank: "402100088888".to_owned(),
             centre: "900584099999".to_owned(),
             mfe: 'B',
@@ -79,6 +80,8 @@ struct Inner {
     world: World,
     ledger: SharedLedger,
     http: Client<HttpConnector, Full<Bytes>>,
+    /// Counts exchanges, so that each instance gets its share.
+    turn: AtomicUsize,
 }
 
 /// What one HTTP exchange brought.
@@ -106,6 +109,7 @@ impl PlatformClient {
                 world,
                 ledger,
                 http,
+                turn: AtomicUsize::new(0),
             }),
         }
     }
@@ -176,10 +180,11 @@ impl Inner {
         let (start, mut timing) = (Instant::now(), Timing::default());
         let deadline = start + Duration::from_millis(self.config.final_ms);
         let mut poll = None;
+        let mut turn = self.turn.fetch_add(1, Ordering::Relaxed);
         while Instant::now() < deadline {
             timing.sends += u32::from(poll.is_none());
             let polls = poll.is_some();
-            match self.attempt(poll.as_ref().unwrap_or(&wire)).await? {
+            match self.attempt(poll.as_ref().unwrap_or(&wire), turn).await? {
                 Attempt::Answer(answer) => {
                     timing.first.get_or_insert_with(|| start.elapsed());
                     // A poll that finds nothing says nothing of the payment: the request goes out again.
@@ -193,7 +198,10 @@ impl Inner {
                     timing.interim = true;
                     poll = if polls { None } else { self.poll(request)? };
                 }
-                Attempt::Nothing(reason) => tracing::info!(reason, "the platform asks again"),
+                Attempt::Nothing(reason) => {
+                    tracing::info!(reason, "the platform asks again");
+                    turn = turn.wrapping_add(1);
+                }
             }
             tokio::time::sleep(Duration::from_millis(self.config.pause_ms)).await;
         }
@@ -216,8 +224,8 @@ impl Inner {
             .map(Some)
     }
 
-    async fn attempt(&self, wire: &Wire) -> Result<Attempt, Refusal> {
-        let request = self.http_request(wire)?;
+    async fn attempt(&self, wire: &Wire, turn: usize) -> Result<Attempt, Refusal> {
+        let request = self.http_request(wire, turn)?;
         let limit = Duration::from_millis(self.config.attempt_ms);
         let answered = tokio::time::timeout(limit, self.round_trip(request)).await;
         let answer = match answered {
@@ -251,14 +259,19 @@ impl Inner {
         })
     }
 
-    fn http_request(&self, wire: &Wire) -> Result<Request<Full<Bytes>>, Refusal> {
+    fn http_request(&self, wire: &Wire, turn: usize) -> Result<Request<Full<Bytes>>, Refusal> {
         let refuse = |text: String| Refusal { step: Step::Build, text };
         let Start::Request { method, target } = &wire.start else {
             return Err(refuse("the codec wrote no HTTP request".to_owned()));
         };
-        let mut request = Request::builder()
-            .method(method.as_str())
-            .uri(format!("{}{target}", self.config.base_url));
+        let base_url = self
+            .config
+            .base_urls
+            .iter()
+            .cycle()
+            .nth(turn % self.config.base_urls.len().max(1));
+        let base_url = base_url.ok_or_else(|| refuse("no gateway is named".to_owned()))?;
+        let mut request = Request::builder().method(method.as_str()).uri(format!("{base_url}{target}"));
         for (name, value) in &wire.headers {
             request = request.header(name, value);
         }

@@ -16,6 +16,7 @@ use crate::ledger::Ledger;
 use crate::report::Book;
 use crate::world::World;
 use codecs::payment::Operation;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,7 +26,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// How the platform misbehaves towards its client.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PlatformFault {
     /// Executes, and answers after this many milliseconds.
     Delay(u64),
@@ -42,9 +44,11 @@ pub enum PlatformFault {
 }
 
 /// A fault and the requests it happens on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlatformRule {
     pub fault: PlatformFault,
+    #[serde(default)]
     pub when: When,
 }
 

@@ -5,6 +5,7 @@ mod compare;
 mod drive;
 mod list;
 mod platform;
+mod steer;
 
 use super::output::{Exit, Failure, Form};
 use clap::Subcommand;
@@ -13,7 +14,6 @@ use hangu::config::{Config, LinkConfig, MqConfig};
 use hangu::shell::SystemClock;
 use simulators::centre::CentreConfig;
 use simulators::mix::{Flow, Planned};
-use simulators::play::Played;
 use simulators::report::Book;
 use std::path::{Path, PathBuf};
 
@@ -44,10 +44,10 @@ enum Command {
 enum Run {
     /// The clearing centre, over the gateway's broker.
     #[command(after_help = "Example:\n  hangu sim run centre -c hangu.toml --payments 2000 --rate 200 --books centre.json")]
-    Centre(Settings),
+    Centre(centre::Args),
     /// The bank's payment platform, over HTTP.
     #[command(after_help = "Example:\n  hangu sim run platform -c hangu.toml --payments 2000 --rate 200 --books platform.json")]
-    Platform(Settings),
+    Platform(platform::Args),
 }
 
 /// What every simulated counterparty needs to know.
@@ -86,8 +86,8 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let (settings, work): (&Settings, Work<'_>) = match &args.command {
         Command::List => return Ok(list::run(form)),
         Command::Compare(args) => return compare::run(args, form),
-        Command::Run(Run::Centre(settings)) => (settings, Work::Centre),
-        Command::Run(Run::Platform(settings)) => (settings, Work::Platform),
+        Command::Run(Run::Centre(centre)) => (&centre.settings, Work::Centre(centre)),
+        Command::Run(Run::Platform(platform)) => (&platform.settings, Work::Platform(platform)),
         Command::Drive(drive) => (&drive.settings, Work::Drive(drive)),
     };
     hangu::telemetry::init_logs(settings.log, form == Form::Json);
@@ -95,16 +95,16 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     runtime.block_on(async {
         match work {
-            Work::Centre => centre::run(settings, &config).await,
-            Work::Platform => platform::run(settings, &config).await,
+            Work::Centre(centre) => centre::run(centre, &config).await,
+            Work::Platform(platform) => platform::run(platform, &config).await,
             Work::Drive(drive) => drive::run(drive, &config, form).await,
         }
     })
 }
 
 enum Work<'a> {
-    Centre,
-    Platform,
+    Centre(&'a centre::Args),
+    Platform(&'a platform::Args),
     Drive(&'a drive::Args),
 }
 
@@ -169,18 +169,6 @@ fn centre_config(settings: &Settings, link: &LinkConfig, mq: &MqConfig) -> Centr
         first_serial: settings.first_serial(0, 2),
         ..CentreConfig::new(settings.date())
     }
-}
-
-/// One line that says how a share went; the first complaints follow.
-fn summary(name: &str, played: &[Played], figures: &serde_json::Value) -> serde_json::Value {
-    let complaints = played.iter().filter_map(|one| one.complaint.clone()).collect::<Vec<_>>();
-    serde_json::json!({
-        "party": name,
-        "played": played.len(),
-        "as_planned": played.iter().filter(|one| one.as_expected).count(),
-        "complaints": complaints.iter().take(20).collect::<Vec<_>>(),
-        "figures": figures,
-    })
 }
 
 fn date(text: &str) -> Result<time::Date, String> {

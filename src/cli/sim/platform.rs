@@ -1,16 +1,29 @@
 //! `hangu sim run platform`.
 
-use super::{CONCURRENCY_MAX, Exit, Failure, Settings, queue_link, summary};
-use crate::cli::output;
+use super::steer::{Party, Steered, Steering};
+use super::{Exit, Failure, Settings, queue_link};
 use crate::cli::parties::{party, world};
-use crate::cli::run::wait_for_signal;
 use hangu::config::{Config, HttpConfig};
-use simulators::load::{Load, drive};
 use simulators::mix::{Flow, platform_rules};
-use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle};
+use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle, PlatformRule, lock};
+use simulators::report::Book;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 
-pub(super) async fn run(settings: &Settings, config: &Config) -> Result<Exit, Failure> {
+#[derive(clap::Args, Clone)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(super) settings: Settings,
+    #[command(flatten)]
+    steering: Steering,
+    /// An instance of the gateway, such as `http://127.0.0.1:8100`; several are asked in turn. By default the configured
+    /// one.
+    #[arg(long)]
+    gateway: Vec<String>,
+}
+
+pub(super) async fn run(args: &Args, config: &Config) -> Result<Exit, Failure> {
+    let Args { settings, steering, .. } = args;
     let (name, codec, http) = http_link(config)?;
     let keys = settings.keys("platform");
     let address = http.base_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
@@ -18,45 +31,70 @@ pub(super) async fn run(settings: &Settings, config: &Config) -> Result<Exit, Fa
     let listener = TcpListener::bind(&address).await.map_err(unavailable)?;
     let platform = simulators::platform::start(listener, party(codec, name, &keys)?, world(), ACCOUNTS).map_err(unavailable)?;
     platform.set_faults(platform_rules());
+    let ledger = platform.ledger();
+    lock(&ledger).carry(steering.carried()?);
     let client = PlatformClient::new(
-        client_config(settings, config, http)?,
+        client_config(args, config, http)?,
         party(codec, name, &keys)?,
         world(),
-        platform.ledger(),
+        ledger,
     );
-    let share = settings.share(Flow::PlatformToCentre);
-    let load = Load {
-        rate_per_s: settings.share_rate(share.len()),
-        concurrency_max: CONCURRENCY_MAX,
-    };
     let work = move |planned| {
         let client = client.clone();
         async move { client.play(&planned).await }
     };
-    let finished = drive(share, load, work, |_done| {}).await;
-    let played = finished.into_iter().map(|one| one.result).collect::<Vec<_>>();
-    output::say(&summary("platform", &played, &figures(&platform)).to_string());
-    wait_for_signal().await?;
+    let platform = Arc::new(platform);
+    let steered = Steered::new(steering, Arc::clone(&platform)).await?;
+    steered.play(settings, steering, Flow::PlatformToCentre, work).await?;
     settings.write_books(&platform.books())?;
-    platform.stop().await;
+    drop(steered);
+    if let Some(platform) = Arc::into_inner(platform) {
+        platform.stop().await;
+    }
     Ok(Exit::Ok)
 }
 
-fn client_config(settings: &Settings, config: &Config, http: &HttpConfig) -> Result<PlatformClientConfig, Failure> {
+fn client_config(args: &Args, config: &Config, http: &HttpConfig) -> Result<PlatformClientConfig, Failure> {
     let (_, centre, _) = queue_link(config)?;
+    let defaults = PlatformClientConfig::new(&format!("http://{}", http.listen), args.settings.date());
+    let base_urls = if args.gateway.is_empty() {
+        defaults.base_urls.clone()
+    } else {
+        args.gateway.clone()
+    };
     Ok(PlatformClientConfig {
+        base_urls,
         bank: centre.member.clone(),
         centre: centre.counterparty.clone(),
         mfe: centre.channel.chars().next().unwrap_or('B'),
-        first_serial: settings.first_serial(60_000_000, 3),
+        first_serial: args.settings.first_serial(60_000_000, 3),
         // A gateway that is restarted, or whose broker is, answers again within this time.
-        final_ms: 120_000,
-        ..PlatformClientConfig::new(&format!("http://{}", http.listen), settings.date())
+        final_ms: args.steering.patience_s.saturating_mul(1_000),
+        ..defaults
     })
 }
 
-fn figures(platform: &PlatformHandle) -> serde_json::Value {
-    serde_json::json!({ "rejected": platform.rejected(), "repeated": platform.repeated() })
+impl Party for PlatformHandle {
+    fn name(&self) -> &'static str {
+        "platform"
+    }
+
+    fn books(&self) -> Book {
+        Self::books(self)
+    }
+
+    fn figures(&self) -> serde_json::Value {
+        serde_json::json!({ "rejected": self.rejected(), "repeated": self.repeated() })
+    }
+
+    /// What the mix itself needs stays in place.
+    fn set_faults(&self, rules: &[u8]) -> Result<(), String> {
+        let more = serde_json::from_slice::<Vec<PlatformRule>>(rules).map_err(|error| error.to_string())?;
+        let mut rules = platform_rules();
+        rules.extend(more);
+        Self::set_faults(self, rules);
+        Ok(())
+    }
 }
 
 fn http_link(config: &Config) -> Result<(&str, &str, &HttpConfig), Failure> {
