@@ -49,6 +49,8 @@ pub const PRUNE_S: u64 = 3_600;
 pub const JOURNAL_CONNECTIONS_MAX: usize = 64;
 /// HTTP connections that an idle pool keeps for one link.
 pub const POOL_IDLE_MAX: usize = 64;
+/// Connections to the admin port.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Request heads: count and bytes.
 pub const HEADERS_MAX: usize = 64;
 

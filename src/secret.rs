@@ -9,7 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// A bundle of all public authorities has some hundred kilobytes.
+const FILE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A password that no `Debug` prints.
 #[derive(Clone, Deserialize)]
@@ -101,7 +102,14 @@ pub(crate) fn read_public(path: &Path) -> Result<String, String> {
 }
 
 fn read_limited(file: File) -> std::io::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::new());
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    if bytes > FILE_BYTES_MAX {
+        return Err(std::io::Error::other(format!(
+            "it has {bytes} bytes, over the limit of {FILE_BYTES_MAX}"
+        )));
+    }
+    // Room for all of it at once, so that no piece of a secret is left behind where the text grew.
+    let mut text = Zeroizing::new(String::with_capacity(bytes + 1));
+    file.take(FILE_BYTES_MAX as u64).read_to_string(&mut text)?;
     Ok(text)
 }

@@ -11,6 +11,7 @@ use crate::exchange::{Gateway, HttpAnswer, Phase, Taken, Trouble};
 use crate::limits;
 use crate::link::http::{Handler, router};
 use crate::mq::{SharedMq, dead_letter_queue};
+use axum::Router;
 use codecs::wire::Wire;
 use consume::{Consuming, hear_hand_offs};
 use revisit::Revisitor;
@@ -311,6 +312,11 @@ impl Running {
             }
         });
     }
+}
+
+/// Serves the admin port, with the same bounds on connections and heads as a link.
+pub async fn serve_bounded(listener: TcpListener, app: Router) {
+    serve::serve(listener, app, limits::ADMIN_CONNECTIONS_MAX, CancellationToken::new()).await;
 }
 
 /// Our own leases first: after the journal was away all have ended, and what we have in hand must not change its epoch.

@@ -2,7 +2,7 @@
 
 use super::output::{Exit, Failure, Form};
 use hangu::config::Config;
-use hangu::shell::{Running, SystemClock, SystemEntropy};
+use hangu::shell::{Running, SystemClock, SystemEntropy, serve_bounded};
 use hangu::start::{Assembled, Surroundings, assemble};
 use hangu::telemetry::{Watched, admin, init_logs};
 use std::collections::BTreeMap;
@@ -81,11 +81,7 @@ async fn serve_admin(address: &str, watched: Watched) -> Result<(), Failure> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Failure::config("admin.listen", format!("{address}: {error}")))?;
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, admin(watched)).await {
-            tracing::error!(%error, "admin port ended");
-        }
-    });
+    tokio::spawn(serve_bounded(listener, admin(watched)));
     Ok(())
 }
 

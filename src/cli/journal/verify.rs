@@ -83,8 +83,14 @@ fn read_known(file: &Path) -> Result<Known, Failure> {
     serde_json::from_str(&text).map_err(|error| failed(&error))
 }
 
+/// The old tips stand until the new ones are durable: they may be the only ones.
 fn write_known(file: &Path, known: &Known) -> Result<(), Failure> {
-    let written = std::fs::write(file, output::json(known) + "\n");
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".new");
+    let text = output::json(known) + "\n";
+    let written = std::fs::write(&beside, text)
+        .and_then(|()| std::fs::File::open(&beside)?.sync_all())
+        .and_then(|()| std::fs::rename(&beside, file));
     written.map_err(|error| Failure::new(Exit::Unavailable, file.display().to_string(), error))
 }
 
