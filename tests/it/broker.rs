@@ -18,6 +18,7 @@ const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 /// Over it the broker closes the channel that publishes.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
+const START_TRIES: u32 = 3;
 /// Polls before a start counts as failed: a minute on a busy machine.
 const START_POLLS: u32 = 1200;
 
@@ -49,11 +50,24 @@ pub(crate) fn shared() -> &'static Broker {
 }
 
 impl Broker {
+    /// Another test may take a port in the moment between its choice and its use: then other ones are chosen.
     pub(crate) fn start() -> Self {
         assert!(
             Path::new(SERVER).exists(),
             "no RabbitMQ on this machine: apt-get install rabbitmq-server"
         );
+        let mut broker = Self::prepared();
+        for _ in 1..START_TRIES {
+            if broker.comes_up() {
+                return broker;
+            }
+            broker = Self::prepared();
+        }
+        broker.restart();
+        broker
+    }
+
+    fn prepared() -> Self {
         let folder = tempfile::Builder::new().prefix("hangu-rabbitmq-").tempdir().unwrap().keep();
         let [port, tls_port, dist_port, epmd_port] = free_ports();
         let certificates = Certificates::make(&folder.join("tls"));
@@ -78,7 +92,7 @@ impl Broker {
             .spawn()
             .unwrap();
         let line = guard.stdin.take();
-        let broker = Self {
+        Self {
             node: format!("hangu{port}@localhost"),
             folder,
             port,
@@ -90,9 +104,7 @@ impl Broker {
             epmd,
             guard,
             line: Mutex::new(line),
-        };
-        broker.restart();
-        broker
+        }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -120,6 +132,14 @@ impl Broker {
 
     /// Starts it on the same ports and data, and waits until it speaks AMQP.
     pub(crate) fn restart(&self) {
+        if !self.comes_up() {
+            let said = fs::read_to_string(self.folder.join("out")).unwrap_or_default();
+            panic!("RabbitMQ did not start: {said}");
+        }
+    }
+
+    /// Starts it; false if it ended again, or is not there in time.
+    fn comes_up(&self) -> bool {
         assert!(self.server.lock().unwrap().is_none(), "stop or kill it first");
         let child = self.command(SERVER).process_group(0).spawn().unwrap();
         if let Some(line) = self.line.lock().unwrap().as_mut() {
@@ -128,12 +148,17 @@ impl Broker {
         *self.server.lock().unwrap() = Some(child);
         for _ in 0..START_POLLS {
             if self.speaks_amqp() {
-                return;
+                return true;
             }
+            let mut server = self.server.lock().unwrap();
+            if server.as_mut().is_some_and(|child| child.try_wait().unwrap().is_some()) {
+                *server = None;
+                return false;
+            }
+            drop(server);
             std::thread::sleep(POLL_INTERVAL);
         }
-        let said = fs::read_to_string(self.folder.join("out")).unwrap_or_default();
-        panic!("RabbitMQ did not start: {said}");
+        false
     }
 
     /// Runs `rabbitmqctl`.
