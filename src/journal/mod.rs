@@ -5,6 +5,7 @@
 
 mod answers;
 pub mod chain;
+mod columns;
 pub mod open;
 pub mod postgres;
 pub mod prove;
@@ -123,6 +124,25 @@ pub struct Accept {
     pub at: Millis,
     /// When the outcome must be known, or the exchange turns unknown.
     pub deadline: Millis,
+}
+
+impl Accept {
+    /// What can be cancelled takes its rows of `original`: a business request, under each of its names.
+    fn competes(&self) -> Vec<OriginalKey> {
+        if self.business_key.is_none() || self.cancels.is_some() {
+            return Vec::new();
+        }
+        let own = OriginalKey {
+            initiator: self.initiator.clone(),
+            msg_id: self.msg_id.clone(),
+            msg_code: self.msg_code.clone(),
+        };
+        let mut originals = vec![own];
+        originals.extend(self.identities.iter().cloned());
+        originals.sort();
+        originals.dedup();
+        originals
+    }
 }
 
 /// The row for which an original and its cancel compete.

@@ -15,7 +15,7 @@ use crate::journal::{
 pub(super) async fn accept(work: &Work<'_>, accept: &Accept) -> Result<Written, Stop> {
     message::check(&accept.message)?;
     let session = work.session;
-    let mut originals = competes(accept).into_iter();
+    let mut originals = accept.competes().into_iter();
     let own = accept.cancels.clone().or_else(|| originals.next());
     // Before the rest: a row that stands here has its exchange's keys beside it when those are looked for.
     let mut names = slots(session, originals).await?;
@@ -128,23 +128,6 @@ async fn request(work: &Work<'_>, accept: &Accept, known: &Known, names: &[Name]
     }
     insert_new(work, accept, id, false, names).await?;
     Ok(Accepted::New { id, original: None })
-}
-
-/// What can be cancelled takes its rows of `original`: a business request, under each of its names.
-fn competes(accept: &Accept) -> Vec<OriginalKey> {
-    if accept.business_key.is_none() || accept.cancels.is_some() {
-        return Vec::new();
-    }
-    let own = OriginalKey {
-        initiator: accept.initiator.clone(),
-        msg_id: accept.msg_id.clone(),
-        msg_code: accept.msg_code.clone(),
-    };
-    let mut originals = vec![own];
-    originals.extend(accept.identities.iter().cloned());
-    originals.sort();
-    originals.dedup();
-    originals
 }
 
 async fn slots(session: &Session, originals: impl Iterator<Item = OriginalKey>) -> Result<Vec<Name>, Stop> {

@@ -73,7 +73,7 @@ fn again(connection: &Connection, accept: &Accept, known: Known) -> Applied<Acce
 /// cancelled before it came: such a request says two things of one business.
 fn joins(connection: &Connection, accept: &Accept, exchange: ExchangeId) -> Applied<bool> {
     let mut free = Vec::new();
-    for original in competes(accept) {
+    for original in accept.competes() {
         match slot(connection, &original)? {
             None => free.push(original),
             Some(Slot { exchange_id }) if exchange_id == Some(exchange) => {}
@@ -106,7 +106,7 @@ fn cancel(connection: &Connection, accept: &Accept, original: &OriginalKey) -> A
 }
 
 fn request(connection: &Connection, chain: &Chain, accept: &Accept) -> Applied<Accepted> {
-    let originals = competes(accept);
+    let originals = accept.competes();
     let mut is_cancelled = false;
     for original in &originals {
         match slot(connection, original)? {
@@ -133,23 +133,6 @@ fn request(connection: &Connection, chain: &Chain, accept: &Accept) -> Applied<A
         insert_slot(connection, original, Some(id), None)?;
     }
     Ok(Accepted::New { id, original: None })
-}
-
-/// What can be cancelled takes its rows of `original`: a business request, under each of its names.
-fn competes(accept: &Accept) -> Vec<OriginalKey> {
-    if accept.business_key.is_none() || accept.cancels.is_some() {
-        return Vec::new();
-    }
-    let own = OriginalKey {
-        initiator: accept.initiator.clone(),
-        msg_id: accept.msg_id.clone(),
-        msg_code: accept.msg_code.clone(),
-    };
-    let mut originals = vec![own];
-    originals.extend(accept.identities.iter().cloned());
-    originals.sort();
-    originals.dedup();
-    originals
 }
 
 fn cancelled() -> StoredOutcome {

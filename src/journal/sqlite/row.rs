@@ -4,38 +4,7 @@ use crate::journal::{Exchange, MessageRecord, Park, Parked, SealedRecord, State,
 use rusqlite::types::{FromSql, Type};
 use rusqlite::{Error, Result, Row};
 
-/// The columns of `exchange`, in the order that `exchange` reads them.
-macro_rules! exchange_columns {
-    () => {
-        "id, state, outcome, reason, outcome_text, operation, institution, amount_fen, link_in, link_out, communication_key, \
-         business_key, initiator, msg_id, msg_code, end_to_end_id, settlement_date, batch, out_key, owner, epoch, lease_until, \
-         deadline, due, attempts, queries, accepted_at, sent_at, attempted_at, answered_at, delivered_at"
-    };
-}
-
-/// A SELECT of whole exchanges, with what follows the table's name.
-macro_rules! select_exchange {
-    ($($tail:literal),+) => {
-        concat!("SELECT ", crate::journal::sqlite::row::exchange_columns!(), " FROM exchange ", $($tail),+)
-    };
-}
-
-/// The columns of `message`, in the order that `message` reads them.
-macro_rules! message_columns {
-    () => {
-        "link, direction, part, code, key_serial, sealed, at"
-    };
-}
-
-/// The columns of `parked`, in the order that `parked` reads them.
-macro_rules! parked_columns {
-    () => {
-        "id, CASE WHEN status = 'parked' AND asked_at IS NOT NULL THEN 'releasing' ELSE status END, note, exchange_id, link, source, \
-         step, code, field, reason, key_serial, sealed, digest, at"
-    };
-}
-
-pub(super) use {exchange_columns, message_columns, parked_columns, select_exchange};
+pub(super) use crate::journal::columns::{exchange_columns, message_columns, parked_columns, select_exchange};
 
 /// Takes the columns of a row from left to right.
 struct Columns<'a, 'stmt> {
