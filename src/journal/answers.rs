@@ -1,6 +1,6 @@
 //! Taking the one kind of answer that a write or read of one kind gives.
 
-use super::{Accepted, Effect, Exchange, Figures, Found, MessageRecord, Parked, RequestRecord, Tip, Written};
+use super::{Accepted, Effect, Exchange, ExchangeId, Figures, Found, Kept, MessageRecord, Parked, RequestRecord, Tip, Written};
 
 /// The journal answered with another kind than the one asked for: a defect of the implementation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -130,6 +130,22 @@ impl Found {
 
     pub fn tips(self) -> Result<Vec<Tip>, Unexpected> {
         if let Self::Tips(found) = self {
+            Ok(found)
+        } else {
+            Err(Unexpected)
+        }
+    }
+
+    pub fn kept(self) -> Result<Vec<Kept>, Unexpected> {
+        if let Self::Kept(found) = self {
+            Ok(found)
+        } else {
+            Err(Unexpected)
+        }
+    }
+
+    pub fn pairs(self) -> Result<Vec<(ExchangeId, ExchangeId)>, Unexpected> {
+        if let Self::Pairs(found) = self {
             Ok(found)
         } else {
             Err(Unexpected)

@@ -6,6 +6,7 @@
 mod answers;
 pub mod chain;
 mod columns;
+mod kept;
 pub mod open;
 pub mod postgres;
 pub mod prove;
@@ -14,6 +15,7 @@ pub mod verify;
 
 pub use answers::Unexpected;
 pub use chain::{Chain, Effect, Tip};
+pub use kept::Kept;
 
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -412,6 +414,12 @@ pub enum Read {
         after: ExchangeId,
         limit: u32,
     },
+    /// These exchanges, in any order; one that is not there is left out.
+    Exchanges(Vec<ExchangeId>),
+    /// What hangs on these exchanges, in any order; one that is not there may be left out.
+    Kept(Vec<ExchangeId>),
+    /// Pairs of successful exchanges of one initiator, operation and end-to-end id, the elder among these, the younger any.
+    Twins(Vec<ExchangeId>),
     /// Records of the chains after one of them, in order.
     Effects {
         after: EffectKey,
@@ -460,6 +468,8 @@ pub enum Found {
     Figures(Box<Figures>),
     Effects(Vec<Effect>),
     Tips(Vec<Tip>),
+    Kept(Vec<Kept>),
+    Pairs(Vec<(ExchangeId, ExchangeId)>),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

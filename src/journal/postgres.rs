@@ -15,6 +15,7 @@ mod connect;
 mod effect;
 mod failure;
 mod keeper;
+mod kept;
 mod lane;
 mod message;
 mod park;

@@ -126,6 +126,8 @@ macro_rules! cases {
             verifying::a_pruned_journal_holds
             verifying::a_journal_of_many_pages_holds
             verifying::an_unreadable_message_and_a_contradiction_are_found
+            verifying::what_hangs_on_many_is_what_hangs_on_each
+            verifying::a_business_that_succeeded_twice_is_found
             keeping::what_was_released_as_an_exchange_is_found
         })+
     };

@@ -3,7 +3,7 @@
 use super::failure::Stop;
 use super::row::{self, Columns, select_exchange, single};
 use super::session::{Session, Values};
-use super::{effect, message, park, search, serial};
+use super::{effect, kept, message, park, search, serial};
 use crate::journal::{Exchange, ExchangeId, Figures, Found, Millis, OriginalKey, Read, RequestRecord, State};
 
 pub(super) async fn find(session: &Session, read: &Read) -> Result<Found, Stop> {
@@ -22,6 +22,9 @@ pub(super) async fn find(session: &Session, read: &Read) -> Result<Found, Stop> 
         Read::Setting(name) => Found::Setting(serial::setting(session, name).await?),
         Read::Figures { now } => Found::Figures(Box::new(figures(session, *now).await?)),
         Read::Scan { after, limit } => Found::Exchanges(all(session, SCAN, &[after, &i64::from(*limit)]).await?),
+        Read::Exchanges(ids) => Found::Exchanges(all(session, BY_IDS, &[ids]).await?),
+        Read::Kept(ids) => Found::Kept(kept::of_exchanges(session, ids).await?),
+        Read::Twins(ids) => Found::Pairs(kept::twins(session, ids).await?),
         Read::Effects { after, limit } => Found::Effects(effect::page(session, after, *limit).await?),
         Read::EffectOf(id) => Found::Effects(effect::of_exchange(session, *id).await?.into_iter().collect()),
         Read::Tips => Found::Tips(effect::tips(session).await?),
@@ -108,6 +111,7 @@ async fn by_state(session: &Session) -> Result<Vec<(State, u64)>, Stop> {
 }
 
 const BY_ID: &str = select_exchange!("WHERE id = $1");
+const BY_IDS: &str = select_exchange!("WHERE id = ANY($1)");
 const BY_OUT_KEY: &str = select_exchange!("WHERE id = (SELECT exchange_id FROM sent WHERE out_key = $1)");
 const BY_REQUEST: &str = select_exchange!("WHERE id = (SELECT exchange_id FROM request WHERE communication_key = $1)");
 /// The exchange that came first for an original; none where a cancel did.

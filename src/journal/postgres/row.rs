@@ -85,7 +85,10 @@ fn exchange_of(columns: &mut Columns<'_>) -> Result<Exchange, Stop> {
 }
 
 pub(super) fn message(row: &Row) -> Result<MessageRecord, Stop> {
-    let mut columns = Columns::of(row);
+    message_of(&mut Columns::of(row))
+}
+
+pub(super) fn message_of(columns: &mut Columns<'_>) -> Result<MessageRecord, Stop> {
     Ok(MessageRecord {
         link: columns.take()?,
         direction: direction(columns.take()?)?,

@@ -2,7 +2,7 @@
 
 use super::row::{self, select_exchange};
 use super::{effect, message, park, search, serial};
-use crate::journal::{Exchange, ExchangeId, Figures, Found, Millis, OriginalKey, Read, RequestRecord, State};
+use crate::journal::{Exchange, ExchangeId, Figures, Found, Kept, Millis, OriginalKey, Read, RequestRecord, State};
 use rusqlite::{Connection, OptionalExtension, Params, Result, params};
 
 pub(super) fn find(connection: &Connection, read: &Read) -> Result<Found> {
@@ -21,6 +21,9 @@ pub(super) fn find(connection: &Connection, read: &Read) -> Result<Found> {
         Read::Setting(name) => Found::Setting(serial::setting(connection, name)?),
         Read::Figures { now } => Found::Figures(Box::new(figures(connection, *now)?)),
         Read::Scan { after, limit } => Found::Exchanges(all(connection, SCAN, params![after, limit])?),
+        Read::Exchanges(ids) => Found::Exchanges(by_ids(connection, ids)?),
+        Read::Kept(ids) => Found::Kept(of_each(ids, |id| kept(connection, id))?),
+        Read::Twins(ids) => Found::Pairs(of_each(ids, |id| twins(connection, id))?.concat()),
         Read::Effects { after, limit } => Found::Effects(effect::page(connection, after, *limit)?),
         Read::EffectOf(id) => Found::Effects(effect::of_exchange(connection, *id)?.into_iter().collect()),
         Read::Tips => Found::Tips(effect::tips(connection)?),
@@ -36,6 +39,10 @@ pub(super) const BY_ORIGINAL: &str =
 pub(super) const DUE: &str =
     select_exchange!("WHERE owner = ?1 AND due <= ?2 AND state <> 'delivered' ORDER BY due, id LIMIT ?3");
 pub(super) const SCAN: &str = select_exchange!("WHERE id > ?1 ORDER BY id LIMIT ?2");
+pub(super) const TWINS: &str = "
+    SELECT elder.id, younger.id FROM exchange elder JOIN exchange younger ON younger.end_to_end_id = elder.end_to_end_id
+    WHERE elder.id = ?1 AND younger.id > elder.id AND elder.outcome = 'success' AND younger.outcome = 'success'
+    AND younger.initiator = elder.initiator AND younger.operation = elder.operation ORDER BY younger.id";
 pub(super) const REQUESTS: &str = "
     SELECT request.communication_key, message.part FROM request
     LEFT JOIN message ON message.exchange_id = request.exchange_id AND message.seq = request.reply_seq
@@ -55,6 +62,30 @@ pub(super) fn by_id(connection: &Connection, id: ExchangeId) -> Result<Option<Ex
 /// An exchange that a foreign key vouches for.
 pub(super) fn existing(connection: &Connection, id: ExchangeId) -> Result<Exchange> {
     connection.prepare_cached(BY_ID)?.query_row([id], row::exchange)
+}
+
+fn by_ids(connection: &Connection, ids: &[ExchangeId]) -> Result<Vec<Exchange>> {
+    let found = of_each(ids, |id| by_id(connection, id))?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// A database within the process is asked for each one as quickly as for all.
+fn of_each<T>(ids: &[ExchangeId], find: impl FnMut(ExchangeId) -> Result<T>) -> Result<Vec<T>> {
+    ids.iter().copied().map(find).collect()
+}
+
+fn kept(connection: &Connection, id: ExchangeId) -> Result<Kept> {
+    Ok(Kept {
+        exchange: id,
+        effect: effect::of_exchange(connection, id)?,
+        messages: message::of_exchange(connection, id)?,
+        requests: requests(connection, id)?,
+    })
+}
+
+fn twins(connection: &Connection, id: ExchangeId) -> Result<Vec<(ExchangeId, ExchangeId)>> {
+    let mut statement = connection.prepare_cached(TWINS)?;
+    statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 pub(super) fn all(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<Exchange>> {

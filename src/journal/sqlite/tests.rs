@@ -146,6 +146,7 @@ fn every_read_uses_an_index() {
         query::BY_ORIGINAL,
         query::DUE,
         query::REQUESTS,
+        query::TWINS,
         query::UNKNOWN,
         query::COUNT_OPEN,
         query::COUNT_DELIVERED,

@@ -2,7 +2,7 @@
 
 use super::{Finding, Flaw, KnownTip, PAGE, Report, Verifier, VerifyError};
 use crate::journal::chain::FIRST;
-use crate::journal::{Effect, EffectKey, Exchange, Found, Millis, Read};
+use crate::journal::{Effect, EffectKey, Exchange, ExchangeId, Found, Millis, Read};
 use std::collections::BTreeMap;
 
 /// Chain and date.
@@ -29,6 +29,7 @@ impl Verifier<'_> {
                 date: last.date.clone(),
                 seq: last.seq,
             };
+            let mut exchanges = self.exchanges_of(&page).await?;
             for effect in &page {
                 let mut chain = match followed.take() {
                     Some(chain) if is_of(&chain, effect) => chain,
@@ -37,7 +38,8 @@ impl Verifier<'_> {
                         Followed::from_the_start(effect)
                     }
                 };
-                self.follow(&mut chain, effect, report).await?;
+                let exchange = exchanges.remove(&effect.exchange);
+                self.follow(&mut chain, effect, exchange.as_ref(), report).await?;
                 compare(&chain, &tips, report);
                 followed = Some(chain);
             }
@@ -49,16 +51,27 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    async fn follow(&self, chain: &mut Followed, effect: &Effect, report: &mut Report) -> Result<(), VerifyError> {
+    async fn exchanges_of(&self, page: &[Effect]) -> Result<BTreeMap<ExchangeId, Exchange>, VerifyError> {
+        let ids = page.iter().map(|effect| effect.exchange).collect();
+        let found = self.ask(Read::Exchanges(ids), Found::exchanges).await?;
+        Ok(found.into_iter().map(|exchange| (exchange.id, exchange)).collect())
+    }
+
+    async fn follow(
+        &self,
+        chain: &mut Followed,
+        effect: &Effect,
+        exchange: Option<&Exchange>,
+        report: &mut Report,
+    ) -> Result<(), VerifyError> {
         report.checked.records += 1;
         let is_next = effect.seq == chain.seq + 1;
         if !is_next {
             let detail = format!("records {} to {} are missing", chain.seq + 1, effect.seq - 1);
             report.add(finding(Flaw::Gap, effect, detail));
         }
-        let exchange = self.ask(Read::Exchange(effect.exchange), Found::exchange).await?;
         let before = is_next.then_some(&chain.digest);
-        if let Some((flaw, detail)) = self.judge(effect, exchange.as_ref(), before).await? {
+        if let Some((flaw, detail)) = self.judge(effect, exchange, before).await? {
             report.add(finding(flaw, effect, detail));
         }
         report.checked.pruned += u64::from(effect.pruned);

@@ -1,17 +1,18 @@
 //! The exchanges, one by one: chained once when final, their messages there and open, one success for each business.
 
-use super::{Finding, Flaw, PAGE, Report, Said, Verifier, VerifyError};
+use super::{Finding, Flaw, Report, Said, Verifier, VerifyError};
 use crate::journal::chain::{is_final, reply_digest};
-use crate::journal::{Effect, Exchange, ExchangeId, Found, MessageRecord, Read, RequestRecord, Search, State, StoredOutcome};
+use crate::journal::{Exchange, ExchangeId, Found, Kept, MessageRecord, Read, State, StoredOutcome};
 use codecs::payment::{Operation, Outcome};
+use std::collections::BTreeMap;
 
-/// What hangs on one exchange.
-struct Kept {
-    effect: Option<Effect>,
-    messages: Vec<MessageRecord>,
-    requests: Vec<RequestRecord>,
+/// An exchange as it was read, with what hangs on it.
+struct Opened {
+    exchange: Exchange,
+    kept: Kept,
     /// What each message says, or why it does not open.
     said: Vec<Result<Said, String>>,
+    twins: Vec<Finding>,
 }
 
 impl Verifier<'_> {
@@ -22,11 +23,19 @@ impl Verifier<'_> {
             report.checked.by_state.insert(state.name(), 0);
         }
         loop {
-            let page = self.ask(Read::Scan { after, limit: PAGE }, Found::exchanges).await?;
+            let page = self
+                .ask(
+                    Read::Scan {
+                        after,
+                        limit: WITH_MESSAGES,
+                    },
+                    Found::exchanges,
+                )
+                .await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id;
-            for exchange in page {
-                self.check(exchange, chained_from, report).await?;
+            for opened in self.opened(page).await? {
+                self.check(opened, chained_from, report).await?;
             }
         }
     }
@@ -47,22 +56,25 @@ impl Verifier<'_> {
         Ok(stands)
     }
 
-    async fn check(&self, mut exchange: Exchange, chained_from: ExchangeId, report: &mut Report) -> Result<(), VerifyError> {
+    async fn check(&self, mut opened: Opened, chained_from: ExchangeId, report: &mut Report) -> Result<(), VerifyError> {
         loop {
-            let kept = self.kept(exchange.id).await?;
-            let mut findings = judge(&exchange, &kept, chained_from);
-            findings.extend(self.twins(&exchange).await?);
+            let findings = judge(&opened, chained_from);
+            if findings.is_empty() {
+                count(&opened, report);
+                return Ok(());
+            }
             // Work and pruning go on while we read: only what still stands as it was judged is wrong.
-            let stands = if findings.is_empty() {
-                Some(exchange.clone())
-            } else {
-                self.ask(Read::Exchange(exchange.id), Found::exchange).await?
-            };
+            let stands = self.ask(Read::Exchange(opened.exchange.id), Found::exchange).await?;
             match stands {
                 None => return Ok(()),
-                Some(changed) if is_otherwise(&changed, &exchange) => exchange = changed,
-                Some(exchange) => {
-                    count(&exchange, &kept, report);
+                Some(changed) if is_otherwise(&changed, &opened.exchange) => {
+                    let Some(again) = self.opened(vec![changed]).await?.pop() else {
+                        return Ok(());
+                    };
+                    opened = again;
+                }
+                Some(_) => {
+                    count(&opened, report);
                     for finding in findings {
                         report.add(finding);
                     }
@@ -72,49 +84,57 @@ impl Verifier<'_> {
         }
     }
 
-    async fn kept(&self, id: ExchangeId) -> Result<Kept, VerifyError> {
-        let messages = self.ask(Read::Messages(id), Found::messages).await?;
-        Ok(Kept {
-            effect: self.ask(Read::EffectOf(id), Found::effects).await?.pop(),
-            requests: self.ask(Read::Requests(id), Found::requests).await?,
-            said: messages.iter().map(self.opening).collect(),
-            messages,
-        })
+    async fn opened(&self, exchanges: Vec<Exchange>) -> Result<Vec<Opened>, VerifyError> {
+        let ids = exchanges.iter().map(|exchange| exchange.id).collect();
+        let kept = self.ask(Read::Kept(ids), Found::kept).await?;
+        let mut kept: BTreeMap<ExchangeId, Kept> = kept.into_iter().map(|kept| (kept.exchange, kept)).collect();
+        let mut twins = self.twins(&exchanges).await?;
+        let open = |exchange: Exchange| {
+            let kept = kept.remove(&exchange.id).unwrap_or_default();
+            Opened {
+                said: kept.messages.iter().map(self.opening).collect(),
+                twins: twins.remove(&exchange.id).unwrap_or_default(),
+                kept,
+                exchange,
+            }
+        };
+        Ok(exchanges.into_iter().map(open).collect())
     }
 
     /// Younger exchanges of the same business that succeeded too.
-    async fn twins(&self, exchange: &Exchange) -> Result<Vec<Finding>, VerifyError> {
-        let Some(id) = exchange.end_to_end_id.as_ref().filter(|_| is_business(exchange)) else {
-            return Ok(Vec::new());
-        };
-        let search = Search {
-            key: Some(id.clone()),
-            operation: Some(exchange.operation.clone()),
-            limit: PAGE,
-            ..Search::default()
-        };
-        let found = self.ask(Read::Search(Box::new(search)), Found::exchanges).await?;
-        let twins = found.iter().filter(|other| is_twin(exchange, other));
-        let of_twin = |twin: &Exchange| {
-            let detail = format!("exchange {} is the same business and succeeded too", exchange.id);
-            finding(Flaw::DoubleEffect, twin, detail)
-        };
-        Ok(twins.map(of_twin).collect())
+    async fn twins(&self, elders: &[Exchange]) -> Result<BTreeMap<ExchangeId, Vec<Finding>>, VerifyError> {
+        let elders = elders.iter().filter(|exchange| is_business(exchange));
+        let pairs = self
+            .ask(Read::Twins(elders.map(|elder| elder.id).collect()), Found::pairs)
+            .await?;
+        let mut found: BTreeMap<ExchangeId, Vec<Finding>> = BTreeMap::new();
+        for (elder, younger) in pairs {
+            if let Some(twin) = self.ask(Read::Exchange(younger), Found::exchange).await? {
+                let detail = format!("exchange {elder} is the same business and succeeded too");
+                found
+                    .entry(elder)
+                    .or_default()
+                    .push(finding(Flaw::DoubleEffect, &twin, detail));
+            }
+        }
+        Ok(found)
     }
 }
 
-fn judge(exchange: &Exchange, kept: &Kept, chained_from: ExchangeId) -> Vec<Finding> {
-    let unreadable = kept.said.iter().filter_map(|said| said.as_ref().err());
+fn judge(opened: &Opened, chained_from: ExchangeId) -> Vec<Finding> {
+    let exchange = &opened.exchange;
+    let unreadable = opened.said.iter().filter_map(|said| said.as_ref().err());
     let unreadable = unreadable.map(|reason| finding(Flaw::Unreadable, exchange, reason.clone()));
     let others = [
-        unchained(exchange, kept, chained_from),
-        no_request(exchange, kept),
-        no_reply(exchange, kept),
-        other_reply(exchange, kept),
+        unchained(exchange, &opened.kept, chained_from),
+        no_request(exchange, &opened.kept),
+        no_reply(exchange, &opened.kept),
+        other_reply(exchange, &opened.kept),
     ];
     let others = others.into_iter().flatten();
-    let replies = contradictions(exchange, kept).chain(foreign_messages(exchange, kept));
-    unreadable.chain(others).chain(replies).collect()
+    let replies = contradictions(opened).chain(foreign_messages(opened));
+    let twins = opened.twins.iter().cloned();
+    unreadable.chain(others).chain(replies).chain(twins).collect()
 }
 
 fn unchained(exchange: &Exchange, kept: &Kept, chained_from: ExchangeId) -> Option<Finding> {
@@ -155,9 +175,10 @@ fn other_reply(exchange: &Exchange, kept: &Kept) -> Option<Finding> {
 }
 
 /// Every final reply says what the exchange says.
-fn contradictions<'a>(exchange: &'a Exchange, kept: &'a Kept) -> impl Iterator<Item = Finding> + 'a {
+fn contradictions(opened: &Opened) -> impl Iterator<Item = Finding> {
+    let exchange = &opened.exchange;
     let stands = name(exchange.outcome.as_ref());
-    kept.replies().filter(move |said| *said != stands).map(move |said| {
+    opened.replies().filter(move |said| *said != stands).map(move |said| {
         let detail = format!("the outcome stands as {stands}, a stored reply says {said}");
         finding(Flaw::Contradiction, exchange, detail)
     })
@@ -165,8 +186,9 @@ fn contradictions<'a>(exchange: &'a Exchange, kept: &'a Kept) -> impl Iterator<I
 
 /// What came and what was replied bears the serial of one of the requests, what was sent on that of the outbound key. The
 /// seal alone does not bind a message to its exchange.
-fn foreign_messages<'a>(exchange: &'a Exchange, kept: &'a Kept) -> impl Iterator<Item = Finding> + 'a {
-    let said = kept.messages.iter().zip(&kept.said);
+fn foreign_messages(opened: &Opened) -> impl Iterator<Item = Finding> {
+    let (exchange, kept) = (&opened.exchange, &opened.kept);
+    let said = kept.messages.iter().zip(&opened.said);
     said.filter_map(|(message, said)| {
         let serial = said.as_ref().ok()?.serial.as_deref()?;
         let names = |key: &str| key.split('|').any(|part| part == serial);
@@ -180,22 +202,27 @@ fn foreign_messages<'a>(exchange: &'a Exchange, kept: &'a Kept) -> impl Iterator
     })
 }
 
-impl Kept {
+impl Opened {
     /// The outcome that each final reply says, where that can be read.
     fn replies(&self) -> impl Iterator<Item = &str> {
-        let replies = self.messages.iter().zip(&self.said).filter(|(message, _)| is_reply(message));
+        let replies = self
+            .kept
+            .messages
+            .iter()
+            .zip(&self.said)
+            .filter(|(message, _)| is_reply(message));
         let said = replies.filter_map(|(_, said)| said.as_ref().ok()?.outcome.as_deref());
         said.filter(|name| *name != Outcome::Unknown.name())
     }
 }
 
-fn count(exchange: &Exchange, kept: &Kept, report: &mut Report) {
-    let checked = &mut report.checked;
+fn count(opened: &Opened, report: &mut Report) {
+    let (exchange, kept, checked) = (&opened.exchange, &opened.kept, &mut report.checked);
     checked.exchanges += 1;
     *checked.by_state.entry(exchange.state.name()).or_default() += 1;
     checked.final_outcomes += u64::from(is_final(exchange.outcome.as_ref()));
     checked.messages += kept.messages.len() as u64;
-    checked.replies += kept.replies().count() as u64;
+    checked.replies += opened.replies().count() as u64;
     checked.businesses += u64::from(is_business(exchange));
 }
 
@@ -220,14 +247,6 @@ fn is_business(exchange: &Exchange) -> bool {
     by_end_to_end_id && name(exchange.outcome.as_ref()) == Outcome::Success.name()
 }
 
-fn is_twin(exchange: &Exchange, other: &Exchange) -> bool {
-    other.id > exchange.id
-        && is_business(other)
-        && other.initiator == exchange.initiator
-        && other.operation == exchange.operation
-        && other.end_to_end_id == exchange.end_to_end_id
-}
-
 fn name(outcome: Option<&StoredOutcome>) -> &str {
     outcome.map_or(Outcome::Unknown.name(), |outcome| outcome.name.as_str())
 }
@@ -243,3 +262,5 @@ fn finding(flaw: Flaw, exchange: &Exchange, detail: String) -> Finding {
 
 /// Setting: from which exchange on final outcomes are chained.
 const CHAINED_FROM: &str = "chained_from";
+/// Rows of one read that come with all their messages.
+const WITH_MESSAGES: u32 = 100;

@@ -381,6 +381,9 @@ async fn ask_everything(journal: Subjected<'_>, id: i64) {
             limit: 10,
         },
         Read::EffectOf(id),
+        Read::Exchanges(vec![id]),
+        Read::Kept(vec![id]),
+        Read::Twins(vec![id]),
         Read::Tips,
     ];
     for read in reads {
