@@ -17,6 +17,8 @@ pub const SETTLEMENT_DAYS_AHEAD_MAX: i64 = 15;
 pub const MESSAGE_DAYS_AHEAD_MAX: i64 = 30;
 /// Largest HTTP body taken.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// What is kept of a message larger than that.
+pub const PARKED_BYTES_OF_TOO_LARGE: usize = 64 * 1024;
 /// KiB of all bodies in hand of one HTTP link.
 pub const BODIES_KIB_MAX: usize = 64 * 1024;
 /// How many exchanges the sweeper takes up in one look.

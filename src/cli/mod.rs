@@ -16,6 +16,7 @@ mod output;
 mod parties;
 mod queues;
 mod run;
+mod signals;
 mod sim;
 mod texts;
 

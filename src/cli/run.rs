@@ -1,7 +1,9 @@
 //! `hangu run`: the gateway, until SIGTERM or SIGINT.
 
 use super::output::{Exit, Failure, Form};
+use super::signals::Signals;
 use hangu::config::Config;
+use hangu::journal::SharedJournal;
 use hangu::shell::{Running, SystemClock, SystemEntropy, serve_bounded};
 use hangu::start::{Assembled, Surroundings, assemble};
 use hangu::telemetry::{Watched, admin, init_logs};
@@ -11,7 +13,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -26,30 +27,24 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     // A terminal shows lines for people; a file or a collector gets JSON lines.
     init_logs(args.log, form == Form::Json || !std::io::stderr().is_terminal());
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
+    let signals = Signals::heard_by(&runtime)?;
     let config = Config::load(&args.config)?;
     if let Some(first) = super::check::obstacles(&config).into_iter().next() {
         return Err(Failure::config("hangu check", first));
     }
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(config, signals))
 }
 
-async fn serve(config: Config) -> Result<Exit, Failure> {
-    let keyring =
-        keys::store::load_for(&config.keys.folder, config.keys.engine).map_err(|error| Failure::config("keys.folder", error))?;
-    let keyring = Arc::new(keyring);
-    let journal = hangu::journal::open::open(&config, keyring.clone())
-        .await
-        .map_err(|error| Failure::new(Exit::Unavailable, config.journal.place(), error))?;
+async fn serve(config: Config, mut signals: Signals) -> Result<Exit, Failure> {
     let (admin_listen, grace) = (config.admin.listen.clone(), Duration::from_secs(config.stop.grace_s));
-    let surroundings = Surroundings {
-        keyring,
-        journal: journal.clone(),
-        clock: Arc::new(SystemClock),
-        entropy: Arc::new(SystemEntropy),
-        mqs: BTreeMap::new(),
+    let (Assembled { gateway, queues, https }, journal) = tokio::select! {
+        prepared = prepare(config) => prepared?,
+        () = signals.one() => {
+            tracing::info!("stopped before it began");
+            return Ok(Exit::Ok);
+        }
     };
-    let Assembled { gateway, queues, https } = assemble(config, surroundings).await?;
     let watched = Watched {
         gateway: gateway.clone(),
         mqs: queues.iter().map(|link| (link.name.clone(), link.mq.clone())).collect(),
@@ -63,7 +58,7 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     tracing::info!("gateway is running");
     let gateway = running.gateway().clone();
     let is_displaced = tokio::select! {
-        signal = wait_for_signal() => signal.map(|()| false)?,
+        () = signals.one() => false,
         () = gateway.displaced() => true,
     };
     tracing::info!(grace_s = grace.as_secs(), "stopping: nothing new is taken");
@@ -77,21 +72,28 @@ async fn serve(config: Config) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+/// Nothing is taken and nobody is told before this is done.
+async fn prepare(config: Config) -> Result<(Assembled, SharedJournal), Failure> {
+    let keyring =
+        keys::store::load_for(&config.keys.folder, config.keys.engine).map_err(|error| Failure::config("keys.folder", error))?;
+    let keyring = Arc::new(keyring);
+    let journal = hangu::journal::open::open(&config, keyring.clone())
+        .await
+        .map_err(|error| Failure::new(Exit::Unavailable, config.journal.place(), error))?;
+    let surroundings = Surroundings {
+        keyring,
+        journal: journal.clone(),
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        mqs: BTreeMap::new(),
+    };
+    Ok((assemble(config, surroundings).await?, journal))
+}
+
 async fn serve_admin(address: &str, watched: Watched) -> Result<(), Failure> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Failure::config("admin.listen", format!("{address}: {error}")))?;
     tokio::spawn(serve_bounded(listener, admin(watched)));
-    Ok(())
-}
-
-/// Waits for SIGTERM or SIGINT.
-pub(super) async fn wait_for_signal() -> Result<(), Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Unavailable, "signals", error));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
     Ok(())
 }

@@ -411,7 +411,7 @@ impl Gateway {
 type Ticket = Option<Box<dyn Settle>>;
 
 fn beginning(wire: &Wire) -> Wire {
-    let body = wire.body.iter().copied().take(PARKED_BYTES_OF_TOO_LARGE).collect();
+    let body = wire.body.iter().copied().take(limits::PARKED_BYTES_OF_TOO_LARGE).collect();
     Wire {
         start: wire.start.clone(),
         headers: wire.headers.clone(),
@@ -456,8 +456,6 @@ fn reason_of(rejection: &Rejection) -> Outcome {
     let field = rejection.field.as_ref().map(|field| format!(" {field}")).unwrap_or_default();
     Outcome::failed(reason, format!("{} {}{field}", rejection.step.name(), rejection.code))
 }
-
-const PARKED_BYTES_OF_TOO_LARGE: usize = 64 * 1024;
 /// Between two tries to make a message durable.
 const GIVE_BACK_PAUSE: Duration = Duration::from_millis(200);
 /// After so many tries a message that fails for another reason than the journal is parked.

@@ -3,6 +3,7 @@
 
 use crate::broker::Broker;
 use crate::process::{Process, exchanges, free, get, hangu, tails, wait, wait_ready};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -70,6 +71,29 @@ fn books_are_equal_after_a_broker_restart_and_a_killed_gateway() {
     let summary: serde_json::Value = serde_json::from_str(&centre_summary).unwrap();
     assert_eq!(summary["figures"]["bad_signature"], 0, "{centre_summary}");
     assert_eq!(summary["figures"]["contradicted"], 0, "{centre_summary}");
+}
+
+/// A gateway that waits for a database which never answers has taken nothing: it is told to stop, and does.
+#[test]
+fn a_gateway_stops_while_it_is_starting() {
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    configure(folder.path(), "127.0.0.1:1");
+    let database = format!(
+        "postgres = {{ addresses = [\"{}\"], database = \"hangu\", user = \"hangu\", password_file = \"pw\" }}",
+        mute.local_addr().unwrap()
+    );
+    let file = folder.path().join("hangu.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("file = \"hangu.db\"", &database)).unwrap();
+    let secret = folder.path().join("pw");
+    std::fs::write(&secret, "secret\n").unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut gateway = Process::start(folder.path(), "gateway", &["run"]);
+    let _asked = mute.accept().unwrap();
+    gateway.terminate();
+    let log = tails(folder.path(), &["gateway"]);
+    assert!(log.contains("stopped before it began"), "{log}");
 }
 
 /// Writes a configuration on free ports; gives the admin address.

@@ -17,10 +17,12 @@ use hangu::admin::Order;
 use hangu::clock::{Clock, millis};
 use hangu::config::{Config, MqConfig};
 use hangu::journal::{Parked, Resolution, Write, Written};
+use hangu::limits::PARKED_BYTES_OF_TOO_LARGE;
 use hangu::mq::{Publication, Published};
 use hangu::record;
 use hangu::shell::SystemClock;
 use hangu::start::{connect, spec_of};
+use keys::keyring::Keyring;
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -68,8 +70,7 @@ pub(super) fn release(args: &ReleaseArgs, config: &Config, form: Form) -> Result
     let journal = writer(config)?;
     let parked = waiting(&journal, id)?;
     let keyring = key::load(&config.keys.folder)?;
-    let wire = record::open_parked(&keyring, &parked.park.link, &parked.park.record)
-        .map_err(|error| Failure::new(Exit::CheckFailed, args.id.to_string(), error))?;
+    let wire = whole(&keyring, &parked)?;
     let (done, place) = match &args.way.to {
         Some(file) => (text("journal.written"), save(file, &wire)?),
         None => (text("journal.published"), publish(config, &parked, &wire)?),
@@ -86,6 +87,21 @@ pub(super) fn discard(args: &DiscardArgs, config: &Config, form: Form) -> Result
         note: &args.note,
     };
     asked.give(config, form)
+}
+
+/// The bytes as they came. Of what was too large to be read only the beginning stands: handing that over would lose the rest.
+fn whole(keyring: &Keyring, parked: &Parked) -> Result<Wire, Failure> {
+    let refuse = |detail: String| Failure::new(Exit::CheckFailed, parked.id.to_string(), detail);
+    let wire = record::open_parked(keyring, &parked.park.link, &parked.park.record).map_err(|error| refuse(error.to_string()))?;
+    let digest = record::parked_digest(keyring, &wire.body).map_err(|error| refuse(error.to_string()))?;
+    let length = wire.body.len();
+    // A digest alone says nothing: one made under a former digest key differs too.
+    if length == PARKED_BYTES_OF_TOO_LARGE && digest != parked.park.digest {
+        let detail =
+            format!("only its first {length} bytes were kept, for the message was too large to be read; nothing was done");
+        return Err(refuse(detail));
+    }
+    Ok(wire)
 }
 
 /// The body of a queue message; the recorded form, head and body, of an HTTP message. Never replaces a file.

@@ -2,7 +2,7 @@
 
 use super::{CONCURRENCY_MAX, Exit, Failure, Settings};
 use crate::cli::output;
-use crate::cli::run::wait_for_signal;
+use crate::cli::signals::Signals;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -89,6 +89,7 @@ impl<P: Party> Steered<P> {
         W: Fn(Planned) -> F + Send + Sync + 'static,
         F: Future<Output = Played> + Send + 'static,
     {
+        let mut signals = Signals::heard()?;
         let (shared, work) = (Arc::clone(&self.shared), Arc::new(work));
         let counted = move |planned: Planned| {
             let (shared, work) = (Arc::clone(&shared), Arc::clone(&work));
@@ -102,7 +103,7 @@ impl<P: Party> Steered<P> {
             let (items, load) = (endless(settings.seed, flow), endless_load(settings, flow));
             tokio::select! {
                 () = drive_through(&self.shared.tap, items, load, counted, |_done| {}) => {}
-                signal = wait_for_signal() => signal?,
+                () = signals.one() => {}
             }
             self.say();
             return Ok(());
@@ -114,7 +115,8 @@ impl<P: Party> Steered<P> {
         };
         drive_through(&self.shared.tap, share, load, counted, |_done| {}).await;
         self.say();
-        wait_for_signal().await
+        signals.one().await;
+        Ok(())
     }
 
     /// One line that says how a share went; the first complaints are in it.

@@ -46,6 +46,7 @@ impl Scene {
             ["sample", codec, name, file] => fs::write(self.path(file), sample(codec, name).wire.body).unwrap(),
             ["emit", name, file] => fs::write(self.path(file), self.signed(name).body).unwrap(),
             ["journal", file] => self.journal(file),
+            ["park", "beginning"] => self.park_beginning(),
             ["broker"] => self.use_broker(place),
             ["database"] => self.use_database(place),
             ["lock"] => self.locked = Some(Store::open(&self.path("hangu.db")).unwrap()),
@@ -157,7 +158,6 @@ impl Scene {
         }
     }
 
-    /// A journal with one accepted exchange and one parked message, both of these bytes.
     /// Puts the journal into a database of its own on a real server.
     fn use_database(&self, place: &str) {
         let options = crate::database::shared().fresh();
@@ -170,6 +170,26 @@ impl Scene {
         self.replace("hangu.toml", "file = \"hangu.db\"", &table, place);
     }
 
+    /// Parks what was too large to be kept whole.
+    fn park_beginning(&self) {
+        let (keyring, entropy, now) = (self.keyring("gateway"), SeededEntropy::new(3), SystemClock.now());
+        let beginning = Wire::queue(vec![b'x'; hangu::limits::PARKED_BYTES_OF_TOO_LARGE]);
+        let park = Park {
+            link: "centre".to_owned(),
+            source: "nps.b.req".to_owned(),
+            step: "parse".to_owned(),
+            code: "limit.bytes".to_owned(),
+            field: None,
+            reason: "2000000 bytes, allowed 1048576".to_owned(),
+            record: seal_wire(&keyring, &entropy, "centre", &beginning, now).unwrap(),
+            digest: parked_digest(&keyring, &vec![b'x'; 2_000_000]).unwrap(),
+            at: millis(now),
+        };
+        let mut store = Store::open(&self.path("hangu.db")).unwrap();
+        store.apply(&Write::Park(Box::new(park))).unwrap();
+    }
+
+    /// A journal with one accepted exchange and one parked message, both of these bytes.
     fn journal(&self, file: &str) {
         let (keyring, entropy, now) = (self.keyring("gateway"), SeededEntropy::new(2), SystemClock.now());
         let wire = Wire::queue(self.read(file));

@@ -28,9 +28,11 @@ impl Actors {
         self.gateways[n].run(&self.folder);
     }
 
-    /// SIGTERM to each in turn, the next one when the last is ready again.
+    /// SIGTERM to each in turn, the next one when the last is ready again. One that was killed a moment ago gets up first: a
+    /// process that has barely begun cannot answer.
     pub(super) fn roll(&mut self) {
         for gateway in &mut self.gateways {
+            holds_within(ROLLED, || gateway.is_ready());
             gateway.process.terminate();
             gateway.run(&self.folder);
             holds_within(ROLLED, || gateway.is_ready());

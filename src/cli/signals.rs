@@ -1,0 +1,35 @@
+//! SIGTERM and SIGINT, heard from the first moment of a command on: one that comes before it is asked for is kept.
+
+use super::output::{Exit, Failure};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From here on neither signal ends the process by itself.
+    pub(super) fn heard_by(runtime: &Runtime) -> Result<Self, Failure> {
+        let _entered = runtime.enter();
+        Self::heard()
+    }
+
+    /// The same within a runtime.
+    pub(super) fn heard() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::new(Exit::Unavailable, "signals", error));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for one of them.
+    pub(super) async fn one(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
