@@ -30,4 +30,10 @@ pub enum KeyError {
     Expired { id: String },
     #[error("link {link} has no primary key for {usage}")]
     NoPrimary { link: String, usage: &'static str },
+    #[error("key {id} is of algorithm {algorithm}, but the message asks for {wanted}")]
+    Algorithm {
+        id: String,
+        algorithm: &'static str,
+        wanted: &'static str,
+    },
 }

@@ -1,5 +1,6 @@
 //! What is known of a key besides its bytes.
 
+use crate::algorithm::Algorithm;
 use time::OffsetDateTime;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -8,7 +9,7 @@ pub enum Side {
     Ours,
     /// The counterparty's public key.
     Theirs,
-    /// A secret both sides hold (MAC), or only we hold (journal).
+    /// A secret both sides hold (MAC, sealing), or only we hold (journal).
     Shared,
 }
 
@@ -50,15 +51,6 @@ impl Usage {
 
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|usage| usage.name() == name)
-    }
-
-    /// The one algorithm that serves this usage, as `keyring.toml` names it.
-    pub fn algorithm(self) -> &'static str {
-        match self {
-            Self::Sign | Self::Seal => "sm2",
-            Self::Mac => "hmac-sm3",
-            Self::Journal => "sm4-gcm",
-        }
     }
 }
 
@@ -113,13 +105,14 @@ pub struct KeyEntry {
     pub link: String,
     pub side: Side,
     pub usage: Usage,
+    pub algorithm: Algorithm,
     pub status: Status,
     pub serial: String,
     /// First instant at which the key may be used.
     pub not_before: OffsetDateTime,
     /// Last instant at which the key may be used.
     pub not_after: OffsetDateTime,
-    /// SM2 user id of a signing key; `DEFAULT_USER_ID` if none is given.
+    /// User id of an SM2 signing key; `DEFAULT_USER_ID` if none is given.
     pub user_id: Option<String>,
 }
 
@@ -130,11 +123,14 @@ pub struct KeyInfo {
     pub link: String,
     pub side: Side,
     pub usage: Usage,
+    pub algorithm: Algorithm,
+    /// Length of an RSA modulus.
+    pub bits: Option<u32>,
     pub status: Status,
     /// As messages carry it.
     pub serial: String,
     pub not_before: OffsetDateTime,
     pub not_after: OffsetDateTime,
-    /// First 16 bytes of SM3 over the public point (or over a labelled digest of a shared secret), in hex.
+    /// First 16 bytes of SM3 over the public point (SPKI for RSA, a labelled digest for a shared secret), in hex.
     pub fingerprint: String,
 }

@@ -4,16 +4,17 @@
 
 use crate::error::KeyError;
 use crate::key::{KeyInfo, Status};
-use crate::sm2::{Sign, Unwrap, Verify, Wrap};
 use crate::sm3::HmacSm3;
 use crate::sm4::Sm4Gcm;
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 mod builder; // checks and prepares keys
+mod kinds; // what a key is, by its algorithm
 mod shelf; // the keys of one link, side and usage
 
 pub use builder::{BuildError, KeyringBuilder};
+pub use kinds::{KeyPair, MacKey, SealKey, SignKey, UnwrapKey, VerifyKey, WrapKey};
 
 use shelf::Shelf;
 
@@ -44,12 +45,12 @@ impl Keyring {
     }
 
     /// Our primary signing key for a link.
-    pub fn signer(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, dyn Sign>, KeyError> {
+    pub fn signer(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, SignKey>, KeyError> {
         self.primary(link, "signing", |keys| &keys.sign_ours, now)
     }
 
     /// Our signing key with this serial: accepted, primary or draining, and valid now.
-    pub fn signer_with(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, dyn Sign>, KeyError> {
+    pub fn signer_with(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, SignKey>, KeyError> {
         self.live(
             &Named {
                 link,
@@ -62,7 +63,7 @@ impl Keyring {
     }
 
     /// The counterparty's verification key with this serial: accepted, primary or draining, and valid now.
-    pub fn verifier(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, dyn Verify>, KeyError> {
+    pub fn verifier(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, VerifyKey>, KeyError> {
         self.live(
             &Named {
                 link,
@@ -75,12 +76,12 @@ impl Keyring {
     }
 
     /// The counterparty's primary sealing key.
-    pub fn wrapper(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, dyn Wrap>, KeyError> {
+    pub fn wrapper(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, WrapKey>, KeyError> {
         self.primary(link, "sealing", |keys| &keys.seal_theirs, now)
     }
 
     /// Our opening key with this serial: accepted, primary or draining, and valid now.
-    pub fn unwrapper(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, dyn Unwrap>, KeyError> {
+    pub fn unwrapper(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, UnwrapKey>, KeyError> {
         self.live(
             &Named {
                 link,
@@ -94,7 +95,7 @@ impl Keyring {
 
     /// Any opening key of ours with this serial, whatever its status and validity: only for bytes that the journal vouches
     /// for. A revoked key must not open anything new, but what it sealed before must stay readable.
-    pub fn held_unwrapper(&self, link: &str, serial: &str) -> Result<Usable<'_, dyn Unwrap>, KeyError> {
+    pub fn held_unwrapper(&self, link: &str, serial: &str) -> Result<Usable<'_, UnwrapKey>, KeyError> {
         let named = Named {
             link,
             usage: "opening",
@@ -105,12 +106,12 @@ impl Keyring {
     }
 
     /// The primary shared MAC key of a link, to make tags.
-    pub fn mac(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, HmacSm3>, KeyError> {
+    pub fn mac(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, MacKey>, KeyError> {
         self.primary(link, "mac", |keys| &keys.mac, now)
     }
 
     /// The shared MAC key with this id, to check tags.
-    pub fn mac_with(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, HmacSm3>, KeyError> {
+    pub fn mac_with(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, MacKey>, KeyError> {
         self.live(
             &Named {
                 link,
@@ -118,6 +119,24 @@ impl Keyring {
                 serial,
             },
             |keys| &keys.mac,
+            now,
+        )
+    }
+
+    /// The primary shared sealing key of a link, for institutions that seal under a key both sides hold.
+    pub fn sealer(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, SealKey>, KeyError> {
+        self.primary(link, "shared sealing", |keys| &keys.seal_shared, now)
+    }
+
+    /// The shared sealing key with this serial: accepted, primary or draining, and valid now.
+    pub fn sealer_with(&self, link: &str, serial: &str, now: OffsetDateTime) -> Result<Usable<'_, SealKey>, KeyError> {
+        self.live(
+            &Named {
+                link,
+                usage: "shared sealing",
+                serial,
+            },
+            |keys| &keys.seal_shared,
             now,
         )
     }
@@ -149,7 +168,7 @@ impl Keyring {
         self.digest.as_ref().ok_or_else(|| no_primary(JOURNAL_LINK, "journal"))
     }
 
-    fn primary<T: ?Sized>(
+    fn primary<T>(
         &self,
         link: &str,
         usage: &'static str,
@@ -160,7 +179,7 @@ impl Keyring {
         valid(primary.ok_or_else(|| no_primary(link, usage))?, now)
     }
 
-    fn live<T: ?Sized>(
+    fn live<T>(
         &self,
         named: &Named<'_>,
         shelf: fn(&LinkKeys) -> &Shelf<T>,
@@ -196,22 +215,27 @@ impl Named<'_> {
 /// One shelf for each pair of side and usage that exists.
 #[derive(Default)]
 struct LinkKeys {
-    sign_ours: Shelf<dyn Sign>,
-    sign_theirs: Shelf<dyn Verify>,
-    seal_ours: Shelf<dyn Unwrap>,
-    seal_theirs: Shelf<dyn Wrap>,
-    mac: Shelf<HmacSm3>,
+    sign_ours: Shelf<SignKey>,
+    sign_theirs: Shelf<VerifyKey>,
+    seal_ours: Shelf<UnwrapKey>,
+    seal_theirs: Shelf<WrapKey>,
+    seal_shared: Shelf<SealKey>,
+    mac: Shelf<MacKey>,
 }
 
 impl LinkKeys {
     fn infos(&self) -> impl Iterator<Item = &KeyInfo> {
         let signing = self.sign_ours.infos().chain(self.sign_theirs.infos());
-        let sealing = self.seal_ours.infos().chain(self.seal_theirs.infos());
+        let sealing = self
+            .seal_ours
+            .infos()
+            .chain(self.seal_theirs.infos())
+            .chain(self.seal_shared.infos());
         signing.chain(sealing).chain(self.mac.infos())
     }
 }
 
-fn valid<T: ?Sized>(found: Usable<'_, T>, now: OffsetDateTime) -> Result<Usable<'_, T>, KeyError> {
+fn valid<T>(found: Usable<'_, T>, now: OffsetDateTime) -> Result<Usable<'_, T>, KeyError> {
     if (found.info.not_before..=found.info.not_after).contains(&now) {
         Ok(found)
     } else {

@@ -1,11 +1,15 @@
-//! Every secret and no layout: SM2, SM3, SM4, key files and the keyring.
+//! Every secret and no layout: SM2, SM3, SM4, what older institutions name beside them, key files and the keyring.
 //!
 //! Read in this order.
 
+pub mod algorithm; // what a key is a key of, and which are weak
+pub mod certificate; // X.509: public keys and serial numbers
 pub mod error; // what can go wrong with a key or a computation
 mod hex; // key files and fingerprints as text
 pub mod key; // a key's description: owner, usage, serial, status, validity
 pub mod keyring; // which key signs, verifies, seals, opens
+pub mod legacy; // RSA, AES, DES, SHA, MD5 for institutions that name them
+mod pem; // PEM blocks as they come
 pub mod secret; // bytes that are wiped, never printed, never cloned
 pub mod sm2; // GB/T 32918: traits, protocol, native and reference engine
 pub mod sm3; // GB/T 32905 digest and HMAC

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
+use crate::algorithm::Algorithm;
 use crate::key::{KeyEntry, Side, Status, Usage};
 use crate::sm2::{PrivateKey, PublicKey};
 use crate::sm3::sm3;
@@ -113,6 +114,8 @@ pub(crate) fn entry(link: &str, side: Side, usage: Usage, status: Status, serial
         link: link.to_owned(),
         side,
         usage,
+        // What nothing serves is refused whatever is said here.
+        algorithm: Algorithm::default_of(side, usage).unwrap_or(Algorithm::Sm2),
         status,
         serial: serial.to_owned(),
         not_before: datetime!(2026-01-01 00:00 UTC),

@@ -170,15 +170,17 @@ impl Party {
                 let verifier = self
                     .keyring
                     .verifier(&self.link, &found.serial, now)
+                    .and_then(|found| found.sm2())
                     .map_err(|error| refuse(&error))?;
-                verifier.key.verify(&text, &signature).map_err(|error| refuse(&error))
+                verifier.verify(&text, &signature).map_err(|error| refuse(&error))
             }
             (SignatureScheme::HmacSm3, _, Some(tag)) => {
                 let mac = self
                     .keyring
                     .mac_with(&self.link, &found.serial, now)
+                    .and_then(|found| found.hmac_sm3())
                     .map_err(|error| refuse(&error))?;
-                mac.key.check(&[&text], &tag).map_err(|error| refuse(&error))
+                mac.check(&[&text], &tag).map_err(|error| refuse(&error))
             }
             (SignatureScheme::None | SignatureScheme::Sm2Sm3 | SignatureScheme::HmacSm3, _, _) => {
                 Err(refuse(&"the message carries no signature of its scheme"))
@@ -194,8 +196,9 @@ impl Party {
         let unwrapper = self
             .keyring
             .unwrapper(&self.link, &serial, now)
+            .and_then(|found| found.sm2())
             .map_err(|error| refuse(&error))?;
-        let secret = unwrapper.key.unwrap(&ciphertext(wrapped)).map_err(|error| refuse(&error))?;
+        let secret = unwrapper.unwrap(&ciphertext(wrapped)).map_err(|error| refuse(&error))?;
         let data_key = <&[u8; 16]>::try_from(secret.danger_expose()).map_err(|_| refuse(&"data key is not 16 bytes"))?;
         let cipher = Sm4Gcm::new(data_key);
         for field in message.sealed_fields().map_err(|error| refuse(&error))? {
@@ -226,7 +229,8 @@ impl Party {
             .wrapper(&self.link, now)
             .map_err(|error| Refusal::new(Step::Seal, error))?;
         let mut wrapped = wrapper
-            .key
+            .sm2()
+            .map_err(|error| Refusal::new(Step::Seal, error))?
             .wrap(&data_key, rng)
             .map_err(|error| Refusal::new(Step::Seal, error))?;
         // What the right key opens to another clear text is what a wrong key sees: C3 does not fit.
@@ -252,7 +256,8 @@ impl Party {
                 let signer = self.keyring.signer(&self.link, now).map_err(|error| refuse(&error))?;
                 draft.set_signer(&named_serial(&signer.info.serial, twist), now);
                 let text = draft.signed_text().map_err(|error| refuse(&error))?;
-                let mut signature: RawSignature = signer.key.sign(&text, rng).map_err(|error| refuse(&error))?;
+                let key = signer.sm2().map_err(|error| refuse(&error))?;
+                let mut signature: RawSignature = key.sign(&text, rng).map_err(|error| refuse(&error))?;
                 spoil(&mut signature, twist);
                 draft.finish_sm2(&signature)
             }
@@ -260,7 +265,7 @@ impl Party {
                 let mac = self.keyring.mac(&self.link, now).map_err(|error| refuse(&error))?;
                 draft.set_signer(&named_serial(&mac.info.serial, twist), now);
                 let text = draft.signed_text().map_err(|error| refuse(&error))?;
-                let mut tag = mac.key.tag(&[&text]);
+                let mut tag = mac.hmac_sm3().map_err(|error| refuse(&error))?.tag(&[&text]);
                 spoil(&mut tag, twist);
                 draft.finish_mac(&tag)
             }

@@ -1,4 +1,4 @@
-//! `hangu key`: what is in a key folder. Fingerprints and serials on screen, never key material.
+//! `hangu key`: what is in a key folder, and a new key in it. Fingerprints and serials on screen, never key material.
 
 use super::check::{Check, Report, hold, keyring_checks};
 use super::output::{self, Exit, Failure, Form};
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+mod create;
 mod files;
 
 pub(crate) use files::listed;
@@ -36,7 +37,15 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
-    /// Check permissions, validity, primaries and pairs.
+    /// Make a key and enter it in keyring.toml.
+    #[command(
+        after_help = "Examples:\n  hangu key create centre-sign-2 --link centre --usage sign --serial 4000000003\n  \
+                            hangu key create alipay-sign --link alipay --usage sign --algorithm rsa --serial app-1\n  \
+                            hangu key create tenpay-v3 --link tenpay --usage seal --side shared \
+                            --algorithm aes-256-gcm --serial v3"
+    )]
+    Create(create::Args),
+    /// Check permissions, validity, primaries, pairs and weak algorithms.
     #[command(after_help = "Examples:\n  hangu key check\n  hangu key check --folder keys/gateway -o json")]
     Check(Place),
 }
@@ -65,6 +74,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     match &args.command {
         Command::List(place) => Ok(list(&load(&place.folder()?)?, form, now)),
         Command::Show { id, place } => show(&load(&place.folder()?)?, id, form, now),
+        Command::Create(args) => create::run(args, form),
         Command::Check(place) => Ok(check(&place.folder()?, form, now)),
     }
 }
@@ -128,6 +138,7 @@ fn cells(info: &KeyInfo, now: OffsetDateTime) -> Vec<String> {
         info.link.clone(),
         info.side.name().to_owned(),
         info.usage.name().to_owned(),
+        algorithm(info),
         info.status.name().to_owned(),
         info.serial.clone(),
         info.fingerprint.clone(),
@@ -137,10 +148,17 @@ fn cells(info: &KeyInfo, now: OffsetDateTime) -> Vec<String> {
     ]
 }
 
+/// Its name, for RSA with the length of the modulus.
+fn algorithm(info: &KeyInfo) -> String {
+    let name = info.algorithm.name();
+    info.bits.map_or_else(|| name.to_owned(), |bits| format!("{name} {bits}"))
+}
+
 fn describe(info: &KeyInfo, now: OffsetDateTime) -> Value {
     let instant = |at: OffsetDateTime| at.format(&Rfc3339).unwrap_or_default();
     json!({
-        "id": info.id, "link": info.link, "side": info.side.name(), "usage": info.usage.name(), "status": info.status.name(),
+        "id": info.id, "link": info.link, "side": info.side.name(), "usage": info.usage.name(),
+        "algorithm": info.algorithm.name(), "bits": info.bits, "status": info.status.name(),
         "serial": info.serial, "fingerprint": info.fingerprint, "not_before": instant(info.not_before),
         "not_after": instant(info.not_after), "days_left": days_left(info, now),
     })
@@ -150,11 +168,12 @@ fn days_left(info: &KeyInfo, now: OffsetDateTime) -> i64 {
     super::check::days_left(info, now)
 }
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "key.id",
     "key.link",
     "key.side",
     "key.usage",
+    "key.algorithm",
     "key.status",
     "key.serial",
     "key.fingerprint",

@@ -5,8 +5,8 @@ use super::verify::Verified;
 use super::{LinkView, Rejection, Step};
 use codecs::message::{EnvelopeFound, Message};
 use keys::error::KeyError;
-use keys::keyring::Usable;
-use keys::sm2::{Ciphertext, Unwrap};
+use keys::keyring::{UnwrapKey, Usable};
+use keys::sm2::Ciphertext;
 use keys::sm4::Sm4Gcm;
 use time::OffsetDateTime;
 
@@ -72,7 +72,7 @@ pub(super) fn open_stored<'a>(parsed: Parsed<'a>, link: LinkView<'_>) -> Result<
 }
 
 /// Which key opens an envelope that names this serial.
-type Choose<'k> = dyn Fn(&str) -> Result<Usable<'k, dyn Unwrap>, KeyError> + 'k;
+type Choose<'k> = dyn Fn(&str) -> Result<Usable<'k, UnwrapKey>, KeyError> + 'k;
 
 fn open_fields(message: &mut Message<'_>, choose: &Choose<'_>) -> Result<(), Box<Rejection>> {
     let refused = |error| Rejection::of_parse(Step::Open, error);
@@ -91,13 +91,14 @@ fn open_fields(message: &mut Message<'_>, choose: &Choose<'_>) -> Result<(), Box
 
 fn data_key(envelope: EnvelopeFound, choose: &Choose<'_>) -> Result<Sm4Gcm, Box<Rejection>> {
     let invalid = |error| Rejection::of_crypto(Step::Open, "envelope.invalid", "dgtlEnvlp", error);
-    let unwrapper = choose(&envelope.serial).map_err(|error| Rejection::of_key(Step::Open, &error))?;
+    let refused = |error| Rejection::of_key(Step::Open, &error);
+    let unwrapper = choose(&envelope.serial).and_then(|found| found.sm2()).map_err(refused)?;
     let wrapped = Ciphertext {
         c1: envelope.wrapped.c1,
         c3: envelope.wrapped.c3,
         c2: envelope.wrapped.c2,
     };
-    let secret = unwrapper.key.unwrap(&wrapped).map_err(invalid)?;
+    let secret = unwrapper.unwrap(&wrapped).map_err(invalid)?;
     let key: &[u8; 16] = secret
         .danger_expose()
         .try_into()

@@ -80,6 +80,7 @@ impl Rejection {
             KeyError::Unusable { .. } => "key.unusable",
             KeyError::Expired { .. } => "key.expired",
             KeyError::NoPrimary { .. } => "key.none",
+            KeyError::Algorithm { .. } => "key.algorithm",
         };
         Box::new(Self::new(step, code, error.to_string()))
     }

@@ -37,7 +37,7 @@ pub(super) fn seal<'a>(
     let wrapper = link.keyring.wrapper(link.name, now)?;
     let mut key = Zeroizing::new([0_u8; 16]);
     rng.fill_bytes(key.as_mut());
-    let wrapped = wrapper.key.wrap(key.as_ref(), rng)?;
+    let wrapped = wrapper.sm2()?.wrap(key.as_ref(), rng)?;
     draft.set_envelope(
         &wrapper.info.serial,
         &RawCiphertext {

@@ -36,11 +36,11 @@ pub(super) fn sign(
     let wire = match draft.signature_scheme() {
         SignatureScheme::None => draft.finish_unsigned()?,
         SignatureScheme::Sm2Sm3 => {
-            let signature = link.keyring.signer(link.name, now)?.key.sign(&text, rng)?;
+            let signature = link.keyring.signer(link.name, now)?.sm2()?.sign(&text, rng)?;
             draft.finish_sm2(&signature)?
         }
         SignatureScheme::HmacSm3 => {
-            let tag = link.keyring.mac(link.name, now)?.key.tag(&[&text]);
+            let tag = link.keyring.mac(link.name, now)?.hmac_sm3()?.tag(&[&text]);
             draft.finish_mac(&tag)?
         }
     };

@@ -56,12 +56,14 @@ fn check_signature(found: &SignatureFound, text: &[u8], link: LinkView<'_>, now:
     let invalid = |error| Rejection::of_crypto(Step::Verify, "signature.invalid", "signature", error);
     match (found.scheme, &found.sm2, &found.tag) {
         (SignatureScheme::Sm2Sm3, Some(signature), _) => {
-            let verifier = link.keyring.verifier(link.name, &found.serial, now).map_err(key_error)?;
-            verifier.key.verify(text, signature).map_err(invalid)
+            let verifier = link.keyring.verifier(link.name, &found.serial, now);
+            let verifier = verifier.and_then(|found| found.sm2()).map_err(key_error)?;
+            verifier.verify(text, signature).map_err(invalid)
         }
         (SignatureScheme::HmacSm3, _, Some(tag)) => {
-            let mac = link.keyring.mac_with(link.name, &found.serial, now).map_err(key_error)?;
-            mac.key.check(&[text], tag).map_err(invalid)
+            let mac = link.keyring.mac_with(link.name, &found.serial, now);
+            let mac = mac.and_then(|found| found.hmac_sm3()).map_err(key_error)?;
+            mac.check(&[text], tag).map_err(invalid)
         }
         (SignatureScheme::None | SignatureScheme::Sm2Sm3 | SignatureScheme::HmacSm3, _, _) => Err(Box::new(Rejection::new(
             Step::Verify,

@@ -1,15 +1,19 @@
 //! Checks keys and their descriptions, prepares them for an engine, and files them. Reads no file.
 
-use super::{JOURNAL_LINK, Keyring};
+use super::{JOURNAL_LINK, KeyPair, Keyring};
+use crate::algorithm::Algorithm;
 use crate::error::CryptoError;
 use crate::hex;
 use crate::key::{KeyEntry, KeyInfo, Side, Status, Usage};
+use crate::legacy::{RsaPrivate, RsaPublic};
 use crate::sm2::{DEFAULT_USER_ID, Engine, PrivateKey, PublicKey};
 use crate::sm3::{HmacSm3, sm3};
 use crate::sm4::Sm4Gcm;
 use std::collections::BTreeSet;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
+
+mod secrets; // shared secrets by algorithm
 
 /// Why a key was refused: its id and the rule. Carries no secret.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -38,7 +42,7 @@ impl KeyringBuilder {
         self
     }
 
-    /// Adds a private key of ours: usage sign or seal.
+    /// Adds a private SM2 key of ours: usage sign or seal.
     #[must_use]
     pub fn add_private(mut self, entry: KeyEntry, key: &PrivateKey) -> Self {
         let id = entry.id.clone();
@@ -46,7 +50,7 @@ impl KeyringBuilder {
         self.note(id, outcome)
     }
 
-    /// Adds a public key of theirs: usage sign or seal.
+    /// Adds a public SM2 key of theirs: usage sign or seal.
     #[must_use]
     pub fn add_public(mut self, entry: KeyEntry, key: &PublicKey) -> Self {
         let id = entry.id.clone();
@@ -54,7 +58,23 @@ impl KeyringBuilder {
         self.note(id, outcome)
     }
 
-    /// Adds a shared secret: usage mac (32 bytes) or journal (16 bytes).
+    /// Adds a private RSA key of ours: usage sign or seal.
+    #[must_use]
+    pub fn add_rsa_private(mut self, entry: KeyEntry, key: RsaPrivate) -> Self {
+        let id = entry.id.clone();
+        let outcome = self.place_rsa_private(entry, key);
+        self.note(id, outcome)
+    }
+
+    /// Adds a public RSA key of theirs: usage sign or seal.
+    #[must_use]
+    pub fn add_rsa_public(mut self, entry: KeyEntry, key: RsaPublic) -> Self {
+        let id = entry.id.clone();
+        let outcome = self.place_rsa_public(entry, key);
+        self.note(id, outcome)
+    }
+
+    /// Adds a shared secret: usage mac, seal or journal, as long as its algorithm asks for.
     #[must_use]
     pub fn add_secret(mut self, entry: KeyEntry, secret: &[u8]) -> Self {
         let id = entry.id.clone();
@@ -78,50 +98,86 @@ impl KeyringBuilder {
     }
 
     fn place_private(&mut self, entry: KeyEntry, key: &PrivateKey) -> Result<(), String> {
-        self.check(&entry, Side::Ours)?;
+        self.check(&entry, Side::Ours, Algorithm::Sm2)?;
         let keys = self.keyring.links.entry(entry.link.clone()).or_default();
         let fingerprint = point_fingerprint(key.public());
         match entry.usage {
             Usage::Sign => {
                 let signer = self.engine.signer(key, user_id(&entry)).map_err(text)?;
-                keys.sign_ours.place(info(entry, fingerprint), signer)
+                keys.sign_ours.place(info(entry, fingerprint), KeyPair::Sm2(signer))
             }
-            Usage::Seal => keys.seal_ours.place(info(entry, fingerprint), self.engine.unwrapper(key)),
+            Usage::Seal => {
+                let unwrapper = self.engine.unwrapper(key);
+                keys.seal_ours.place(info(entry, fingerprint), KeyPair::Sm2(unwrapper))
+            }
             Usage::Mac | Usage::Journal => Err(mismatch(&entry)),
         }
     }
 
     fn place_public(&mut self, entry: KeyEntry, key: &PublicKey) -> Result<(), String> {
-        self.check(&entry, Side::Theirs)?;
+        self.check(&entry, Side::Theirs, Algorithm::Sm2)?;
         let keys = self.keyring.links.entry(entry.link.clone()).or_default();
         let fingerprint = point_fingerprint(key);
         match entry.usage {
             Usage::Sign => {
                 let verifier = self.engine.verifier(key, user_id(&entry)).map_err(text)?;
-                keys.sign_theirs.place(info(entry, fingerprint), verifier)
+                keys.sign_theirs.place(info(entry, fingerprint), KeyPair::Sm2(verifier))
             }
-            Usage::Seal => keys.seal_theirs.place(info(entry, fingerprint), self.engine.wrapper(key)),
+            Usage::Seal => {
+                let wrapper = self.engine.wrapper(key);
+                keys.seal_theirs.place(info(entry, fingerprint), KeyPair::Sm2(wrapper))
+            }
+            Usage::Mac | Usage::Journal => Err(mismatch(&entry)),
+        }
+    }
+
+    fn place_rsa_private(&mut self, entry: KeyEntry, key: RsaPrivate) -> Result<(), String> {
+        self.check(&entry, Side::Ours, Algorithm::Rsa)?;
+        let keys = self.keyring.links.entry(entry.link.clone()).or_default();
+        match entry.usage {
+            Usage::Sign => keys
+                .sign_ours
+                .place(rsa_info(entry, key.public())?, KeyPair::Rsa(Box::new(key))),
+            Usage::Seal => keys
+                .seal_ours
+                .place(rsa_info(entry, key.public())?, KeyPair::Rsa(Box::new(key))),
+            Usage::Mac | Usage::Journal => Err(mismatch(&entry)),
+        }
+    }
+
+    fn place_rsa_public(&mut self, entry: KeyEntry, key: RsaPublic) -> Result<(), String> {
+        self.check(&entry, Side::Theirs, Algorithm::Rsa)?;
+        let keys = self.keyring.links.entry(entry.link.clone()).or_default();
+        match entry.usage {
+            Usage::Sign => keys.sign_theirs.place(rsa_info(entry, &key)?, KeyPair::Rsa(Box::new(key))),
+            Usage::Seal => keys.seal_theirs.place(rsa_info(entry, &key)?, KeyPair::Rsa(Box::new(key))),
             Usage::Mac | Usage::Journal => Err(mismatch(&entry)),
         }
     }
 
     fn place_secret(&mut self, entry: KeyEntry, secret: &[u8]) -> Result<(), String> {
-        self.check(&entry, Side::Shared)?;
+        let algorithm = entry.algorithm;
+        self.check(&entry, Side::Shared, algorithm)?;
         let fingerprint = secret_fingerprint(secret);
         match entry.usage {
             Usage::Mac => {
-                let secret: &[u8; 32] = secret.try_into().map_err(|_| "must be 32 bytes, which is 64 hex digits")?;
+                let key = secrets::mac(algorithm, secret)?;
                 let keys = self.keyring.links.entry(entry.link.clone()).or_default();
-                keys.mac.place(info(entry, fingerprint), Box::new(HmacSm3::new(secret)))
+                keys.mac.place(info(entry, fingerprint), key)
+            }
+            Usage::Seal => {
+                let key = secrets::seal(algorithm, secret)?;
+                let keys = self.keyring.links.entry(entry.link.clone()).or_default();
+                keys.seal_shared.place(info(entry, fingerprint), key)
             }
             Usage::Journal => {
-                let secret: &[u8; 16] = secret.try_into().map_err(|_| "must be 16 bytes, which is 32 hex digits")?;
+                let secret: &[u8; 16] = secret
+                    .try_into()
+                    .map_err(|_| secrets::wants("16 bytes, which is 32 hex digits"))?;
                 self.keep_oldest(&entry, secret);
-                self.keyring
-                    .journal
-                    .place(info(entry, fingerprint), Box::new(Sm4Gcm::new(secret)))
+                self.keyring.journal.place(info(entry, fingerprint), Sm4Gcm::new(secret))
             }
-            Usage::Sign | Usage::Seal => Err(mismatch(&entry)),
+            Usage::Sign => Err(mismatch(&entry)),
         }
     }
 
@@ -135,7 +191,7 @@ impl KeyringBuilder {
     }
 
     /// The rules that do not depend on the key's bytes.
-    fn check(&mut self, entry: &KeyEntry, side: Side) -> Result<(), String> {
+    fn check(&mut self, entry: &KeyEntry, side: Side, algorithm: Algorithm) -> Result<(), String> {
         for (name, value) in [("id", &entry.id), ("link", &entry.link), ("serial", &entry.serial)] {
             if value.is_empty() || value.len() > NAME_BYTES_MAX || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
                 return Err(format!("needs {name} to be 1 to {NAME_BYTES_MAX} visible ASCII characters"));
@@ -149,8 +205,14 @@ impl KeyringBuilder {
                 "breaks the rule that journal keys, and only they, have the link `{JOURNAL_LINK}`"
             ));
         }
-        if entry.user_id.is_some() && entry.usage != Usage::Sign {
-            return Err("has a user_id, which only signing keys have".to_owned());
+        if Algorithm::serving(entry.side, entry.usage).next().is_none() {
+            return Err(mismatch(entry));
+        }
+        if entry.algorithm != algorithm || !algorithm.serves(entry.side, entry.usage) {
+            return Err(misfit(entry, algorithm));
+        }
+        if entry.user_id.is_some() && (entry.usage, algorithm) != (Usage::Sign, Algorithm::Sm2) {
+            return Err("has a user_id, which only SM2 signing keys have".to_owned());
         }
         if entry.not_after < entry.not_before {
             return Err("ends its validity before it starts".to_owned());
@@ -162,12 +224,23 @@ impl KeyringBuilder {
     }
 }
 
+/// A fingerprint over SPKI, and the length of the modulus.
+fn rsa_info(entry: KeyEntry, key: &RsaPublic) -> Result<KeyInfo, String> {
+    let fingerprint = shortened(&key.digest().map_err(text)?);
+    Ok(KeyInfo {
+        bits: Some(key.bits()),
+        ..info(entry, fingerprint)
+    })
+}
+
 fn info(entry: KeyEntry, fingerprint: String) -> KeyInfo {
     KeyInfo {
         id: entry.id,
         link: entry.link,
         side: entry.side,
         usage: entry.usage,
+        algorithm: entry.algorithm,
+        bits: None,
         status: entry.status,
         serial: entry.serial,
         not_before: entry.not_before,
@@ -183,8 +256,17 @@ fn user_id(entry: &KeyEntry) -> &[u8] {
 fn mismatch(entry: &KeyEntry) -> String {
     let (side, usage) = (entry.side.name(), entry.usage.name());
     format!(
-        "has side {side} and usage {usage}: private keys are ours, public keys theirs (sign, seal), secrets shared (mac, journal)"
+        "has side {side} and usage {usage}: private keys are ours, public keys theirs (sign, seal), secrets shared (mac, seal, journal)"
     )
+}
+
+fn misfit(entry: &KeyEntry, algorithm: Algorithm) -> String {
+    let (side, usage, stated) = (entry.side.name(), entry.usage.name(), entry.algorithm.name());
+    if entry.algorithm == algorithm {
+        format!("has side {side} and usage {usage}, which algorithm {stated} does not serve")
+    } else {
+        format!("is of algorithm {}, but its entry says {stated}", algorithm.name())
+    }
 }
 
 fn text(error: CryptoError) -> String {
@@ -192,16 +274,16 @@ fn text(error: CryptoError) -> String {
 }
 
 fn point_fingerprint(key: &PublicKey) -> String {
-    fingerprint(&key.point())
+    shortened(&sm3(&[&key.point()]))
 }
 
 /// Keyed by the secret itself, so that the fingerprint helps nobody to find it.
 fn secret_fingerprint(secret: &[u8]) -> String {
-    fingerprint(&HmacSm3::new(secret).tag(&[FINGERPRINT_LABEL]))
+    shortened(&sm3(&[&HmacSm3::new(secret).tag(&[FINGERPRINT_LABEL])]))
 }
 
-fn fingerprint(bytes: &[u8]) -> String {
-    hex::encode(&sm3(&[bytes])[..16])
+fn shortened(digest: &[u8; 32]) -> String {
+    hex::encode(&digest[..16])
 }
 
 const DIGEST_LABEL: &[u8] = b"hangu digest";

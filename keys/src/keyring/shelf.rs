@@ -4,19 +4,19 @@ use super::Usable;
 use crate::key::{KeyInfo, Status};
 use std::collections::BTreeMap;
 
-pub(super) struct Shelf<T: ?Sized> {
+pub(super) struct Shelf<T> {
     by_serial: BTreeMap<String, Placed<T>>,
     primary: Option<String>,
 }
 
-struct Placed<T: ?Sized> {
+struct Placed<T> {
     info: KeyInfo,
-    key: Box<T>,
+    key: T,
 }
 
-impl<T: ?Sized> Shelf<T> {
+impl<T> Shelf<T> {
     /// Refuses a second primary and a second key of the same serial; says which rule.
-    pub(super) fn place(&mut self, info: KeyInfo, key: Box<T>) -> Result<(), String> {
+    pub(super) fn place(&mut self, info: KeyInfo, key: T) -> Result<(), String> {
         if let Some(other) = self.by_serial.get(&info.serial) {
             return Err(format!("has the serial {} of key {}", info.serial, other.info.id));
         }
@@ -37,7 +37,7 @@ impl<T: ?Sized> Shelf<T> {
     pub(super) fn with(&self, serial: &str) -> Option<Usable<'_, T>> {
         self.by_serial.get(serial).map(|placed| Usable {
             info: &placed.info,
-            key: &*placed.key,
+            key: &placed.key,
         })
     }
 
@@ -46,7 +46,7 @@ impl<T: ?Sized> Shelf<T> {
     }
 }
 
-impl<T: ?Sized> Default for Shelf<T> {
+impl<T> Default for Shelf<T> {
     fn default() -> Self {
         Self {
             by_serial: BTreeMap::new(),

@@ -12,6 +12,8 @@ use crate::sm2::PrivateKey;
 use crate::testing::{NOW, SeededRng, entry, gmt_key};
 use time::macros::datetime;
 
+mod algorithms; // RSA and shared keys beside SM2
+
 /// One key of this status on every shelf, under the serial `1`.
 fn keyring(status: Status) -> Keyring {
     let key = gmt_key();
@@ -50,6 +52,7 @@ fn kind<T: ?Sized>(found: &Result<Usable<'_, T>, KeyError>) -> &'static str {
         Err(KeyError::Unusable { .. }) => "unusable",
         Err(KeyError::Expired { .. }) => "expired",
         Err(KeyError::NoPrimary { .. }) => "no primary",
+        Err(KeyError::Algorithm { .. }) => "algorithm",
     }
 }
 
@@ -116,21 +119,30 @@ fn only_the_named_key_verifies() {
         .unwrap();
     let signer = keyring.signer("centre", NOW).unwrap();
     assert_eq!(signer.info.serial, "old");
-    let signature = signer.key.sign(b"m", &mut SeededRng::new(31)).unwrap();
-    let verify = |serial| keyring.verifier("centre", serial, NOW).unwrap().key.verify(b"m", &signature);
+    let signature = signer.sm2().unwrap().sign(b"m", &mut SeededRng::new(31)).unwrap();
+    let verify = |serial| {
+        keyring
+            .verifier("centre", serial, NOW)
+            .unwrap()
+            .sm2()
+            .unwrap()
+            .verify(b"m", &signature)
+    };
     assert!(verify("old").is_ok());
     assert!(verify("new").is_err());
     let next = keyring
         .signer_with("centre", "new", NOW)
         .unwrap()
-        .key
+        .sm2()
+        .unwrap()
         .sign(b"m", &mut SeededRng::new(32))
         .unwrap();
     assert!(
         keyring
             .verifier("centre", "new", NOW)
             .unwrap()
-            .key
+            .sm2()
+            .unwrap()
             .verify(b"m", &next)
             .is_ok()
     );
@@ -152,11 +164,28 @@ fn user_ids_of_entries_are_used() {
     let signature = keyring
         .signer("a", NOW)
         .unwrap()
-        .key
+        .sm2()
+        .unwrap()
         .sign(b"m", &mut SeededRng::new(33))
         .unwrap();
-    assert!(keyring.verifier("a", "1", NOW).unwrap().key.verify(b"m", &signature).is_ok());
-    assert!(keyring.verifier("b", "1", NOW).unwrap().key.verify(b"m", &signature).is_err());
+    assert!(
+        keyring
+            .verifier("a", "1", NOW)
+            .unwrap()
+            .sm2()
+            .unwrap()
+            .verify(b"m", &signature)
+            .is_ok()
+    );
+    assert!(
+        keyring
+            .verifier("b", "1", NOW)
+            .unwrap()
+            .sm2()
+            .unwrap()
+            .verify(b"m", &signature)
+            .is_err()
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Serial numbers are fixed, so that configurations, simulators and tests can name them; the keys are fresh each time.
 
 use super::{KEYRING_FILE, StoreError, files};
+use crate::algorithm::Algorithm;
 use crate::hex;
 use crate::key::{Side, Status, Usage};
 use crate::keyring::JOURNAL_LINK;
@@ -86,12 +87,13 @@ impl Folder {
         };
         let path = self.path.join(&file);
         files::write_new(&path, text)?;
+        let algorithm = Algorithm::default_of(side, demo.usage).ok_or_else(|| StoreError::new(&path, "has no algorithm"))?;
         let rows = [
             ("id", demo.name),
             ("link", demo.link),
             ("side", side.name()),
             ("usage", demo.usage.name()),
-            ("algorithm", demo.usage.algorithm()),
+            ("algorithm", algorithm.name()),
             ("serial", demo.serial),
             ("status", demo.status.name()),
             ("not_before", NOT_BEFORE),

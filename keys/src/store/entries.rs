@@ -1,5 +1,6 @@
 //! `keyring.toml`: text to entries. Every refusal names the line, the entry and the rule.
 
+use crate::algorithm::Algorithm;
 use crate::key::{KeyEntry, Side, Status, Usage};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,6 +14,28 @@ use toml::de::{DeTable, DeValue};
 pub(super) struct Listed {
     pub(super) entry: KeyEntry,
     pub(super) file: String,
+    pub(super) encoding: Encoding,
+}
+
+/// How a secret's file writes its bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Encoding {
+    Hex,
+    Base64,
+    /// The characters themselves, for keys that a counterparty gives as characters.
+    Text,
+}
+
+impl Encoding {
+    const ALL: [Self; 3] = [Self::Hex, Self::Base64, Self::Text];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+            Self::Text => "text",
+        }
+    }
 }
 
 pub(super) fn parse(text: &str) -> Result<Vec<Listed>, String> {
@@ -64,26 +87,31 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     fn listed(&self) -> Result<Listed, String> {
+        let (side, usage) = (
+            self.choice("side", &Side::ALL, Side::name)?,
+            self.choice("usage", &Usage::ALL, Usage::name)?,
+        );
         let entry = KeyEntry {
             id: self.label.clone(),
             link: self.string("link")?,
-            side: self.choice("side", &Side::ALL, Side::name)?,
-            usage: self.choice("usage", &Usage::ALL, Usage::name)?,
+            side,
+            usage,
+            algorithm: self.algorithm(side, usage)?,
             status: self.choice("status", &Status::ALL, Status::name)?,
             serial: self.string("serial")?,
             not_before: self.instant("not_before")?,
             not_after: self.instant("not_after")?,
-            user_id: if self.values.contains_key("user_id") {
-                Some(self.string("user_id")?)
-            } else {
-                None
-            },
+            user_id: self.stated("user_id").then(|| self.string("user_id")).transpose()?,
         };
-        self.check_algorithm(entry.usage)?;
         Ok(Listed {
+            encoding: self.encoding(side)?,
             entry,
             file: self.file()?,
         })
+    }
+
+    fn stated(&self, name: &str) -> bool {
+        self.values.contains_key(name)
     }
 
     fn string(&self, name: &str) -> Result<String, String> {
@@ -123,14 +151,34 @@ impl Fields<'_> {
         })
     }
 
-    fn check_algorithm(&self, usage: Usage) -> Result<(), String> {
-        if !self.values.contains_key("algorithm") || self.string("algorithm")? == usage.algorithm() {
-            return Ok(());
+    fn algorithm(&self, side: Side, usage: Usage) -> Result<Algorithm, String> {
+        let default = Algorithm::default_of(side, usage).filter(|_| !self.stated("algorithm"));
+        let algorithm = match default {
+            Some(default) => default,
+            None => self.choice("algorithm", &Algorithm::ALL, Algorithm::name)?,
+        };
+        let serving: Vec<_> = Algorithm::serving(side, usage).map(Algorithm::name).collect();
+        // A side and usage that nothing serves is the keyring's to refuse.
+        if serving.is_empty() || algorithm.serves(side, usage) {
+            return Ok(algorithm);
         }
-        Err(self.refuse(
-            "algorithm",
-            &format!("must be \"{}\" for usage {}", usage.algorithm(), usage.name()),
-        ))
+        let (name, serving) = (algorithm.name(), serving.join(", "));
+        let rule = format!(
+            "is \"{name}\" but must be one of {serving} for side {} and usage {}",
+            side.name(),
+            usage.name()
+        );
+        Err(self.refuse("algorithm", &rule))
+    }
+
+    fn encoding(&self, side: Side) -> Result<Encoding, String> {
+        if !self.stated("encoding") {
+            return Ok(Encoding::Hex);
+        }
+        if side != Side::Shared {
+            return Err(self.refuse("encoding", "is for shared secrets; key pairs are PEM"));
+        }
+        self.choice("encoding", &Encoding::ALL, Encoding::name)
     }
 
     /// Only a plain name inside the folder: a list of keys must not reach other files.
@@ -200,8 +248,9 @@ fn edits(left: &str, right: &str) -> usize {
     row[right.len()]
 }
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "algorithm",
+    "encoding",
     "file",
     "id",
     "link",

@@ -44,6 +44,18 @@ pub(super) fn write_new(path: &Path, text: &str) -> Result<(), StoreError> {
     written.and(removed).map_err(|error| StoreError::new(path, reason(&error)))
 }
 
+/// Puts a new text in the place of a file, whole or not at all, with mode 0600.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), StoreError> {
+    let temporary = path.with_added_extension("new");
+    let replaced = write_synced(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
+    replaced.map_err(|error| StoreError::new(path, reason(&error)))
+}
+
+/// Takes a file away that was written a moment ago and that nobody has seen.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    std::fs::remove_file(path).map_err(|error| StoreError::new(path, reason(&error)))
+}
+
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let synced = File::open(path).and_then(|folder| folder.sync_all());

@@ -15,6 +15,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
+mod legacy; // other algorithms, certificates, keys that are made
+
 fn demo() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     generate_demo(folder.path(), &mut SeededRng::new(40)).unwrap();
@@ -34,13 +36,20 @@ fn engines_are_chosen_by_name_and_understand_each_other() {
         for other in Engine::ALL {
             let centre = load_for(&folder.path().join("centre"), other).unwrap();
             let signer = gateway.signer("centre", NOW).unwrap();
-            let signature = signer.key.sign(b"m", &mut rng).unwrap();
+            let signature = signer.sm2().unwrap().sign(b"m", &mut rng).unwrap();
             let verifier = centre.verifier("centre", &signer.info.serial, NOW).unwrap();
-            assert_eq!(verifier.key.verify(b"m", &signature), Ok(()), "{engine:?} {other:?}");
+            assert_eq!(
+                verifier.sm2().unwrap().verify(b"m", &signature),
+                Ok(()),
+                "{engine:?} {other:?}"
+            );
             let wrapper = gateway.wrapper("centre", NOW).unwrap();
-            let wrapped = wrapper.key.wrap(b"data key", &mut rng).unwrap();
+            let wrapped = wrapper.sm2().unwrap().wrap(b"data key", &mut rng).unwrap();
             let unwrapper = centre.unwrapper("centre", &wrapper.info.serial, NOW).unwrap();
-            assert_eq!(unwrapper.key.unwrap(&wrapped).unwrap().danger_expose(), b"data key");
+            assert_eq!(
+                unwrapper.sm2().unwrap().unwrap(&wrapped).unwrap().danger_expose(),
+                b"data key"
+            );
         }
     }
     assert!(toml::from_str::<BTreeMap<String, Engine>>("engine = 'fast'").is_err());
@@ -57,39 +66,53 @@ fn demo_parties_understand_each_other() {
     let mut rng = SeededRng::new(41);
     for (from, to, sealed_for) in [(&gateway, &centre, "5000000002"), (&centre, &gateway, "4000000002")] {
         let signer = from.signer("centre", NOW).unwrap();
-        let signature = signer.key.sign(b"m", &mut rng).unwrap();
+        let signature = signer.sm2().unwrap().sign(b"m", &mut rng).unwrap();
         let verifier = to.verifier("centre", &signer.info.serial, NOW).unwrap();
-        assert_eq!(verifier.key.verify(b"m", &signature), Ok(()));
+        assert_eq!(verifier.sm2().unwrap().verify(b"m", &signature), Ok(()));
         let wrapper = from.wrapper("centre", NOW).unwrap();
         assert_eq!(wrapper.info.serial, sealed_for);
-        let wrapped = wrapper.key.wrap(b"data key", &mut rng).unwrap();
-        let opened = to.unwrapper("centre", sealed_for, NOW).unwrap().key.unwrap(&wrapped).unwrap();
+        let wrapped = wrapper.sm2().unwrap().wrap(b"data key", &mut rng).unwrap();
+        let opened = to
+            .unwrapper("centre", sealed_for, NOW)
+            .unwrap()
+            .sm2()
+            .unwrap()
+            .unwrap(&wrapped)
+            .unwrap();
         assert_eq!(opened.danger_expose(), b"data key");
     }
     let next = centre
         .signer_with("centre", "5000000003", NOW)
         .unwrap()
-        .key
+        .sm2()
+        .unwrap()
         .sign(b"m", &mut rng)
         .unwrap();
     assert_eq!(
-        gateway.verifier("centre", "5000000003", NOW).unwrap().key.verify(b"m", &next),
+        gateway
+            .verifier("centre", "5000000003", NOW)
+            .unwrap()
+            .sm2()
+            .unwrap()
+            .verify(b"m", &next),
         Ok(())
     );
     assert!(
         gateway
             .verifier("centre", "5000000001", NOW)
             .unwrap()
-            .key
+            .sm2()
+            .unwrap()
             .verify(b"m", &next)
             .is_err()
     );
-    let tag = gateway.mac("platform", NOW).unwrap().key.tag(&[b"m"]);
+    let tag = gateway.mac("platform", NOW).unwrap().hmac_sm3().unwrap().tag(&[b"m"]);
     assert_eq!(
         platform
             .mac_with("platform", "platform-mac-1", NOW)
             .unwrap()
-            .key
+            .hmac_sm3()
+            .unwrap()
             .check(&[b"m"], &tag),
         Ok(())
     );
@@ -229,7 +252,7 @@ fn wrong_lists_name_line_entry_and_rule() {
     check(
         "serial =",
         "passphrase =",
-        "line 6: unknown field `passphrase`; known are algorithm, file",
+        "line 6: unknown field `passphrase`; known are algorithm, encoding, file",
     );
     check("[[key]]", "[[keys]]", "line 1: unknown field `keys`; did you mean `key`?");
     check("[[key]]", "key = 1\n[other]", "line 1: `key` must be a list of tables");
@@ -264,7 +287,7 @@ fn wrong_lists_name_line_entry_and_rule() {
     check(
         "file =",
         "algorithm = \"hmac-sm3\"\nfile =",
-        "line 10: key k: `algorithm` must be \"sm2\" for usage sign",
+        "line 10: key k: `algorithm` is \"hmac-sm3\" but must be one of sm2, rsa for side theirs and usage sign",
     );
     for file in ["../k.pem", "/etc/passwd", "", ".", "a/../../k.pem"] {
         check(

@@ -209,8 +209,9 @@ impl Bench<'_> {
         let verifier = self
             .keyring
             .verifier(LINK, &found.serial, now)
+            .and_then(|found| found.sm2())
             .map_err(|error| failed(&error))?;
-        verifier.key.verify(&text, &signature).map_err(|error| failed(&error))
+        verifier.verify(&text, &signature).map_err(|error| failed(&error))
     }
 
     fn open(&self, message: &mut Message<'_>, now: OffsetDateTime) -> Result<(), Failure> {
@@ -219,12 +220,10 @@ impl Bench<'_> {
         let unwrapper = self
             .keyring
             .unwrapper(LINK, &envelope.serial, now)
+            .and_then(|found| found.sm2())
             .map_err(|error| failed(&error))?;
         let RawCiphertext { c1, c3, c2 } = envelope.wrapped;
-        let secret = unwrapper
-            .key
-            .unwrap(&Ciphertext { c1, c3, c2 })
-            .map_err(|error| failed(&error))?;
+        let secret = unwrapper.unwrap(&Ciphertext { c1, c3, c2 }).map_err(|error| failed(&error))?;
         let data_key = secret.danger_expose().try_into().map_err(|error| failed(&error))?;
         let cipher = Sm4Gcm::new(data_key);
         for field in message.sealed_fields().map_err(|error| failed(&error))? {
@@ -241,7 +240,8 @@ impl Bench<'_> {
         let wrapper = self.keyring.wrapper(LINK, now).map_err(|error| failed(&error))?;
         let mut data_key = zeroize::Zeroizing::new([0; 16]);
         SystemEntropy.fill(data_key.as_mut());
-        let wrapped = wrapper.key.wrap(data_key.as_ref(), &mut Random(&SystemEntropy));
+        let wrapper_key = wrapper.sm2().map_err(|error| failed(&error))?;
+        let wrapped = wrapper_key.wrap(data_key.as_ref(), &mut Random(&SystemEntropy));
         let Ciphertext { c1, c3, c2 } = wrapped.map_err(|error| failed(&error))?;
         draft.set_envelope(&wrapper.info.serial, &RawCiphertext { c1, c3, c2 });
         let cipher = Sm4Gcm::new(&data_key);
@@ -258,7 +258,8 @@ impl Bench<'_> {
         let text = draft.signed_text().map_err(|error| failed(&error))?;
         let signer = self.keyring.signer(LINK, now).map_err(|error| failed(&error))?;
         let signature = signer
-            .key
+            .sm2()
+            .map_err(|error| failed(&error))?
             .sign(&text, &mut Random(&SystemEntropy))
             .map_err(|error| failed(&error))?;
         draft.finish_sm2(&signature).map_err(|error| failed(&error))

@@ -45,6 +45,7 @@ pub(super) fn link_checks(config: &Config, specs: &LinkSpecs, now: OffsetDateTim
     }
     let journal = keyring.journal(now).map(|usable| usable.info);
     report.add(stated("check.key.journal", JOURNAL_LINK, journal, now));
+    report.extend(weak(&keyring));
     report.extend(strangers(config, &keyring));
 }
 
@@ -54,7 +55,8 @@ pub(crate) fn keyring_checks(keyring: &Keyring, now: OffsetDateTime) -> Vec<Chec
         .infos()
         .filter(|info| info.status.is_live() || info.status == Status::Pending);
     let validity = live.map(|info| of_validity(info, now));
-    validity.chain(primaries(keyring)).chain(pairs(keyring)).collect()
+    let links = primaries(keyring).into_iter().chain(pairs(keyring));
+    validity.chain(links).chain(weak(keyring)).collect()
 }
 
 /// One link's keys at one moment.
@@ -197,7 +199,8 @@ fn primaries(keyring: &Keyring) -> Vec<Check> {
 
 /// A link that signs also verifies, and a link that opens also seals.
 fn pairs(keyring: &Keyring) -> Vec<Check> {
-    let mut halves: Vec<_> = keyring.infos().map(|info| (info.link.as_str(), info.usage)).collect();
+    let paired = keyring.infos().filter(|info| info.side != Side::Shared);
+    let mut halves: Vec<_> = paired.map(|info| (info.link.as_str(), info.usage)).collect();
     halves.sort_unstable();
     halves.dedup();
     let has = |link: &str, usage, side| {
@@ -219,6 +222,20 @@ fn pairs(keyring: &Keyring) -> Vec<Check> {
         });
     }
     checks
+}
+
+/// Keys that work and whose algorithm only an institution's age explains.
+fn weak(keyring: &Keyring) -> Vec<Check> {
+    let of_key = |info: &KeyInfo| {
+        let weakness = info.algorithm.weakness(info.bits)?;
+        let detail = format!("{} ({}): {weakness}", info.id, info.algorithm.name());
+        Some(Check::warn("check.key.weak", &info.link, detail, "do.key.weak"))
+    };
+    keyring
+        .infos()
+        .filter(|info| info.status.is_live())
+        .filter_map(of_key)
+        .collect()
 }
 
 /// Keys whose link is not configured: most often a slip in a name.

@@ -33,16 +33,14 @@ pub(crate) fn open_fields(
 fn data_key(envelope: EnvelopeFound, link: &str, keyring: &Keyring, now: OffsetDateTime) -> Result<Sm4Gcm, String> {
     let unwrapper = keyring
         .unwrapper(link, &envelope.serial, now)
+        .and_then(|found| found.sm2())
         .map_err(|error| error.to_string())?;
     let wrapped = Ciphertext {
         c1: envelope.wrapped.c1,
         c3: envelope.wrapped.c3,
         c2: envelope.wrapped.c2,
     };
-    let secret = unwrapper
-        .key
-        .unwrap(&wrapped)
-        .map_err(|error| format!("wrapped key: {error}"))?;
+    let secret = unwrapper.unwrap(&wrapped).map_err(|error| format!("wrapped key: {error}"))?;
     let key: &[u8; 16] = secret
         .danger_expose()
         .try_into()

@@ -8,6 +8,7 @@
 
 use super::*;
 use crate::cli::check::report::Level;
+use keys::algorithm::Algorithm;
 use keys::key::KeyEntry;
 use keys::sm2::PrivateKey;
 use time::macros::datetime;
@@ -20,6 +21,7 @@ fn entry(id: &str, side: Side, usage: Usage, status: Status, not_after: OffsetDa
         link: "centre".to_owned(),
         side,
         usage,
+        algorithm: Algorithm::Sm2,
         status,
         serial: id.to_owned(),
         not_before: datetime!(2026-01-01 00:00 UTC),
@@ -116,4 +118,29 @@ fn a_link_whose_codec_seals_needs_sealing_keys() {
         ..view
     };
     assert!(stranger.of_link(spec).iter().all(|check| check.level == Level::Fail));
+}
+
+#[test]
+fn weak_algorithms_in_use_warn() {
+    let far = NOW + time::Duration::days(400);
+    let secret = |id: &str, algorithm, status| KeyEntry {
+        algorithm,
+        ..entry(id, Side::Shared, Usage::Mac, status, far)
+    };
+    let keyring = Keyring::builder()
+        .add_secret(secret("old", Algorithm::Md5Key, Status::Primary), &[b'k'; 32])
+        .add_secret(secret("older", Algorithm::CupEcbDes, Status::Draining), &[7; 8])
+        .add_secret(secret("oldest", Algorithm::CupEcbTripleDes, Status::Retired), &[7; 24])
+        .add_secret(secret("good", Algorithm::HmacSha256, Status::Accepted), &[7; 32])
+        .build()
+        .unwrap();
+    let checks = keyring_checks(&keyring, NOW);
+    let weak: Vec<_> = checks.iter().filter(|check| check.name == "check.key.weak").collect();
+    assert!(weak.iter().all(|check| check.level == Level::Warn));
+    let details: Vec<_> = weak.iter().map(|check| check.detail.as_str()).collect();
+    assert_eq!(details, ["old (md5-key): MD5", "older (cup-ecb-des): DES"]);
+    assert!(
+        checks.iter().all(|check| check.name != "check.key.pair"),
+        "shared keys have no other half"
+    );
 }

@@ -1,0 +1,107 @@
+//! What a key is, by its algorithm. A caller says which algorithm its message calls for and gets the key, or an error that
+//! names both: a message never chooses an algorithm by the key that happens to be there.
+
+use super::Usable;
+use crate::algorithm::Algorithm;
+use crate::error::{CryptoError, KeyError};
+use crate::legacy::aead::AesGcm;
+use crate::legacy::aes::{AesCbc, AesEcb};
+use crate::legacy::des::TripleDes;
+use crate::legacy::mac::{CupEcb, HmacSha256, KeySuffix};
+use crate::legacy::{RsaPrivate, RsaPublic};
+use crate::sm2::{Sign, Unwrap, Verify, Wrap};
+use crate::sm3::HmacSm3;
+use crate::sm4::Sm4Gcm;
+
+/// One half of a key pair, prepared for one usage.
+pub enum KeyPair<S: ?Sized, R> {
+    Sm2(Box<S>),
+    Rsa(Box<R>),
+}
+
+pub type SignKey = KeyPair<dyn Sign, RsaPrivate>;
+pub type VerifyKey = KeyPair<dyn Verify, RsaPublic>;
+pub type UnwrapKey = KeyPair<dyn Unwrap, RsaPrivate>;
+pub type WrapKey = KeyPair<dyn Wrap, RsaPublic>;
+
+/// A prepared shared MAC key.
+pub enum MacKey {
+    HmacSm3(HmacSm3),
+    HmacSha256(HmacSha256),
+    KeySuffix(KeySuffix),
+    CupEcb(CupEcb),
+}
+
+impl MacKey {
+    pub fn tag(&self, parts: &[&[u8]]) -> Result<Vec<u8>, CryptoError> {
+        match self {
+            Self::HmacSm3(key) => Ok(key.tag(parts).to_vec()),
+            Self::HmacSha256(key) => Ok(key.tag(parts).to_vec()),
+            Self::KeySuffix(key) => Ok(key.tag(parts)),
+            Self::CupEcb(key) => key.tag(parts).map(|tag| tag.to_vec()),
+        }
+    }
+
+    /// Constant-time check.
+    pub fn check(&self, parts: &[&[u8]], tag: &[u8]) -> Result<(), CryptoError> {
+        match self {
+            Self::HmacSm3(key) => key.check(parts, tag),
+            Self::HmacSha256(key) => key.check(parts, tag),
+            Self::KeySuffix(key) => key.check(parts, tag),
+            Self::CupEcb(key) => key.check(parts, tag),
+        }
+    }
+}
+
+/// A prepared shared sealing key.
+pub enum SealKey {
+    Sm4Gcm(Box<Sm4Gcm>),
+    AesGcm(AesGcm),
+    AesCbc(AesCbc),
+    AesEcb(AesEcb),
+    TripleDes(TripleDes),
+}
+
+impl<'a, S: ?Sized, R> Usable<'a, KeyPair<S, R>> {
+    pub fn sm2(&self) -> Result<&'a S, KeyError> {
+        match self.key {
+            KeyPair::Sm2(key) => Ok(key),
+            KeyPair::Rsa(_) => Err(self.mismatch(Algorithm::Sm2)),
+        }
+    }
+
+    pub fn rsa(&self) -> Result<&'a R, KeyError> {
+        match self.key {
+            KeyPair::Rsa(key) => Ok(key),
+            KeyPair::Sm2(_) => Err(self.mismatch(Algorithm::Rsa)),
+        }
+    }
+}
+
+impl<'a> Usable<'a, MacKey> {
+    pub fn hmac_sm3(&self) -> Result<&'a HmacSm3, KeyError> {
+        match self.key {
+            MacKey::HmacSm3(key) => Ok(key),
+            MacKey::HmacSha256(_) | MacKey::KeySuffix(_) | MacKey::CupEcb(_) => Err(self.mismatch(Algorithm::HmacSm3)),
+        }
+    }
+}
+
+impl<'a, T: ?Sized> Usable<'a, T> {
+    /// The key, if it is of this algorithm.
+    pub fn of(&self, wanted: Algorithm) -> Result<&'a T, KeyError> {
+        if self.info.algorithm == wanted {
+            Ok(self.key)
+        } else {
+            Err(self.mismatch(wanted))
+        }
+    }
+
+    fn mismatch(&self, wanted: Algorithm) -> KeyError {
+        KeyError::Algorithm {
+            id: self.info.id.clone(),
+            algorithm: self.info.algorithm.name(),
+            wanted: wanted.name(),
+        }
+    }
+}
