@@ -166,6 +166,18 @@ fn exposition(watched: &Watched, figures: &Figures) -> String {
             &times.inside_us,
         );
     }
+    page.head(
+        "hangu_inside_time_seconds",
+        "histogram",
+        "from receipt to delivered reply, less the time away",
+    );
+    for (operation, times) in counters.operations() {
+        page.buckets(
+            "hangu_inside_time_seconds",
+            &format!("operation=\"{operation}\""),
+            &times.inside_us,
+        );
+    }
     for (link, leg) in counters.legs() {
         page.quantiles("hangu_leg_seconds", &format!("link=\"{link}\""), &leg.away_us);
     }
@@ -250,7 +262,35 @@ impl Page {
         }
         self.line(&format!("{name}_count"), label, times.len());
     }
+
+    /// Cumulative counts, which can be added over instances and subtracted over time, as quantiles cannot.
+    fn buckets(&mut self, name: &str, label: &str, times: &Histogram<u64>) {
+        for bound in bucket_bounds_us() {
+            let within = times.count_between(0, bound);
+            self.line(
+                &format!("{name}_bucket"),
+                &format!("{label},le=\"{}\"", seconds(bound)),
+                within,
+            );
+        }
+        self.line(&format!("{name}_bucket"), &format!("{label},le=\"+Inf\""), times.len());
+        let sum_us = times.iter_recorded().map(|step| {
+            let middle = times.median_equivalent(step.value_iterated_to());
+            middle.saturating_mul(step.count_at_value())
+        });
+        self.line(&format!("{name}_sum"), label, seconds(sum_us.sum()));
+        self.line(&format!("{name}_count"), label, times.len());
+    }
 }
+
+/// Ten bounds a decade, from 0.1 ms to 10 s.
+fn bucket_bounds_us() -> impl Iterator<Item = u64> {
+    let decades = [1, 10, 100, 1_000, 10_000];
+    let within = |decade: u64| BUCKETS_US.into_iter().map(move |step| step * decade);
+    decades.into_iter().flat_map(within).chain([10_000_000])
+}
+
+const BUCKETS_US: [u64; 10] = [100, 125, 160, 200, 250, 315, 400, 500, 630, 800];
 
 /// Microseconds as seconds with six decimals.
 fn seconds(micros: u64) -> String {

@@ -139,6 +139,17 @@ impl Party {
         message.payment().map_err(|error| Refusal::new(Step::Translate, error))
     }
 
+    /// Parses and verifies a message, and gives its header and what outcome it states. What is sealed stays so: for a driver of
+    /// loads, which must cost less than what it drives.
+    pub fn receive_unopened(&self, wire: &Wire, now: OffsetDateTime) -> Result<Payment, Refusal> {
+        let message = self.spec()?.parse(wire).map_err(|error| Refusal::parse(&error))?;
+        self.verify(&message, now)?;
+        let mut header = message.header();
+        (header.operation, header.role) = (message.operation(), message.kind().role);
+        header.outcome = message.outcome();
+        Ok(header)
+    }
+
     /// Writes a message of type `code`, sealed and signed.
     pub fn emit(&self, code: &str, payment: &Payment, now: OffsetDateTime, rng: &mut dyn CryptoRng) -> Result<Wire, Refusal> {
         self.emit_twisted(code, payment, now, rng, Twist::None)

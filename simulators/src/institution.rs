@@ -3,6 +3,7 @@
 use crate::ids::{Numbering, stamp, time_digits};
 use crate::people::Person;
 use codecs::payment::{Attribute, Money, Operation, Outcome, Payment, Role};
+use std::sync::OnceLock;
 use time::OffsetDateTime;
 
 /// A payment institution.
@@ -37,6 +38,38 @@ pub const INSTITUTIONS: [Institution; 3] = [
         reserve_account: "990000003",
     },
 ];
+
+impl Institution {
+    /// One of many invented institutions, always the same for a number; `INSTITUTIONS` come first.
+    pub fn numbered(number: usize) -> Self {
+        static MORE: OnceLock<Vec<[String; 4]>> = OnceLock::new();
+        let more = || (INSTITUTIONS.len()..INSTITUTIONS_MAX).map(invented).collect();
+        if let Some(known) = INSTITUTIONS.get(number) {
+            return *known;
+        }
+        let named = MORE
+            .get_or_init(more)
+            .get((number - INSTITUTIONS.len()) % (INSTITUTIONS_MAX - INSTITUTIONS.len()));
+        named.map_or(INSTITUTIONS[0], |[id, name, merchant, reserve_account]| Self {
+            id,
+            name,
+            merchant,
+            reserve_account,
+        })
+    }
+}
+
+fn invented(number: usize) -> [String; 4] {
+    [
+        format!("Z2{:07}{number:05}", 9_999_000 - number),
+        format!("Example Pay {number}"),
+        format!("1{number:09}"),
+        format!("99{number:07}"),
+    ]
+}
+
+/// Institutions that can be told apart.
+pub const INSTITUTIONS_MAX: usize = 64;
 
 /// Sender, receiver and numbering of the messages of one side.
 #[derive(Clone, PartialEq, Eq, Debug)]

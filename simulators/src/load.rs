@@ -15,7 +15,7 @@ use tokio::time::Instant;
 /// The rate and the bound of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Load {
-    /// Arrivals in a second; 0 means as fast as the bound allows.
+    /// Arrivals in a second; 0 means as fast as the bound allows, each as soon as there is room for it.
     pub rate_per_s: u32,
     pub concurrency_max: usize,
 }
@@ -97,15 +97,15 @@ pub async fn drive_through<T, R, F, W>(
             tap.passed().await;
             start += closed.elapsed();
         }
-        let intended = if load.rate_per_s == 0 {
-            Instant::now()
-        } else {
-            start + offset(n, load.rate_per_s)
-        };
-        tokio::time::sleep_until(intended).await;
+        let arrival = (load.rate_per_s > 0).then(|| start + offset(n, load.rate_per_s));
+        // A timer fires at the next millisecond at the earliest, so none is set for what is due.
+        if let Some(arrival) = arrival.filter(|arrival| *arrival > Instant::now()) {
+            tokio::time::sleep_until(arrival).await;
+        }
         // The bound is only closed by dropping it, which cannot happen here.
         let permit = Arc::clone(&bound).acquire_owned().await.ok();
         let (work, started) = (Arc::clone(&work), Instant::now());
+        let intended = arrival.unwrap_or(started);
         running.spawn(async move {
             let result = work(item).await;
             drop(permit);

@@ -63,6 +63,11 @@ impl Person {
         (index < count).then(|| Self::at(index))
     }
 
+    /// The owner of an agreement, whoever it is.
+    pub fn of_any_agreement(agreement: &str) -> Option<Self> {
+        Self::of_agreement(agreement, u64::MAX)
+    }
+
     pub fn agreement(&self) -> String {
         format!("{AGREEMENT_PREFIX}{:019}", self.index)
     }

@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod bench;
 mod broker;
 mod bulkheads;
 mod certificates;

@@ -67,6 +67,10 @@ pub struct CentreConfig {
     pub workers: usize,
     /// Payouts above it are refused.
     pub payout_fen_max: i64,
+    /// Without books a request is forgotten with its final reply: for loads of hours.
+    pub keeps_books: bool,
+    /// Requests are filled up to this size with white space, which no signature covers.
+    pub request_bytes_min: usize,
 }
 
 impl CentreConfig {
@@ -86,6 +90,8 @@ impl CentreConfig {
             on_timeout: OnTimeout::Wait,
             workers: 4,
             payout_fen_max: 5_000_000,
+            keeps_books: true,
+            request_bytes_min: 0,
         }
     }
 }
@@ -119,6 +125,7 @@ pub(crate) struct Shared {
     rules: Mutex<Vec<(CentreRule, u64)>>,
     /// Serials of the centre's own replies and notices, apart from those of planned requests.
     reply_serial: AtomicU64,
+    received: AtomicU64,
     silent: AtomicBool,
     let_through: AtomicU64,
     gate: Notify,
@@ -140,9 +147,10 @@ pub fn start(queues: Arc<dyn Queues>, party: Party, world: World, config: Centre
         party,
         world,
         queues,
-        state: Mutex::default(),
+        state: Mutex::new(State::new(config.keeps_books)),
         rules: Mutex::default(),
         reply_serial: AtomicU64::new(REPLY_SERIAL + config.first_serial),
+        received: AtomicU64::new(0),
         silent: AtomicBool::new(false),
         let_through: AtomicU64::new(0),
         gate: Notify::new(),

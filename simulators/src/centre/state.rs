@@ -66,8 +66,8 @@ pub(crate) struct Waiting {
     pub(crate) since: Instant,
 }
 
-#[derive(Default)]
 pub(crate) struct State {
+    keeps_books: bool,
     expectations: BTreeMap<String, Expectation>,
     entries: BTreeMap<String, BookEntry>,
     pub(super) counter: CounterBook,
@@ -75,9 +75,20 @@ pub(crate) struct State {
 }
 
 impl State {
+    pub(crate) fn new(keeps_books: bool) -> Self {
+        Self {
+            keeps_books,
+            expectations: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            counter: CounterBook::default(),
+            figures: Figures::default(),
+        }
+    }
+
     /// Expects replies to a request, and books it as unknown.
     pub(crate) fn expect(&mut self, communication_key: &str, request: &Payment) -> Waiting {
-        let (business_key, booked) = (key_of(request), has_effect(request.operation));
+        let booked = self.keeps_books && has_effect(request.operation);
+        let business_key = if booked { key_of(request) } else { String::new() };
         if booked {
             self.entries
                 .entry(business_key.clone())
@@ -182,7 +193,16 @@ impl State {
         {
             reply.outcome.name().clone_into(&mut entry.outcome);
         }
+        if !self.keeps_books && reply.outcome.is_final() {
+            self.expectations.remove(&key);
+        }
         true
+    }
+
+    /// Requests of which something is remembered.
+    #[cfg(test)]
+    pub(crate) fn remembered(&self) -> usize {
+        self.expectations.len() + self.entries.len()
     }
 
     /// What an earlier run booked stands beside what this one books.

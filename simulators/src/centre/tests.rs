@@ -6,6 +6,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod bookless;
+
 use super::{CentreConfig, CentreFault, CentreHandle, CentreRule, OnTimeout, start};
 use crate::counterparty::{Party, Twist};
 use crate::fault::{Fault, When};

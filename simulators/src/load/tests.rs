@@ -56,6 +56,24 @@ async fn arrivals_keep_their_rate_and_the_bound_holds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_closed_loop_is_always_full_and_charges_nobody_for_the_bound() {
+    let load = Load {
+        rate_per_s: 0,
+        concurrency_max: 10,
+    };
+    let started = tokio::time::Instant::now();
+    let work = |_n: u64| tokio::time::sleep(Duration::from_millis(10));
+    let finished = drive((0..100).collect(), load, work, |_| {}).await;
+    // Ten rounds of ten milliseconds, each rounded up to the next one by the timer.
+    assert!(started.elapsed() <= Duration::from_millis(110), "{:?}", started.elapsed());
+    assert!(
+        finished
+            .iter()
+            .all(|one| one.latency <= Duration::from_millis(11) && one.lag.is_zero())
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_tap_holds_arrivals_back_and_no_rush_follows() {
     let load = Load {
         rate_per_s: 10,

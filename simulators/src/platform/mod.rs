@@ -71,6 +71,7 @@ struct Shared {
     repeated: AtomicU64,
     silent: AtomicBool,
     refusing: AtomicBool,
+    bookless: AtomicBool,
     let_through: AtomicU64,
     stop: CancellationToken,
 }
@@ -95,6 +96,7 @@ pub fn start(listener: TcpListener, party: Party, world: World, account_count: u
         repeated: AtomicU64::new(0),
         silent: AtomicBool::new(false),
         refusing: AtomicBool::new(false),
+        bookless: AtomicBool::new(false),
         let_through: AtomicU64::new(0),
         stop: CancellationToken::new(),
     });
@@ -148,6 +150,11 @@ impl PlatformHandle {
     /// Closes each new connection at once.
     pub fn refuse_connections(&self, refuse: bool) {
         self.shared.refusing.store(refuse, Ordering::SeqCst);
+    }
+
+    /// Answers success to everything from then on and books nothing: for loads of hours, whose proof is not the books.
+    pub fn keep_no_books(&self) {
+        self.shared.bookless.store(true, Ordering::SeqCst);
     }
 
     /// Replaces the faults; the first rule whose condition holds is taken.

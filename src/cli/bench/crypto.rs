@@ -22,7 +22,7 @@ pub(super) struct Args {
 
 /// The SM2 operations of a message, named as the output names them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Sm2 {
+enum Sm2 {
     Sign,
     Verify,
     Wrap,
@@ -30,9 +30,9 @@ pub(super) enum Sm2 {
 }
 
 impl Sm2 {
-    pub(super) const ALL: [Self; 4] = [Self::Sign, Self::Verify, Self::Wrap, Self::Unwrap];
+    const ALL: [Self; 4] = [Self::Sign, Self::Verify, Self::Wrap, Self::Unwrap];
 
-    pub(super) const fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::Sign => "sign",
             Self::Verify => "verify",
@@ -59,15 +59,6 @@ pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Form::Text => page(&rows),
     });
     Ok(Exit::Ok)
-}
-
-/// What the SM2 operations of the keyring's engine take.
-pub(super) fn sm2_costs(rounds: usize) -> Result<Vec<(Sm2, f64)>, Failure> {
-    let rows = sm2_rows(rounds)?;
-    Ok(Sm2::ALL
-        .into_iter()
-        .zip(rows.iter().map(|row| row.engine.median_us))
-        .collect())
 }
 
 /// Name of the engine that keyrings are built with.

@@ -2,11 +2,19 @@
 //! every payment it played succeeded.
 
 mod codec;
+mod course;
 mod crypto;
 mod gateway;
+mod growth;
+mod inside;
 mod measure;
+mod operations;
+mod pages;
 mod process;
 mod report;
+mod services;
+mod settings;
+mod stand;
 
 use super::demo::stage::Folder;
 use super::output::{Exit, Failure, Form};
@@ -29,11 +37,22 @@ enum Command {
     /// One debit request and its reply, step by step: parse, verify, open, translate; translate, seal, sign.
     #[command(after_help = "Examples:\n  hangu bench codec\n  hangu bench codec --rounds 2000 -o json")]
     Codec(codec::Args),
-    /// Debits through a whole gateway: rate, latency, processor time and memory per payment.
+    /// Payments through whole gateways: rate, latency, processor time and memory per payment.
     #[command(
-        after_help = "Examples:\n  hangu bench gateway\n  hangu bench gateway --payments 20000 --concurrency 64 -o json\n  hangu bench gateway --folder /var/lib/hangu"
+        after_help = "Examples:\n  hangu bench gateway --rate 500 --duration 60s\n  hangu bench gateway --preset peak --transport rabbitmq -o json\n  hangu bench gateway --saturate --transport rabbitmq --journal postgres --gateways 2\n  \
+                      hangu bench gateway --payments 20000 --concurrency 64 --folder /var/lib/hangu"
     )]
-    Gateway(gateway::Args),
+    Gateway(Box<gateway::Args>),
+    /// The same at growing sizes: rate, institutions, bytes of a message, payments under way, exchanges in the journal.
+    #[command(
+        after_help = "Examples:\n  hangu bench growth --axis rate\n  hangu bench growth --axis in-flight --transport rabbitmq -o json\n  hangu bench growth --axis journal --values 1000,30000000 --keep journals"
+    )]
+    Growth(Box<growth::Args>),
+    /// Make the tables of docs/performance.md from the objects that the other benches printed.
+    #[command(
+        after_help = "Examples:\n  hangu bench report\n  hangu bench report --from docs/bench --page docs/performance.md --check"
+    )]
+    Report(pages::Args),
 }
 
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
@@ -41,6 +60,8 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Crypto(args) => crypto::run(args, form),
         Command::Codec(args) => codec::run(args, form),
         Command::Gateway(args) => gateway::run(args, form),
+        Command::Growth(args) => growth::run(args, form),
+        Command::Report(args) => pages::run(args, form),
     }
 }
 

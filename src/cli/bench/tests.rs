@@ -7,11 +7,16 @@
     reason = "tests fail by panicking"
 )]
 
-use super::crypto::Sm2;
+use super::course::{Course, Leg, Pace};
+use super::gateway::{Seen, duration, seen};
+use super::inside::Inside;
 use super::measure::{Call, Cost, cost, measure};
-use super::process::{self, Cpu, stat_us, status_mib};
-use super::report::{self, Seen, Shares};
+use super::operations::{Counts, Operation};
+use super::process::{self, Memory, stat_us, status_mib, with_reaped_us};
+use super::report::{self, Shares, flatness};
+use super::settings::{Endpoint, Mix, Setting};
 use crate::cli::output::{Exit, Failure};
+use clap::Parser;
 use hdrhistogram::Histogram;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,20 +85,28 @@ fn threads_are_told_apart_by_name() {
 }
 
 #[test]
+fn what_a_process_saw_end_is_counted_with_it() {
+    let line = "17 (a) S 1 17 17 0 -1 4194304 99 0 0 0 120 30 7 3 20 0 1 0";
+    assert_eq!(with_reaped_us(line).unwrap(), 1_600_000);
+    let own = process::tree_us(std::process::id()).unwrap();
+    assert!(own <= process::tree_us(1).unwrap(), "everything is below the first process");
+    assert!(process::memory(std::process::id()).unwrap().rss_mib > 1.0);
+}
+
+#[test]
 fn the_shares_of_a_payment_add_up() {
-    let seen = seen();
+    // 40,000 us over ten payments; two credits in ten, which have no operations here.
     let expected = Shares {
-        whole: 1000.0,
-        simulators: 300.0,
-        crypto: 400.0,
-        other: 300.0,
+        whole: 4000.0,
+        crypto: 320.0,
+        other: 3680.0,
     };
-    assert_eq!(seen.shares(), expected);
+    assert_eq!(made_up().shares(), expected);
 }
 
 #[test]
 fn the_gateway_object_has_the_keys_of_the_interface() {
-    let object = report::object(&seen());
+    let object = report::object(&made_up());
     for key in ["transport", "journal"] {
         assert!(object[key].is_string(), "{key}");
     }
@@ -111,11 +124,102 @@ fn the_gateway_object_has_the_keys_of_the_interface() {
     }
     assert_eq!(object["tps"], 5.0);
     assert_eq!(object["latency_ms"]["p50"], 2.0);
-    assert_eq!(keys_of(&object["latency_ms"]), ["mean", "p50", "p99", "p999"].into());
-    assert_eq!(object["sm2_per_payment"]["verify"], 1);
-    // The centre signs what we verify, and verifies what we sign.
-    assert_eq!(object["simulators_crypto_us_per_payment"], 400.0);
-    assert!(report::page(&seen()).contains("gateway: 1 sign, 1 verify"));
+    for times in ["latency_ms", "inside_ms"] {
+        assert_eq!(keys_of(&object[times]), ["mean", "p50", "p99", "p999"].into());
+    }
+    assert_eq!(object["latency_from"], "intended start");
+    assert_eq!(object["processes_cpu_us_per_payment"]["rabbitmq"], 100.0);
+    assert_eq!(object["memory"], Value::Null);
+    assert!(report::page(&made_up()).contains("5 arrivals a second, evenly spaced"));
+}
+
+#[test]
+fn memory_is_flat_or_not() {
+    assert_eq!(flatness(&[50.0; 10]), None);
+    assert_eq!(flatness(&[50.0; 40]), Some((true, 50.0, 50.0)));
+    let rising: Vec<f64> = (0..100).map(|n| 50.0 + f64::from(n)).collect();
+    assert!(!flatness(&rising).unwrap().0);
+    // What is taken once at the start is no growth.
+    let settled: Vec<f64> = (0..100).map(|n| if n < 20 { 20.0 + f64::from(n) } else { 50.0 }).collect();
+    assert!(flatness(&settled).unwrap().0);
+}
+
+#[test]
+fn times_inside_are_read_from_histograms_and_from_pages_alike() {
+    let mut here = Inside::default();
+    here.add(&histogram(&[1_000, 2_000, 3_000]));
+    assert_eq!((here.count(), here.quantile_us(0.5)), (3, 2_000.0));
+    assert!((here.mean_us() - 2_000.0).abs() < 1.0);
+    let page = "hangu_inside_time_seconds_bucket{operation=\"debit\",le=\"0.001000\"} 1\n\
+        hangu_inside_time_seconds_bucket{operation=\"debit\",le=\"0.002000\"} 3\n\
+        hangu_inside_time_seconds_bucket{operation=\"debit\",le=\"+Inf\"} 4\n\
+        hangu_inside_time_seconds_sum{operation=\"debit\"} 0.009\n\
+        hangu_inside_time_seconds_bucket{operation=\"credit\",le=\"0.001000\"} 5\n\
+        hangu_inside_time_seconds_bucket{operation=\"credit\",le=\"+Inf\"} 5\n";
+    let mut there = Inside::default();
+    there.add_page(page);
+    assert_eq!(
+        (there.count(), there.quantile_us(0.5), there.quantile_us(0.8)),
+        (9, 500.0, 1_500.0)
+    );
+    assert!((there.mean_us() - 1_000.0).abs() < 1.0);
+    let nothing = there.since(&there.clone());
+    assert_eq!(nothing.count(), 0);
+}
+
+#[test]
+fn options_are_read_as_they_are_meant() {
+    assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+    assert_eq!(duration("10m"), Ok(Duration::from_mins(10)));
+    assert_eq!(duration("6h"), Ok(Duration::from_hours(6)));
+    for wrong in ["", "m", "0s", "-1", "1d", "9999h"] {
+        assert!(duration(wrong).is_err(), "{wrong}");
+    }
+    let endpoint = Endpoint::parse("--rabbitmq-url", "amqp", "amqp://u:p@host:5672/v").unwrap();
+    assert_eq!(
+        (&*endpoint.address, &*endpoint.user, &*endpoint.password, &*endpoint.name),
+        ("host:5672", "u", "p", "v")
+    );
+    assert!(Endpoint::parse("--rabbitmq-url", "amqp", "http://u:p@host:1/").is_err());
+}
+
+#[test]
+fn a_mix_is_spread_evenly() {
+    let mix = Mix { debits: 3, credits: 1 };
+    let credits: Vec<bool> = (0..8).map(|n| mix.is_credit(n)).collect();
+    assert_eq!(credits, [false, false, false, true, false, false, false, true]);
+}
+
+#[test]
+fn the_search_for_saturation_closes_in() {
+    let next = |fails, held| super::gateway::next_rate(160, 10, fails, held);
+    assert_eq!(next(None, None), Some(160));
+    assert_eq!(next(None, Some(160)), Some(320));
+    assert_eq!(next(Some(640), Some(320)), Some(480));
+    assert_eq!(next(Some(500), Some(480)), None, "close enough");
+    assert_eq!(
+        (next(Some(20), None), next(Some(19), None)),
+        (Some(10), None),
+        "down to the lowest"
+    );
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused() {
+    for (arguments, option) in [
+        ("--gateways 2", "--gateways"),
+        ("--gateways 2 --transport rabbitmq", "--gateways"),
+        ("--rabbitmq-url amqp://a:b@c:1/", "--rabbitmq-url"),
+        ("--postgres-url postgres://a:b@c:1/d", "--postgres-url"),
+    ] {
+        let failure = setting(arguments).check().unwrap_err();
+        assert_eq!((failure.exit, &*failure.place), (Exit::Usage, option), "{arguments}");
+    }
+    assert!(
+        setting("--gateways 2 --transport rabbitmq --journal postgres")
+            .check()
+            .is_ok()
+    );
 }
 
 #[test]
@@ -147,33 +251,87 @@ fn every_step_is_in_the_codec_object() {
     assert!((1_500..4_096).contains(&bytes), "{bytes}");
 }
 
-/// The centre signs and seals a debit, and the gateway its reply: one operation of each kind.
+/// The centre signs and seals each request, and the gateway each reply: one operation of each kind, in both loops. Institutions
+/// beyond the usual ones and filled-up requests go through like any other.
 #[test]
 fn a_small_run_carries_every_payment() {
-    let seen = super::gateway::seen(12, 3, None).unwrap();
-    assert_eq!((seen.succeeded, seen.inside_us.len()), (12, 12));
-    assert_eq!(seen.sm2_count, Sm2::ALL.map(|operation| (operation, 1)).into());
+    for (arguments, pace) in [
+        ("", Pace::Open(100)),
+        ("--institutions 9 --message-bytes 9000 --mix 1:2", Pace::Closed(3)),
+    ] {
+        let course = Course {
+            pace,
+            warm_up: 6,
+            measured: 18,
+        };
+        let seen = seen(&setting(arguments), course).unwrap();
+        assert_eq!(
+            (seen.leg.succeeded, seen.leg.latency_us.len(), seen.rejected),
+            (18, 18, 0),
+            "{arguments}"
+        );
+        // Some ends of the warm-up may be noted after it, and some of what follows before the look at the gateway.
+        assert!((12..=24).contains(&seen.leg.inside.count()), "{arguments}");
+        for counts in [&seen.debit, &seen.credit] {
+            for name in ["sign", "verify", "wrap", "unwrap"] {
+                let found = counts.iter().filter(|(operation, _)| operation.name() == name);
+                assert_eq!(found.map(|(_, count)| count).sum::<u32>(), 1, "{arguments} {name}");
+            }
+            assert!(
+                counts
+                    .keys()
+                    .any(|operation| matches!(operation, Operation::Sm4Seal(bytes) if *bytes > 1_000))
+            );
+            assert!(counts.keys().all(|operation| seen.costs[operation] > 0.0));
+        }
+    }
 }
 
-fn seen() -> Seen {
+fn setting(arguments: &str) -> Setting {
+    #[derive(Parser)]
+    struct Options {
+        #[command(flatten)]
+        setting: Setting,
+    }
+    Options::parse_from(["bench"].into_iter().chain(arguments.split_ascii_whitespace())).setting
+}
+
+fn made_up() -> Seen {
+    let memory = Memory {
+        rss_mib: 40.0,
+        peak_mib: 50.0,
+    };
+    let mut inside = Inside::default();
+    inside.add(&histogram(&[500, 600]));
+    let cpu_us = [("gateway-1", 30_000), ("gateway-2", 10_000), ("rabbitmq", 1_000)];
     Seen {
-        payments: 10,
-        concurrency: 2,
-        succeeded: 10,
-        took: Duration::from_secs(2),
-        inside_us: histogram(&[1000, 2000, 3000]),
-        answered_us: histogram(&[5000]),
-        cpu: Cpu {
-            process_us: 10_000,
-            named_us: 3_000,
+        setting: setting("--mix 8:2"),
+        leg: Leg {
+            course: Course {
+                pace: Pace::Open(5),
+                warm_up: 1,
+                measured: 10,
+            },
+            succeeded: 10,
+            between: 10,
+            took: Duration::from_secs(2),
+            latency_us: histogram(&[1000, 2000, 3000]),
+            lag_max: Duration::ZERO,
+            inside,
+            cpu_us: cpu_us.map(|(name, us)| (name.to_owned(), us)).into(),
+            memory: BTreeMap::from([("gateway-1".to_owned(), memory)]),
+            samples_mib: Vec::new(),
         },
-        memory_mib: (40.0, 50.0),
+        steps: Vec::new(),
+        rejected: 0,
         fsync: Cost {
             median_us: 700.0,
             best_us: 500.0,
         },
-        sm2_us: BTreeMap::from([(Sm2::Sign, 150.0), (Sm2::Verify, 250.0)]),
-        sm2_count: BTreeMap::from([(Sm2::Sign, 1), (Sm2::Verify, 1)]),
+        load_average: 0.5,
+        debit: Counts::from([(Operation::Sign(9), 1), (Operation::Verify(9), 1)]),
+        credit: Counts::new(),
+        costs: BTreeMap::from([(Operation::Sign(9), 150.0), (Operation::Verify(9), 250.0)]),
     }
 }
 

@@ -100,10 +100,6 @@ impl Stage {
         Ok(stage)
     }
 
-    pub(crate) fn gateway(&self) -> &Arc<Gateway> {
-        self.running.gateway()
-    }
-
     pub(crate) fn desk(&self) -> Desk {
         self.centre.desk()
     }
