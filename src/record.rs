@@ -152,19 +152,20 @@ fn additional(place: Place<'_>) -> Vec<u8> {
 
 /// The clear form of a message, as this module's head describes it.
 pub fn encode(wire: &Wire) -> Vec<u8> {
-    let mut head = match &wire.start {
-        Start::Queue => "QUEUE\n".to_owned(),
-        Start::Request { method, target } => format!("REQUEST {method} {target}\n"),
-        Start::Status(status) => format!("STATUS {status}\n"),
+    let start = match &wire.start {
+        Start::Queue => "QUEUE".to_owned(),
+        Start::Request { method, target } => format!("REQUEST {method} {target}"),
+        Start::Status(status) => format!("STATUS {status}"),
     };
-    for (name, value) in &wire.headers {
-        head.push_str(name);
-        head.push_str(": ");
-        head.push_str(value);
-        head.push('\n');
+    let headers = || wire.headers.iter();
+    let head_bytes: usize = headers().map(|(name, value)| name.len() + value.len() + 3).sum();
+    let mut bytes = Vec::with_capacity(start.len() + head_bytes + wire.body.len() + 2);
+    bytes.extend_from_slice(start.as_bytes());
+    bytes.push(b'\n');
+    for part in headers().flat_map(|(name, value)| [name, ": ", value, "\n"]) {
+        bytes.extend_from_slice(part.as_bytes());
     }
-    head.push('\n');
-    let mut bytes = head.into_bytes();
+    bytes.push(b'\n');
     bytes.extend_from_slice(&wire.body);
     bytes
 }

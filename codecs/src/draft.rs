@@ -13,6 +13,7 @@ use crate::spec::plan::{FieldId, Over, Place, SignatureEncoding};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::Values;
 use crate::wire::{Start, Wire};
+use std::cell::OnceCell;
 use time::OffsetDateTime;
 
 /// A message under construction: seal, then sign, then `finish`.
@@ -20,6 +21,8 @@ pub struct Draft<'a> {
     spec: &'a Spec,
     kind: &'a MessageSpec,
     values: Values<'static>,
+    /// The body as signed, where the signature covers its bytes and stands outside of it.
+    signed_body: OnceCell<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Draft<'_> {
@@ -50,6 +53,7 @@ impl Spec {
             spec: self,
             kind,
             values,
+            signed_body: OnceCell::new(),
         })
     }
 
@@ -76,6 +80,7 @@ impl Spec {
             spec: self,
             kind,
             values: message.values.to_owned_values(),
+            signed_body: OnceCell::new(),
         })
     }
 }
@@ -110,6 +115,7 @@ impl Draft<'_> {
     }
 
     pub fn set_sealed(&mut self, slot: usize, nonce: &[u8; 12], ciphertext: &[u8], tag: &[u8; 16]) {
+        self.signed_body.take();
         if let Some(item) = self.values.item_mut(slot).filter(|item| item.sealed) {
             item.sent = base64_encode(&[nonce, ciphertext, tag].concat()).into();
         }
@@ -117,6 +123,7 @@ impl Draft<'_> {
 
     /// The serial of the receiver's key and the wrapped data key.
     pub fn set_envelope(&mut self, serial: &str, wrapped: &RawCiphertext) {
+        self.signed_body.take();
         if let Some(sealing) = &self.spec.envelope.sealing {
             self.values.set(sealing.serial, serial.to_owned());
             self.values.set(sealing.key, base64_encode(&ciphertext_to_der(wrapped)));
@@ -125,6 +132,7 @@ impl Draft<'_> {
 
     /// The serial number or key id of the signing key, and the moment of signing; both are part of the signed text.
     pub fn set_signer(&mut self, serial: &str, made_at: OffsetDateTime) {
+        self.signed_body.take();
         if let Some(field) = self.spec.envelope.serial {
             self.values.set(field, serial.to_owned());
         }
@@ -138,11 +146,11 @@ impl Draft<'_> {
         self.complete()?;
         // A text over fields does not look at the body, so it need not be written yet.
         let body = if self.spec.envelope.over == Over::Http {
-            self.body()
+            self.signed_body.get_or_init(|| self.body())
         } else {
-            Vec::new()
+            &[][..]
         };
-        let text = signed::text(self.spec, &self.kind.plan, &self.values, &self.start()?, &body);
+        let text = signed::text(self.spec, &self.kind.plan, &self.values, &self.start()?, body);
         text.map_err(|(field, broken)| self.broken(field, broken))
     }
 
@@ -177,11 +185,19 @@ impl Draft<'_> {
         self.complete()?;
         let at = self.spec.envelope.signature.ok_or_else(|| self.scheme_error())?;
         self.values.set(at, signature);
+        if self
+            .kind
+            .plan
+            .field(at)
+            .is_some_and(|field| matches!(field.place, Place::Body(_)))
+        {
+            self.signed_body.take();
+        }
         self.wire()
     }
 
-    fn wire(&self) -> Result<Wire, BuildError> {
-        let body = self.body();
+    fn wire(mut self) -> Result<Wire, BuildError> {
+        let body = self.signed_body.take().unwrap_or_else(|| self.body());
         let max = self.spec.limits.message_bytes_max;
         if body.len() > max {
             let broken = Broken::new("limit.bytes", format!("{} bytes, allowed {max}", body.len()));

@@ -42,7 +42,7 @@ impl Gateway {
             received,
             arrived,
         } = settlement;
-        let signed = self.writable_reply(job, &outcome, result).await?;
+        let (signed, ids) = self.writable_reply(job, &outcome, result).await?;
         let record = self.sent_record(&job.link_in, "reply", &signed)?;
         // What we decide ourselves is decided before anything is sent; from then on only the counterparty's word counts.
         let from = if received.is_some() {
@@ -71,7 +71,8 @@ impl Gateway {
         self.counters.settled(job.request.operation, &outcome);
         note_settled(job, &outcome);
         self.waiting.wake(job.id, arrived);
-        if self.link(&job.link_in)?.is_queue() && self.send_reply(&job.link_in, signed.wire()).await {
+        let link = self.link(&job.link_in)?;
+        if link.is_queue() && is_confirmed(link, publish(link, signed.wire(), ids).await) {
             self.delivered(job).await?;
         }
         Ok(())
@@ -79,7 +80,7 @@ impl Gateway {
 
     /// The reply with everything the counterparty said; where that does not fit the requester's format, without it. An outcome
     /// must not be lost because a detail cannot be written.
-    async fn writable_reply(&self, job: &Job, outcome: &Outcome, result: Option<&Payment>) -> Result<Signed, Trouble> {
+    async fn writable_reply(&self, job: &Job, outcome: &Outcome, result: Option<&Payment>) -> Result<(Signed, Ids), Trouble> {
         let bare = match outcome {
             Outcome::Failed { reason, .. } => Outcome::failed(*reason, ""),
             Outcome::Success | Outcome::Unknown => outcome.clone(),
@@ -87,13 +88,14 @@ impl Gateway {
         let mut fault = None;
         for (outcome, result) in [(outcome, result), (outcome, None), (&bare, None)] {
             let reply = self.reply_payment(job, outcome.clone(), result).await?;
-            match self.sign_reply(job, &reply) {
+            let ids = Ids::of(&reply);
+            match self.sign_reply(job, reply) {
                 Err(Trouble::Fault(Fault::Build(error))) => {
                     tracing::error!(exchange = job.id, %error, "alarm: a detail of the answer does not fit the reply");
                     self.counters.alarm();
                     fault = Some(error);
                 }
-                other => return other,
+                other => return Ok((other?, ids)),
             }
         }
         Err(fault.map_or(Trouble::Stale(job.id), |error| Trouble::Fault(Fault::Build(error))))
@@ -102,7 +104,8 @@ impl Gateway {
     /// Tells the requester that the outcome is not known yet, and keeps that reply for repeats.
     pub(super) async fn answer_processing(&self, job: &Job, step: Move) -> Result<(), Trouble> {
         let reply = self.reply_payment(job, Outcome::Unknown, None).await?;
-        let signed = self.sign_reply(job, &reply)?;
+        let ids = Ids::of(&reply);
+        let signed = self.sign_reply(job, reply)?;
         let record = self.sent_record(&job.link_in, "interim", &signed)?;
         let messages = step.messages.into_iter().chain([record]).collect();
         self.advance(Move {
@@ -112,21 +115,23 @@ impl Gateway {
         })
         .await?;
         self.waiting.wake(job.id, Instant::now());
-        if self.link(&job.link_in)?.is_queue() {
-            self.send_reply(&job.link_in, signed.wire()).await;
+        let link = self.link(&job.link_in)?;
+        if link.is_queue() {
+            is_confirmed(link, publish(link, signed.wire(), ids).await);
         }
         Ok(())
     }
 
-    /// Marks an answered exchange delivered.
+    /// Marks an answered exchange delivered. Its time ends here, with the word that the reply is there: the journal may take a
+    /// moment longer to note it.
     pub(super) async fn delivered(&self, job: &Job) -> Result<(), Trouble> {
+        let total = job.timing.started.elapsed();
         let step = Move {
             from: vec![State::Answered],
             ..self.step(job.id, job.epoch, State::Delivered)
         };
         self.advance(step).await?;
-        self.counters
-            .delivered(job.request.operation, job.timing.started.elapsed(), job.timing.away);
+        self.counters.delivered(job.request.operation, total, job.timing.away);
         Ok(())
     }
 
@@ -135,24 +140,17 @@ impl Gateway {
         let Ok(link) = self.link(link) else {
             return false;
         };
-        match publish(link, wire).await {
-            Published::Confirmed => true,
-            Published::Refused(reason) | Published::Unknown(reason) => {
-                tracing::warn!(link = link.name, reason, "reply not confirmed; it is sent again");
-                false
-            }
-        }
+        is_confirmed(link, publish(link, wire, Ids::peeked(link, wire)).await)
     }
 
-    pub(super) fn sign_reply(&self, job: &Job, reply: &Payment) -> Result<Signed, Trouble> {
+    pub(super) fn sign_reply(&self, job: &Job, reply: Payment) -> Result<Signed, Trouble> {
         let link = self.link(&job.link_in)?;
         let code = link.spec.message(&job.code).and_then(|kind| kind.reply.clone());
         let code = code.ok_or_else(|| Trouble::Reread(format!("{} has no reply", job.code)))?;
         self.sign(link, reply, &code)
     }
 
-    pub(super) fn sign(&self, link: &LinkParts, payment: &Payment, code: &str) -> Result<Signed, Trouble> {
-        let mut payment = payment.clone();
+    pub(super) fn sign(&self, link: &LinkParts, mut payment: Payment, code: &str) -> Result<Signed, Trouble> {
         payment.set_text(Attribute::MessageCode, code);
         // A general message, such as an acknowledgement, answers operations that it does not carry itself.
         if let Some(kind) = link
@@ -243,26 +241,51 @@ impl Gateway {
     }
 }
 
+/// By which a message is known: its own serial, and that of the request that it answers.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct Ids {
+    pub(super) serial: Option<String>,
+    refers_to: Option<String>,
+}
+
+impl Ids {
+    pub(super) fn of(payment: &Payment) -> Self {
+        let text = |attribute| payment.text(attribute).map(ToOwned::to_owned);
+        Self {
+            serial: text(Attribute::Serial),
+            refers_to: text(Attribute::RefSerial),
+        }
+    }
+
+    /// Read off stored bytes, where the payment that they were made of is not in hand.
+    pub(super) fn peeked(link: &LinkParts, wire: &Wire) -> Self {
+        link.spec.peek(wire).as_ref().map(Self::of).unwrap_or_default()
+    }
+}
+
 /// Publishes on a queue link. Ids are set for the broker's tools only; we correlate by header fields.
-pub(super) async fn publish(link: &LinkParts, wire: &Wire) -> Published {
+pub(super) async fn publish(link: &LinkParts, wire: &Wire, ids: Ids) -> Published {
     let Transport::Queue { mq, outbound } = &link.transport else {
         return Published::Refused(format!("link {} has no queue", link.name));
     };
-    let header = link.spec.peek(wire);
-    let text = |attribute| {
-        header
-            .as_ref()
-            .and_then(|header| header.text(attribute))
-            .map(ToOwned::to_owned)
-    };
     let publication = Publication {
         queue: outbound.clone(),
-        message_id: text(Attribute::Serial).unwrap_or_default(),
-        correlation_id: text(Attribute::RefSerial),
+        message_id: ids.serial.unwrap_or_default(),
+        correlation_id: ids.refers_to,
         content_type: "application/xml",
         body: wire.body.clone().into(),
     };
     mq.publish(publication).await
+}
+
+fn is_confirmed(link: &LinkParts, published: Published) -> bool {
+    match published {
+        Published::Confirmed => true,
+        Published::Refused(reason) | Published::Unknown(reason) => {
+            tracing::warn!(link = link.name, reason, "reply not confirmed; it is sent again");
+            false
+        }
+    }
 }
 
 /// The one line of a business event. Ids and codes only: no account, no name.

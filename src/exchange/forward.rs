@@ -1,7 +1,7 @@
 //! From accepted to sent: route, emit, a durable attempt, the send, and what its answer means.
 
 use super::accept::communication_key;
-use super::answer::{Settlement, publish};
+use super::answer::{Ids, Settlement, publish};
 use super::{CallError, Caller, Gateway, Job, LinkParts, Transport, Trouble};
 use crate::clock::millis;
 use crate::config::SettleConfig;
@@ -34,7 +34,8 @@ impl Gateway {
             Err(Trouble::NoSettlementDate) => return self.refuse_unsent(job, "no settlement date is known yet").await,
             other => other?,
         };
-        let signed = match self.sign(link, &payment, &code) {
+        let (out_key, ids) = (communication_key(&link.name, &payment), Ids::of(&payment));
+        let signed = match self.sign(link, payment, &code) {
             Err(Trouble::Fault(pipeline::Fault::Build(error))) => {
                 let refusal = Outcome::failed(Reason::InvalidMessage, error.to_string());
                 return self.refuse_own(job, refusal).await;
@@ -46,20 +47,20 @@ impl Gateway {
             from: vec![State::Accepted],
             due: self.answer_due(link),
             link_out: Some(link.name.clone()),
-            out_key: Some(communication_key(&link.name, &payment)),
+            out_key: Some(out_key),
             messages: vec![record],
             attempt: true,
             ..self.step(job.id, job.epoch, State::Sent)
         };
         self.advance(step).await?;
-        self.dispatch(job, link, signed.wire()).await
+        self.dispatch(job, link, signed.wire(), ids).await
     }
 
     /// Sends the durable bytes of a sent exchange and waits for what this transport can tell.
-    pub(super) async fn dispatch(&self, job: &mut Job, link: &LinkParts, wire: &Wire) -> Result<(), Trouble> {
+    pub(super) async fn dispatch(&self, job: &mut Job, link: &LinkParts, wire: &Wire, ids: Ids) -> Result<(), Trouble> {
         match &link.transport {
             Transport::Queue { .. } => {
-                if let Published::Refused(reason) | Published::Unknown(reason) = publish(link, wire).await {
+                if let Published::Refused(reason) | Published::Unknown(reason) = publish(link, wire, ids).await {
                     tracing::warn!(
                         exchange = job.id,
                         link = link.name,
@@ -70,7 +71,7 @@ impl Gateway {
                 }
                 Ok(())
             }
-            Transport::Call(caller) => self.call_and_settle(job, link, caller, wire).await,
+            Transport::Call(caller) => self.call_and_settle(job, link, caller, wire, &ids).await,
         }
     }
 
@@ -80,6 +81,7 @@ impl Gateway {
         link: &LinkParts,
         caller: &Arc<dyn Caller>,
         sent_wire: &Wire,
+        ids: &Ids,
     ) -> Result<(), Trouble> {
         let sent = Instant::now();
         let answer = call_until(&**caller, sent_wire, Duration::from_millis(link.config.answer_ms)).await;
@@ -87,10 +89,10 @@ impl Gateway {
         job.place = None;
         job.timing.away += arrived - sent;
         self.counters.leg(&link.name, arrived - sent);
-        match answer.map_err(|error| error.to_string()).and_then(|wire| {
-            self.read_answer(link, &wire, sent_wire, job.request.operation)
-                .map(|r| (wire, r))
-        }) {
+        match answer
+            .map_err(|error| error.to_string())
+            .and_then(|wire| self.read_answer(link, &wire, ids, job.request.operation).map(|r| (wire, r)))
+        {
             Ok((wire, received)) => self.settle_by_answer(job, link, &wire, &received, arrived).await,
             Err(reason) => {
                 tracing::warn!(exchange = job.id, link = link.name, reason, "outcome unknown");
@@ -143,7 +145,7 @@ impl Gateway {
         &self,
         link: &LinkParts,
         wire: &Wire,
-        sent: &Wire,
+        sent: &Ids,
         operation: Operation,
     ) -> Result<Received, String> {
         let keyring = self.keyring.load();
@@ -157,8 +159,7 @@ impl Gateway {
             ));
         }
         // A proxy may hand over the answer to somebody else's request.
-        let identity = |payment: &Payment| payment.text(Attribute::Serial).map(ToOwned::to_owned);
-        if link.spec.peek(sent).as_ref().and_then(identity) != identity(payment) {
+        if sent.serial.as_deref() != payment.text(Attribute::Serial) {
             return Err("the answer is to another request".to_owned());
         }
         Ok(received)

@@ -286,7 +286,7 @@ impl Gateway {
             .message(&received.code)
             .and_then(|kind| kind.reply.clone())
             .unwrap_or_default();
-        Ok(HttpAnswer::Message(self.sign(link, &reply, &code)?.wire().clone()))
+        Ok(HttpAnswer::Message(self.sign(link, reply, &code)?.wire().clone()))
     }
 
     /// The payments that came by this link under an end-to-end id; a cancel is known by what it cancels, not by this id.

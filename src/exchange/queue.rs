@@ -1,6 +1,6 @@
 //! What comes from a queue: requests, replies, notices and acknowledgements, and what is refused.
 
-use super::answer::{Settlement, outcome_of, publish};
+use super::answer::{Ids, Settlement, outcome_of, publish};
 use super::{Gateway, Job, LinkParts, Timing, Trouble};
 use crate::clock::millis;
 use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Park, Read, Write};
@@ -402,8 +402,9 @@ impl Gateway {
             .collect::<Vec<_>>();
         request.copy(header, &header_attributes);
         let reply = self.refusal_payment(link, &request, reason_of(rejection)).await?;
-        let signed = self.sign(link, &reply, &kind.code)?;
-        Ok(publish(link, signed.wire()).await)
+        let ids = Ids::of(&reply);
+        let signed = self.sign(link, reply, &kind.code)?;
+        Ok(publish(link, signed.wire(), ids).await)
     }
 }
 

@@ -250,7 +250,7 @@ impl Gateway {
         let is_final = outcome.is_final();
         let part = if is_final { "reply" } else { "interim" };
         let reply = self.reply_payment(job, outcome, result.as_ref()).await?;
-        let signed = self.sign_reply(job, &reply)?;
+        let signed = self.sign_reply(job, reply)?;
         let message = self.sent_record(&job.link_in, part, &signed)?;
         let write = Write::Reply {
             replaces,

@@ -2,7 +2,7 @@
 //!
 //! The journal alone says what is due, so this works the same in the life that sent a request and in the next one.
 
-use super::answer::{Settlement, outcome_of, publish};
+use super::answer::{Ids, Settlement, outcome_of, publish};
 use super::forward::{call_until, is_final};
 use super::{Gateway, Job, LinkParts, Place, Transport, Trouble};
 use crate::clock::{Random, millis};
@@ -133,12 +133,13 @@ impl Gateway {
             Err(Trouble::NoSettlementDate) => return self.query_later(job, exchange).await,
             other => other?,
         };
-        let signed = self.sign(link, &query, &kind.code)?;
+        let (out_key, ids) = (super::accept::communication_key(&link.name, &query), Ids::of(&query));
+        let signed = self.sign(link, query, &kind.code)?;
         let record = self.sent_record(&link.name, "query", &signed)?;
         let step = Move {
             from: vec![State::Unknown],
             due: self.query_due(&self.settle_of_exchange(exchange), exchange.queries.saturating_add(1)),
-            out_key: Some(super::accept::communication_key(&link.name, &query)),
+            out_key: Some(out_key),
             messages: vec![record],
             query: true,
             ..self.step(job.id, job.epoch, State::Unknown)
@@ -148,7 +149,7 @@ impl Gateway {
         self.note_queries(exchange);
         match &link.transport {
             Transport::Queue { .. } => {
-                if let Published::Refused(reason) | Published::Unknown(reason) = publish(link, signed.wire()).await {
+                if let Published::Refused(reason) | Published::Unknown(reason) = publish(link, signed.wire(), ids).await {
                     tracing::warn!(exchange = job.id, reason, "query not confirmed");
                 }
                 Ok(())
@@ -156,7 +157,7 @@ impl Gateway {
             Transport::Call(caller) => {
                 let limit = Duration::from_millis(link.config.answer_ms);
                 match call_until(&**caller, signed.wire(), limit).await {
-                    Ok(wire) => self.take_query_answer(job, exchange, link, signed.wire(), &wire).await,
+                    Ok(wire) => self.take_query_answer(job, exchange, link, &ids, &wire).await,
                     Err(error) => {
                         tracing::warn!(exchange = job.id, %error, "query not answered");
                         Ok(())
@@ -200,7 +201,7 @@ impl Gateway {
         job: &Job,
         exchange: &Exchange,
         link: &LinkParts,
-        sent: &Wire,
+        sent: &Ids,
         wire: &Wire,
     ) -> Result<(), Trouble> {
         let received = match self.read_answer(link, wire, sent, Operation::Query) {
@@ -271,7 +272,8 @@ impl Gateway {
         };
         self.advance(step).await?;
         self.counters.resent();
-        self.dispatch(job, link, &wire).await
+        let ids = Ids::peeked(link, &wire);
+        self.dispatch(job, link, &wire, ids).await
     }
 
     /// The stored bytes; where their authentication has aged, the same body authenticated anew, with its record.

@@ -1,7 +1,7 @@
 //! The embedded journal: one SQLite file, one thread that writes, one that reads.
 //!
 //! `Store` is the synchronous core: every write and read as statements on one connection. `SqliteJournal` is the
-//! `Journal` over it. The writer takes one job, drains what else waits (at most `batch_max`), commits all of it with one
+//! `Journal` over it. The writer takes one job, gathers what else waits (at most `batch_max`), commits all of it with one
 //! fsync, and only then answers; so whoever got an answer reads its own write, also over the reader's connection.
 //!
 //! It is not a cluster store: a lock file keeps a second process from writing, and time is always an argument. The recipe is
@@ -47,6 +47,10 @@ pub struct Options {
     pub reads_waiting_max: usize,
     /// Writes that share one commit.
     pub batch_max: usize,
+    /// After a commit of several writes the writer gathers the next ones for so long.
+    pub gather_us: u64,
+    /// How long a write that nobody waits for waits for company.
+    pub patience_ms: u64,
     /// A checkpoint runs when this much of the log is new, or when the writer is idle.
     pub checkpoint_bytes: u64,
     /// A log file larger than this is cut back to nothing.
@@ -71,6 +75,8 @@ impl Default for Options {
             writes_waiting_max: 4096,
             reads_waiting_max: 1024,
             batch_max: 256,
+            gather_us: 1_000,
+            patience_ms: 5,
             checkpoint_bytes: 64 << 20,
             log_bytes_max: 256 << 20,
             idle_ms: 200,
@@ -119,7 +125,11 @@ impl SqliteJournal {
 
     /// A journal that lives as long as this value; for tests and simulations.
     pub fn memory() -> Result<Self, JournalError> {
-        let options = Options::default();
+        let options = Options {
+            gather_us: 0,
+            patience_ms: 0,
+            ..Options::default()
+        };
         let writes = start("journal-writer", Store::memory()?, options.writes_waiting_max, &options)?;
         Ok(Self {
             reads: writes.clone(),

@@ -16,6 +16,7 @@ mod filter;
 mod generation;
 mod link;
 mod publish;
+mod settlements;
 #[cfg(test)]
 mod tests;
 mod tls;

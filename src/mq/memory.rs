@@ -6,7 +6,7 @@
 use super::{Consumer, Delivery, Mq, MqError, MqState, Publication, Published, QueueState, Settle, limits};
 use async_trait::async_trait;
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl MemoryBroker {
         let shared = Shared {
             limits,
             store: Mutex::default(),
-            changed: Notify::new(),
+            bells: Mutex::default(),
             blocked: watch::Sender::new(false),
         };
         Self {
@@ -91,12 +91,7 @@ impl Mq for MemoryMq {
             return Published::Refused(reason);
         }
         let _waiting = Waiting::start(&self.line.unconfirmed);
-        let mut blocked = self.shared.blocked.subscribe();
-        let open = blocked.wait_for(|blocked| !blocked);
-        if timeout(Duration::from_millis(self.shared.limits.confirm_timeout_ms), open)
-            .await
-            .is_err()
-        {
+        if !self.shared.opened().await {
             return Published::Unknown("the broker is blocked".to_owned());
         }
         match self.shared.store(publication) {
@@ -114,6 +109,7 @@ impl Mq for MemoryMq {
             queue: queue.to_owned(),
             prefetch: usize::from(prefetch.max(1)),
             id,
+            changed: self.shared.bell(queue),
         })
     }
 
@@ -137,8 +133,8 @@ impl Mq for MemoryMq {
                 });
             }
             self.shared.lock().queues.entry(name.clone()).or_default();
+            self.shared.ring(name);
         }
-        self.shared.changed.notify_waiters();
         Ok(())
     }
 
@@ -157,8 +153,8 @@ impl Mq for MemoryMq {
         let consumers = std::mem::take(&mut *self.line.consumers());
         for (id, queue) in consumers {
             self.shared.lock().unsubscribe(&queue, id);
+            self.shared.ring(&queue);
         }
-        self.shared.changed.notify_waiters();
     }
 }
 
@@ -200,8 +196,8 @@ impl Drop for Waiting<'_> {
 struct Shared {
     limits: MemoryLimits,
     store: Mutex<Store>,
-    /// Rung after every change that may let a consumer go on.
-    changed: Notify,
+    /// By queue: rung after every change that may let a consumer of it go on.
+    bells: Mutex<BTreeMap<String, Arc<Notify>>>,
     blocked: watch::Sender<bool>,
 }
 
@@ -210,9 +206,31 @@ impl Shared {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits, bounded, until the broker is not blocked; true when it is not.
+    async fn opened(&self) -> bool {
+        if !*self.blocked.borrow() {
+            return true;
+        }
+        let mut blocked = self.blocked.subscribe();
+        let open = blocked.wait_for(|blocked| !blocked);
+        timeout(Duration::from_millis(self.limits.confirm_timeout_ms), open)
+            .await
+            .is_ok()
+    }
+
+    fn bell(&self, queue: &str) -> Arc<Notify> {
+        let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(bells.entry(queue.to_owned()).or_default())
+    }
+
+    fn ring(&self, queue: &str) {
+        self.bell(queue).notify_waiters();
+    }
+
     fn store(&self, publication: Publication) -> Result<(), &'static str> {
+        let queue = publication.queue.clone();
         self.lock().push(publication, &self.limits)?;
-        self.changed.notify_waiters();
+        self.ring(&queue);
         Ok(())
     }
 }
@@ -231,7 +249,16 @@ struct Queue {
     ready: BTreeMap<u64, Stored>,
     delivered: BTreeMap<u64, Delivered>,
     bytes: usize,
-    consumers: BTreeSet<u64>,
+    /// What each consumer holds.
+    consumers: BTreeMap<u64, Held>,
+}
+
+/// Deliveries of one consumer that are not settled yet.
+#[derive(Clone, Copy, Default)]
+struct Held {
+    count: usize,
+    /// It asked for more than its bound allows, and waits.
+    is_full: bool,
 }
 
 struct Stored {
@@ -244,6 +271,16 @@ struct Delivered {
     arrival: u64,
     consumer: u64,
     stored: Stored,
+}
+
+impl Queue {
+    /// Takes a delivery from what a consumer holds; true if it was at its bound. One that is gone holds nothing.
+    fn let_go(&mut self, consumer: u64) -> bool {
+        self.consumers.get_mut(&consumer).is_some_and(|held| {
+            held.count = held.count.saturating_sub(1);
+            held.is_full
+        })
+    }
 }
 
 impl Store {
@@ -270,7 +307,7 @@ impl Store {
         self.serial += 1;
         // A queue that does not exist yet is counted by its first delivery: consuming declares nothing.
         if let Some(queue) = self.queues.get_mut(queue) {
-            queue.consumers.insert(self.serial);
+            queue.consumers.insert(self.serial, Held::default());
         }
         self.serial
     }
@@ -278,16 +315,13 @@ impl Store {
     /// Hands the oldest message to `consumer`, unless it holds `prefetch` already.
     fn take(&mut self, name: &str, consumer: u64, prefetch: usize) -> Option<(u64, Bytes, String, bool)> {
         let queue = self.queues.get_mut(name)?;
-        queue.consumers.insert(consumer);
-        let held = queue
-            .delivered
-            .values()
-            .filter(|delivered| delivered.consumer == consumer)
-            .count();
-        if held >= prefetch {
+        let held = queue.consumers.entry(consumer).or_default();
+        held.is_full = held.count >= prefetch;
+        if held.is_full {
             return None;
         }
         let (arrival, stored) = queue.ready.pop_first()?;
+        held.count += 1;
         self.serial += 1;
         let parts = (
             self.serial,
@@ -306,16 +340,22 @@ impl Store {
         Some(parts)
     }
 
-    fn acknowledge(&mut self, name: &str, tag: u64) {
-        let Some(queue) = self.queues.get_mut(name) else { return };
-        if let Some(delivered) = queue.delivered.remove(&tag) {
-            queue.bytes -= delivered.stored.body.len();
-        }
+    /// True if it makes room for a consumer that waits at its bound.
+    fn acknowledge(&mut self, name: &str, tag: u64) -> bool {
+        let Some(queue) = self.queues.get_mut(name) else {
+            return false;
+        };
+        let Some(delivered) = queue.delivered.remove(&tag) else {
+            return false;
+        };
+        queue.bytes -= delivered.stored.body.len();
+        queue.let_go(delivered.consumer)
     }
 
     fn give_back(&mut self, name: &str, tag: u64) {
         let Some(queue) = self.queues.get_mut(name) else { return };
         if let Some(mut delivered) = queue.delivered.remove(&tag) {
+            queue.let_go(delivered.consumer);
             delivered.stored.redelivered = true;
             queue.ready.insert(delivered.arrival, delivered.stored);
         }
@@ -353,6 +393,7 @@ struct MemoryConsumer {
     queue: String,
     prefetch: usize,
     id: u64,
+    changed: Arc<Notify>,
 }
 
 #[async_trait]
@@ -360,7 +401,7 @@ impl Consumer for MemoryConsumer {
     async fn next(&mut self) -> Option<Delivery> {
         loop {
             // Listening starts before looking, so that no change falls between the two.
-            let changed = self.shared.changed.notified();
+            let changed = self.changed.notified();
             if self.line.is_closed() {
                 self.shared.lock().unsubscribe(&self.queue, self.id);
                 return None;
@@ -380,6 +421,7 @@ impl MemoryConsumer {
             shared: Arc::clone(&self.shared),
             line: Arc::clone(&self.line),
             queue: self.queue.clone(),
+            changed: Arc::clone(&self.changed),
             tag,
         };
         Delivery {
@@ -396,7 +438,7 @@ impl Drop for MemoryConsumer {
     fn drop(&mut self) {
         self.line.consumers().remove(&self.id);
         self.shared.lock().unsubscribe(&self.queue, self.id);
-        self.shared.changed.notify_waiters();
+        self.changed.notify_waiters();
     }
 }
 
@@ -404,6 +446,7 @@ struct MemorySettle {
     shared: Arc<Shared>,
     line: Arc<Line>,
     queue: String,
+    changed: Arc<Notify>,
     tag: u64,
 }
 
@@ -413,13 +456,14 @@ impl Settle for MemorySettle {
         if self.line.is_closed() {
             return;
         }
-        self.shared.lock().acknowledge(&self.queue, self.tag);
-        // An acknowledgement makes room under the prefetch bound.
-        self.shared.changed.notify_waiters();
+        let makes_room = self.shared.lock().acknowledge(&self.queue, self.tag);
+        if makes_room {
+            self.changed.notify_waiters();
+        }
     }
 
     async fn requeue(self: Box<Self>) {
         self.shared.lock().give_back(&self.queue, self.tag);
-        self.shared.changed.notify_waiters();
+        self.changed.notify_waiters();
     }
 }

@@ -4,7 +4,7 @@ use super::failure::Stop;
 use super::{effect, message, query};
 use crate::journal::chain::{Chain, is_final, reply_digest};
 use crate::journal::{Exchange, ExchangeId, MessageRecord, Millis, Move, State, Written};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// The compare-and-set. Besides (id, epoch, state) it holds what no caller may undo: delivered is the end, nothing goes back
 /// to accepted, and a final outcome is neither exchanged for another one nor followed by a send.
@@ -28,16 +28,19 @@ const MOVE: &str = "
             OR (outcome = ?10 AND (reason IS NULL OR ?11 IS NULL OR reason = ?11)))))";
 
 pub(super) fn move_exchange(connection: &Connection, chain: &Chain, change: &Move) -> Result<Written, Stop> {
-    check(connection, change)?;
+    check(change)?;
+    let new_key = new_out_key(connection, change)?;
+    if let Some(request) = &change.answers {
+        message::check_request(connection, change.id, request)?;
+    }
     if update(connection, change)? != 1 {
         return stale(connection, change.id);
     }
-    if let Some(key) = &change.out_key {
+    if let Some(key) = new_key {
         insert_sent(connection, change.id, key)?;
     }
     let mut newest = None;
-    for record in &change.messages {
-        let seq = message::append(connection, change.id, record)?;
+    for (seq, record) in message::append_all(connection, change.id, &change.messages)? {
         if message::is_reply(record) {
             newest = Some((seq, record));
         }
@@ -126,45 +129,37 @@ fn claim(connection: &Connection, take: &TakeOver<'_>, id: ExchangeId, epoch: i6
         .execute(params![id, epoch, take.owner, take.lease_until])?)
 }
 
-fn check(connection: &Connection, change: &Move) -> Result<(), Stop> {
+fn check(change: &Move) -> Result<(), Stop> {
     for record in &change.messages {
         message::check(record)?;
     }
-    if let Some(outcome) = &change.outcome
-        && !matches!(outcome.name.as_str(), "success" | "failed" | "unknown")
-    {
-        return Stop::refused("an outcome is success, failed or unknown");
+    match &change.outcome {
+        Some(outcome) if !matches!(outcome.name.as_str(), "success" | "failed" | "unknown") => {
+            Stop::refused("an outcome is success, failed or unknown")
+        }
+        Some(_) | None => Ok(()),
     }
-    if let Some(key) = &change.out_key {
-        check_out_key(connection, change.id, key)?;
-    }
-    if let Some(request) = &change.answers {
-        message::check_request(connection, change.id, request)?;
-    }
-    Ok(())
 }
 
-/// One outbound key for two exchanges would let a reply settle the wrong one; the schema forbids it too.
-fn check_out_key(connection: &Connection, id: ExchangeId, key: &str) -> Result<(), Stop> {
-    let taken = connection
-        .prepare_cached("SELECT 1 FROM sent WHERE out_key = ?1 AND exchange_id <> ?2")?
-        .exists(params![key, id])?;
-    if taken {
-        return Stop::refused("another exchange has this outbound key");
+/// The key that a move adds to those of its exchange; the same key may be given again, with the same bytes. One outbound key
+/// for two exchanges would let a reply settle the wrong one; the schema forbids it too.
+fn new_out_key<'a>(connection: &Connection, change: &'a Move) -> Result<Option<&'a str>, Stop> {
+    let Some(key) = &change.out_key else { return Ok(None) };
+    let holder: Option<ExchangeId> = connection
+        .prepare_cached("SELECT exchange_id FROM sent WHERE out_key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    match holder {
+        None => Ok(Some(key)),
+        Some(holder) if holder == change.id => Ok(None),
+        Some(_) => Stop::refused("another exchange has this outbound key"),
     }
-    Ok(())
 }
 
-/// The same key may be given again, with the same bytes.
 fn insert_sent(connection: &Connection, id: ExchangeId, key: &str) -> Result<(), Stop> {
-    if !connection
-        .prepare_cached("SELECT 1 FROM sent WHERE out_key = ?1")?
-        .exists([key])?
-    {
-        connection
-            .prepare_cached("INSERT INTO sent (out_key, exchange_id) VALUES (?1, ?2)")?
-            .execute(params![key, id])?;
-    }
+    connection
+        .prepare_cached("INSERT INTO sent (out_key, exchange_id) VALUES (?1, ?2)")?
+        .execute(params![key, id])?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use super::failure::{before_commit, ends_connection};
 use super::maintain::{abandon, cut_log};
 use super::{Options, schema};
 use crate::journal::JournalError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -70,7 +71,7 @@ pub(super) fn reader(path: &Path, options: &Options) -> Result<Connection, Journ
     connection
         .busy_timeout(Duration::from_millis(options.busy_timeout_ms))
         .map_err(|error| before_commit(&error))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    keep_statements(&connection)?;
     batch(
         &connection,
         "PRAGMA query_only = ON; PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF;",
@@ -83,7 +84,7 @@ pub(super) fn reader(path: &Path, options: &Options) -> Result<Connection, Journ
 pub(super) fn memory() -> Result<Connection, JournalError> {
     check_version()?;
     let connection = Connection::open_in_memory().map_err(|error| before_commit(&error))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    keep_statements(&connection)?;
     batch(
         &connection,
         "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;",
@@ -99,6 +100,16 @@ fn open(path: &Path, access: OpenFlags, options: &Options) -> Result<Connection,
         None => Connection::open_with_flags(path, flags),
     }
     .map_err(|error| before_commit(&error))
+}
+
+/// Statements are prepared once. Without the planner's stability guarantee SQLite compares bound values with the conditions of
+/// partial indexes, and prepares a statement anew whenever one is bound to another value.
+fn keep_statements(connection: &Connection) -> Result<(), JournalError> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
+        .map_err(|error| before_commit(&error))
 }
 
 fn check_version() -> Result<(), JournalError> {
@@ -143,7 +154,7 @@ fn settle(connection: &Connection, options: &Options) -> Result<(), JournalError
     connection
         .busy_timeout(Duration::from_millis(options.busy_timeout_ms))
         .map_err(|error| before_commit(&error))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    keep_statements(connection)?;
     let mode = switch_to_log(connection).map_err(|error| before_commit(&error))?;
     if mode != "wal" {
         return Err(JournalError::Refused(format!(

@@ -14,7 +14,10 @@ pub(super) fn append(
     reply: Option<[u8; 32]>,
     at: Millis,
 ) -> Result<(), Stop> {
-    if of_exchange(connection, id)?.is_some() {
+    let is_chained = connection
+        .prepare_cached("SELECT 1 FROM effect WHERE exchange_id = ?1")?
+        .exists([id])?;
+    if is_chained {
         return Ok(());
     }
     let exchange = query::existing(connection, id)?;

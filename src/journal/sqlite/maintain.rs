@@ -21,6 +21,11 @@ const FRAME_HEADER_BYTES: u64 = 24;
 /// How long cutting back may wait for a reader; the writer stands still meanwhile.
 const CUT_WAIT: Duration = Duration::from_millis(100);
 
+/// What a commit of many writes adds to the log.
+const PAGES_OF_COMMIT: u64 = 512;
+
+const COMMITS_UNSEEN_MAX: u64 = 32;
+
 /// Where the log stood, in frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Upkeep {
@@ -29,6 +34,8 @@ pub(super) struct Upkeep {
     frames_next: u64,
     /// Something was committed since the log was last empty.
     dirty: bool,
+    /// Commits since the last look.
+    commits: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,7 +48,10 @@ impl Store {
     /// Looks after the log once a batch is committed.
     pub fn after_commit(&mut self) {
         self.upkeep.dirty = true;
-        self.maintain(false);
+        self.upkeep.commits += 1;
+        if self.upkeep.commits >= self.commits_unseen_max() {
+            self.maintain(false);
+        }
     }
 
     /// Looks after the log when nothing is waiting.
@@ -52,7 +62,14 @@ impl Store {
         }
     }
 
+    /// Asking how long the log is costs as much as a small write, and a log that is somewhat longer than wanted harms nothing.
+    fn commits_unseen_max(&self) -> u64 {
+        let step = self.options.checkpoint_bytes / PAGE_BYTES;
+        (step / PAGES_OF_COMMIT).clamp(1, COMMITS_UNSEEN_MAX)
+    }
+
     fn maintain(&mut self, idle: bool) {
+        self.upkeep.commits = 0;
         let Place::Writing(path) = &self.place else { return };
         let Some(connection) = &self.connection else { return };
         let log_name = log_name(path);

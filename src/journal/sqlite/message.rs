@@ -20,11 +20,31 @@ pub(super) fn is_reply(message: &MessageRecord) -> bool {
 
 /// Appends a message and gives its number within the exchange.
 pub(super) fn append(connection: &Connection, exchange: ExchangeId, message: &MessageRecord) -> Result<i64> {
-    let seq = connection
-        .prepare_cached("SELECT COALESCE(MAX(seq), 0) + 1 FROM message WHERE exchange_id = ?1")?
-        .query_row([exchange], |row| row.get(0))?;
+    let seq = next_seq(connection, exchange)?;
     insert(connection, exchange, seq, message)?;
     Ok(seq)
+}
+
+/// Appends messages in order and gives their numbers.
+pub(super) fn append_all<'a>(
+    connection: &Connection,
+    exchange: ExchangeId,
+    messages: &'a [MessageRecord],
+) -> Result<Vec<(i64, &'a MessageRecord)>> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let numbered: Vec<_> = (next_seq(connection, exchange)?..).zip(messages).collect();
+    for (seq, message) in &numbered {
+        insert(connection, exchange, *seq, message)?;
+    }
+    Ok(numbered)
+}
+
+fn next_seq(connection: &Connection, exchange: ExchangeId) -> Result<i64> {
+    connection
+        .prepare_cached("SELECT COALESCE(MAX(seq), 0) + 1 FROM message WHERE exchange_id = ?1")?
+        .query_row([exchange], |row| row.get(0))
 }
 
 /// Inserts a message under a number that is known to be free.

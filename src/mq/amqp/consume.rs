@@ -5,6 +5,7 @@
 use super::config::Address;
 use super::generation::{ANSWER_TIMEOUT, Generation};
 use super::link::{Broker, Ending, Session};
+use super::settlements::{Settlement, Unsettled, Word};
 use crate::mq::{Consumer, Delivery, Settle};
 use amqprs::channel::{
     BasicAckArguments, BasicConsumeArguments, BasicNackArguments, BasicQosArguments, Channel, ConsumerMessage,
@@ -27,13 +28,6 @@ pub(super) struct Item {
     redelivered: bool,
     tag: u64,
     settlements: mpsc::Sender<Settlement>,
-}
-
-/// What the user decided about one delivery.
-#[derive(Clone, Copy, Debug)]
-struct Settlement {
-    tag: u64,
-    taken: bool,
 }
 
 pub(super) struct ConsumeSession {
@@ -79,12 +73,16 @@ impl ConsumeSession {
         tracing::info!(link = self.name(), host = address.host, port = address.port, "broker link up");
         let (settlements, mut settled) = mpsc::channel(usize::from(self.prefetch));
         let mut held: Option<Item> = None;
+        let mut unsettled = Unsettled::default();
         loop {
             tokio::select! {
                 biased;
                 reason = generation.death() => return Err(reason),
                 () = self.unwanted() => break,
-                Some(settlement) = settled.recv() => settle(&generation.channel, settlement).await?,
+                Some(settlement) = settled.recv() => {
+                    let more = std::iter::from_fn(|| settled.try_recv().ok());
+                    settle_all(&generation.channel, unsettled.take([settlement].into_iter().chain(more))).await?;
+                }
                 permit = self.items.reserve(), if held.is_some() => {
                     if let (Ok(permit), Some(item)) = (permit, held.take()) {
                         permit.send(item);
@@ -92,14 +90,16 @@ impl ConsumeSession {
                 }
                 message = messages.recv(), if held.is_none() => {
                     let message = message.ok_or("the client's dispatcher is gone")?;
-                    held = item(message, &settlements);
+                    // A word about several would speak of one whose tag nobody knows, too.
+                    let item = item(message, &settlements).ok_or("a delivery without its tag")?;
+                    unsettled.add(item.tag);
+                    held = Some(item);
                 }
             }
         }
         // What was settled before the end counts: the broker reads it before it hears the goodbye.
-        while let Ok(settlement) = settled.try_recv() {
-            settle(&generation.channel, settlement).await?;
-        }
+        let rest = std::iter::from_fn(|| settled.try_recv().ok());
+        settle_all(&generation.channel, unsettled.take(rest)).await?;
         generation.close().await;
         Ok(())
     }
@@ -172,13 +172,19 @@ fn item(message: ConsumerMessage, settlements: &mpsc::Sender<Settlement>) -> Opt
     })
 }
 
-async fn settle(channel: &Channel, settlement: Settlement) -> Result<(), String> {
-    let Settlement { tag, taken } = settlement;
+async fn settle_all(channel: &Channel, words: Vec<Word>) -> Result<(), String> {
+    for word in words {
+        settle(channel, word).await?;
+    }
+    Ok(())
+}
+
+async fn settle(channel: &Channel, word: Word) -> Result<(), String> {
     let settling = async {
-        if taken {
-            channel.basic_ack(BasicAckArguments::new(tag, false)).await
-        } else {
-            channel.basic_nack(BasicNackArguments::new(tag, false, true)).await
+        match word {
+            Word::AckUpTo(tag) => channel.basic_ack(BasicAckArguments::new(tag, true)).await,
+            Word::Ack(tag) => channel.basic_ack(BasicAckArguments::new(tag, false)).await,
+            Word::Requeue(tag) => channel.basic_nack(BasicNackArguments::new(tag, false, true)).await,
         }
     };
     let settled = timeout(ANSWER_TIMEOUT, settling)

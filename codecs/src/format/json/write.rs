@@ -17,7 +17,7 @@ pub(crate) fn write(message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
         let group = field.group.and_then(|group| message.plan.groups.get(group));
         for item in values.all(id) {
             let repeat = group.map(|group| (group.depth, item.occurrence));
-            root.put(field.place.steps(), 1, repeat, scalar(field, item));
+            root.put(field.place.steps(), 1, repeat, Node::scalar(field, item));
         }
     }
     let mut out = String::with_capacity(2048);
@@ -25,47 +25,43 @@ pub(crate) fn write(message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn scalar(field: &Field, item: &Item<'_>) -> String {
-    if field.rules.kind == Kind::AmountFen {
-        item.sent.to_string()
-    } else {
-        quote(&item.sent)
-    }
-}
-
-/// JSON text (RFC 8259 clause 7) of a string.
-fn quote(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// An object, a list or a written scalar.
+/// An object, a list, or a scalar; all borrow from the values that are written.
 #[derive(Debug)]
-enum Node {
-    Object(Vec<(String, Self)>),
+enum Node<'v> {
+    Object(Vec<(&'v str, Self)>),
     List(Vec<Self>),
-    Scalar(String),
+    Number(&'v str),
+    Text(&'v str),
 }
 
-impl Default for Node {
+impl Default for Node<'_> {
     fn default() -> Self {
         Self::Object(Vec::new())
     }
 }
 
-impl Node {
+impl<'v> Node<'v> {
+    fn scalar(field: &Field, item: &'v Item<'_>) -> Self {
+        if field.rules.kind == Kind::AmountFen {
+            Self::Number(&item.sent)
+        } else {
+            Self::Text(&item.sent)
+        }
+    }
+
     /// Puts a scalar at a path; at the depth of a repeat a list stands between.
-    fn put(&mut self, steps: &[String], depth: usize, repeat: Option<(usize, usize)>, scalar: String) {
+    fn put(&mut self, steps: &'v [String], depth: usize, repeat: Option<(usize, usize)>, scalar: Self) {
         let Some((step, below)) = steps.split_first() else {
-            *self = Self::Scalar(scalar);
+            *self = scalar;
             return;
         };
         let Self::Object(pairs) = self else { return };
-        if !pairs.iter().any(|(key, _)| key == step) {
-            pairs.push((step.clone(), Self::default()));
-        }
-        let Some((_, child)) = pairs.iter_mut().find(|(key, _)| key == step) else {
-            return;
-        };
+        // What is written next mostly stands beside what was written last.
+        let at = pairs.iter().rposition(|(key, _)| key == step).unwrap_or_else(|| {
+            pairs.push((step, Self::default()));
+            pairs.len() - 1
+        });
+        let Some((_, child)) = pairs.get_mut(at) else { return };
         match repeat {
             Some((at, occurrence)) if at == depth => child.put_item(occurrence, below, depth + 1, scalar),
             _ => child.put(below, depth + 1, repeat, scalar),
@@ -73,7 +69,7 @@ impl Node {
     }
 
     /// Puts a scalar into an item of a list, both made where they are missing.
-    fn put_item(&mut self, occurrence: usize, below: &[String], depth: usize, scalar: String) {
+    fn put_item(&mut self, occurrence: usize, below: &'v [String], depth: usize, scalar: Self) {
         if !matches!(self, Self::List(_)) {
             *self = Self::List(Vec::new());
         }
@@ -88,9 +84,10 @@ impl Node {
 
     fn write(&self, out: &mut String) {
         match self {
-            Self::Scalar(text) => out.push_str(text),
+            Self::Number(text) => out.push_str(text),
+            Self::Text(text) => quote(out, text),
             Self::Object(pairs) => {
-                let keys = pairs.iter().map(|(key, node)| (Some(key), node));
+                let keys = pairs.iter().map(|(key, node)| (Some(*key), node));
                 list(out, '{', keys, '}');
             }
             Self::List(items) => list(out, '[', items.iter().map(|item| (None, item)), ']'),
@@ -98,17 +95,28 @@ impl Node {
     }
 }
 
-fn list<'n>(out: &mut String, open: char, items: impl Iterator<Item = (Option<&'n String>, &'n Node)>, close: char) {
+fn list<'n, 'v: 'n>(out: &mut String, open: char, items: impl Iterator<Item = (Option<&'v str>, &'n Node<'v>)>, close: char) {
     out.push(open);
     for (at, (key, node)) in items.enumerate() {
         if at > 0 {
             out.push(',');
         }
         if let Some(key) = key {
-            out.push_str(&quote(key));
+            quote(out, key);
             out.push(':');
         }
         node.write(out);
     }
     out.push(close);
+}
+
+/// JSON text (RFC 8259 clause 7) of a string. Hardly any value needs an escape.
+fn quote(out: &mut String, text: &str) {
+    if text.bytes().any(|b| b < 0x20 || matches!(b, b'"' | b'\\')) {
+        out.push_str(&serde_json::Value::from(text).to_string());
+        return;
+    }
+    out.push('"');
+    out.push_str(text);
+    out.push('"');
 }

@@ -1,4 +1,4 @@
-//! XML: quick-xml's events under a strict layer, elements found by a tree of paths, one line written.
+//! XML: tokens of a strict layer, elements found by a tree of paths, one line written.
 
 mod attributes;
 mod read;
