@@ -1,12 +1,14 @@
 //! hangu.toml: read whole, checked whole. Unknown keys are errors that name the line and what is allowed.
 
 mod bulkhead;
+mod envelope_reuse;
 mod journal;
 mod mq;
 mod settle;
 
 use crate::limits;
 pub use bulkhead::{BulkheadConfig, Shares};
+pub use envelope_reuse::EnvelopeReuseConfig;
 pub use journal::{JournalConfig, PostgresConfig};
 use keys::sm2::Engine;
 pub use mq::MqConfig;
@@ -91,6 +93,9 @@ pub struct LinkConfig {
     /// Whether sensitive fields are sealed; the codec's spec says which.
     #[serde(default = "yes")]
     pub sealing: bool,
+    /// What is reused of the envelopes around sealed fields.
+    #[serde(default)]
+    pub envelope_reuse: EnvelopeReuseConfig,
     /// How long we wait for this counterparty's answer before the outcome is unknown.
     #[serde(default = "answer_ms")]
     pub answer_ms: u64,
@@ -222,6 +227,7 @@ fn check_link(name: &str, link: &LinkConfig) -> Result<(), ConfigError> {
         return Err(wrong(&place("in_flight_max"), &format!("1 to {}", limits::IN_FLIGHT_MAX)));
     }
     bulkhead::check(name, link)?;
+    envelope_reuse::check(name, &link.envelope_reuse)?;
     if link.answer_ms < 10 {
         return Err(wrong(&place("answer_ms"), "10 or more"));
     }

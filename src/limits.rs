@@ -15,6 +15,12 @@ pub const LINE_MAX: usize = 65_536;
 pub const SETTLEMENT_DAYS_AHEAD_MAX: i64 = 15;
 /// Dates of a message may lie ahead of the settlement date that is known, which may be behind itself.
 pub const MESSAGE_DAYS_AHEAD_MAX: i64 = 30;
+/// Messages that one wrapped SM4 key may serve, and for how long.
+pub const ENVELOPE_MESSAGES_MAX: u32 = 100_000;
+pub const ENVELOPE_SECONDS_MAX: u32 = 3_600;
+pub const ENVELOPE_SECONDS_DEFAULT: u32 = 60;
+/// Unwrapped SM4 keys that a link may keep.
+pub const ENVELOPES_KEPT_MAX: usize = 4096;
 /// Largest HTTP body taken.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// What is kept of a message larger than that.
@@ -63,6 +69,10 @@ const _: () = assert!(
 const _: () = assert!(
     LEASE_RENEW_MS * 3 <= LEASE_MS as u64,
     "two renewals may fail before a lease ends"
+);
+const _: () = assert!(
+    ENVELOPE_SECONDS_DEFAULT <= ENVELOPE_SECONDS_MAX,
+    "the default stays within the maximum"
 );
 const _: () = assert!(BODY_BYTES_MAX / 1024 < BODIES_KIB_MAX, "the largest body fits");
 const _: () = assert!(IN_FLIGHT_DEFAULT <= IN_FLIGHT_MAX, "the default stays within the maximum");

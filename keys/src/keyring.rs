@@ -2,6 +2,7 @@
 //!
 //! A key is picked by link, side, usage and serial, never by trying several: trying is how a downgrade works.
 
+use crate::envelope::{Envelopes, Reuse};
 use crate::error::KeyError;
 use crate::key::{KeyInfo, Status};
 use crate::sm3::HmacSm3;
@@ -27,6 +28,8 @@ pub struct Keyring {
     links: BTreeMap<String, LinkKeys>,
     journal: Shelf<Sm4Gcm>,
     digest: Option<HmacSm3>,
+    /// For links without keys; keeps nothing.
+    no_envelopes: Envelopes,
 }
 
 /// A key that may be used for what was asked, with its description.
@@ -38,6 +41,19 @@ pub struct Usable<'a, T: ?Sized> {
 impl Keyring {
     pub fn builder() -> KeyringBuilder {
         KeyringBuilder::default()
+    }
+
+    /// Sets what envelopes of a link may be used again. A link without keys has none.
+    #[must_use]
+    pub fn with_reuse(mut self, link: &str, reuse: Reuse) -> Self {
+        if let Some(keys) = self.links.get_mut(link) {
+            keys.envelopes = Envelopes::new(reuse);
+        }
+        self
+    }
+
+    pub fn envelopes(&self, link: &str) -> &Envelopes {
+        self.links.get(link).map_or(&self.no_envelopes, |keys| &keys.envelopes)
     }
 
     pub fn infos(&self) -> impl Iterator<Item = &KeyInfo> {
@@ -221,6 +237,7 @@ struct LinkKeys {
     seal_theirs: Shelf<WrapKey>,
     seal_shared: Shelf<SealKey>,
     mac: Shelf<MacKey>,
+    envelopes: Envelopes,
 }
 
 impl LinkKeys {

@@ -76,7 +76,7 @@ async fn serve(config: Config, mut signals: Signals) -> Result<Exit, Failure> {
 async fn prepare(config: Config) -> Result<(Assembled, SharedJournal), Failure> {
     let keyring =
         keys::store::load_for(&config.keys.folder, config.keys.engine).map_err(|error| Failure::config("keys.folder", error))?;
-    let keyring = Arc::new(keyring);
+    let keyring = Arc::new(config.reusing(keyring));
     let journal = hangu::journal::open::open(&config, keyring.clone())
         .await
         .map_err(|error| Failure::new(Exit::Unavailable, config.journal.place(), error))?;

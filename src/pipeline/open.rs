@@ -3,11 +3,13 @@
 use super::parse::Parsed;
 use super::verify::Verified;
 use super::{LinkView, Rejection, Step};
+use codecs::envelope::RawCiphertext;
 use codecs::message::{EnvelopeFound, Message};
-use keys::error::KeyError;
-use keys::keyring::{UnwrapKey, Usable};
+use keys::envelope;
+use keys::error::{CryptoError, KeyError};
 use keys::sm2::Ciphertext;
 use keys::sm4::Sm4Gcm;
+use std::sync::Arc;
 use time::OffsetDateTime;
 
 /// A verified message with every sealed field opened. Only this file and `verify` can bring it about.
@@ -44,8 +46,7 @@ impl<'a> Unverified<'a> {
 
 pub(super) fn open<'a>(verified: Verified<'a>, link: LinkView<'_>, now: OffsetDateTime) -> Result<Opened<'a>, Box<Rejection>> {
     let (mut message, signed_by) = verified.into_parts();
-    open_fields(&mut message, &|serial: &str| link.keyring.unwrapper(link.name, serial, now))
-        .map_err(|rejection| rejection.with_header(Some(message.header())))?;
+    open_fields(&mut message, &usable(link, now)).map_err(|rejection| rejection.with_header(Some(message.header())))?;
     Ok(Opened { message, signed_by })
 }
 
@@ -55,15 +56,21 @@ pub(super) fn open_unverified<'a>(
     now: OffsetDateTime,
 ) -> Result<Unverified<'a>, Box<Rejection>> {
     let mut message = parsed.message;
-    open_fields(&mut message, &|serial: &str| link.keyring.unwrapper(link.name, serial, now))
-        .map_err(|rejection| rejection.with_header(Some(message.header())))?;
+    open_fields(&mut message, &usable(link, now)).map_err(|rejection| rejection.with_header(Some(message.header())))?;
     Ok(Unverified { message })
 }
 
 /// Opens what the journal vouches for, with any key that we still hold.
 pub(super) fn open_stored<'a>(parsed: Parsed<'a>, link: LinkView<'_>) -> Result<Opened<'a>, Box<Rejection>> {
     let mut message = parsed.message;
-    let held = |serial: &str| link.keyring.held_unwrapper(link.name, serial);
+    let held = |serial: &str, wrapped: &Ciphertext| {
+        let ours = link
+            .keyring
+            .held_unwrapper(link.name, serial)
+            .and_then(|found| found.sm2())
+            .map_err(of_key)?;
+        envelope::unwrapped(ours, wrapped).map(Arc::new).map_err(of_envelope)
+    };
     open_fields(&mut message, &held)?;
     Ok(Opened {
         message,
@@ -71,15 +78,29 @@ pub(super) fn open_stored<'a>(parsed: Parsed<'a>, link: LinkView<'_>) -> Result<
     })
 }
 
-/// Which key opens an envelope that names this serial.
-type Choose<'k> = dyn Fn(&str) -> Result<Usable<'k, UnwrapKey>, KeyError> + 'k;
+/// What finds the key of an envelope, by the serial of the private key and the wrapped bytes.
+type Find<'k> = dyn Fn(&str, &Ciphertext) -> Result<Arc<Sm4Gcm>, Box<Rejection>> + 'k;
 
-fn open_fields(message: &mut Message<'_>, choose: &Choose<'_>) -> Result<(), Box<Rejection>> {
+/// By a private key that may be used now, or what the link keeps of envelopes that it unwrapped.
+fn usable(link: LinkView<'_>, now: OffsetDateTime) -> impl Fn(&str, &Ciphertext) -> Result<Arc<Sm4Gcm>, Box<Rejection>> {
+    move |serial, wrapped| {
+        let ours = link
+            .keyring
+            .unwrapper(link.name, serial, now)
+            .and_then(|found| found.as_sm2())
+            .map_err(of_key)?;
+        let envelopes = link.keyring.envelopes(link.name);
+        envelopes.inbound(&ours, wrapped, now).map_err(of_envelope)
+    }
+}
+
+fn open_fields(message: &mut Message<'_>, find: &Find<'_>) -> Result<(), Box<Rejection>> {
     let refused = |error| Rejection::of_parse(Step::Open, error);
-    let Some(envelope) = message.envelope().map_err(refused)? else {
+    let Some(EnvelopeFound { serial, wrapped, .. }) = message.envelope().map_err(refused)? else {
         return Ok(());
     };
-    let cipher = data_key(envelope, choose)?;
+    let RawCiphertext { c1, c3, c2 } = wrapped;
+    let cipher = find(&serial, &Ciphertext { c1, c3, c2 })?;
     for field in message.sealed_fields().map_err(refused)? {
         let clear = cipher
             .open(&field.nonce, &field.additional, &field.ciphertext, &field.tag)
@@ -89,19 +110,10 @@ fn open_fields(message: &mut Message<'_>, choose: &Choose<'_>) -> Result<(), Box
     Ok(())
 }
 
-fn data_key(envelope: EnvelopeFound, choose: &Choose<'_>) -> Result<Sm4Gcm, Box<Rejection>> {
-    let invalid = |error| Rejection::of_crypto(Step::Open, "envelope.invalid", "dgtlEnvlp", error);
-    let refused = |error| Rejection::of_key(Step::Open, &error);
-    let unwrapper = choose(&envelope.serial).and_then(|found| found.sm2()).map_err(refused)?;
-    let wrapped = Ciphertext {
-        c1: envelope.wrapped.c1,
-        c3: envelope.wrapped.c3,
-        c2: envelope.wrapped.c2,
-    };
-    let secret = unwrapper.unwrap(&wrapped).map_err(invalid)?;
-    let key: &[u8; 16] = secret
-        .danger_expose()
-        .try_into()
-        .map_err(|_wrong_length| invalid(keys::error::CryptoError::Ciphertext))?;
-    Ok(Sm4Gcm::new(key))
+fn of_key(error: KeyError) -> Box<Rejection> {
+    Rejection::of_key(Step::Open, &error)
+}
+
+fn of_envelope(error: CryptoError) -> Box<Rejection> {
+    Rejection::of_crypto(Step::Open, "envelope.invalid", "dgtlEnvlp", error)
 }

@@ -1,4 +1,4 @@
-//! Step 6: sensitive fields under a fresh SM4 key, wrapped for the receiver.
+//! Step 6: sensitive fields under an SM4 key that is wrapped for the receiver; a fresh one, unless the link reuses envelopes.
 //!
 //! The draft keeps the clear values beside the sealed ones, for specs whose signature covers clear values.
 
@@ -6,10 +6,9 @@ use super::translate::Drafted;
 use super::{Fault, LinkView};
 use codecs::envelope::RawCiphertext;
 use codecs::message::Draft;
-use keys::sm4::Sm4Gcm;
+use keys::sm2::Ciphertext;
 use rand_core::CryptoRng;
 use time::OffsetDateTime;
-use zeroize::Zeroizing;
 
 /// A draft whose sensitive fields are sealed, or whose spec seals nothing. Only this file can build it.
 pub struct Sealed<'a> {
@@ -34,24 +33,13 @@ pub(super) fn seal<'a>(
     if targets.is_empty() {
         return Ok(Sealed { draft });
     }
-    let wrapper = link.keyring.wrapper(link.name, now)?;
-    let mut key = Zeroizing::new([0_u8; 16]);
-    rng.fill_bytes(key.as_mut());
-    let wrapped = wrapper.sm2()?.wrap(key.as_ref(), rng)?;
-    draft.set_envelope(
-        &wrapper.info.serial,
-        &RawCiphertext {
-            c1: wrapped.c1,
-            c3: wrapped.c3,
-            c2: wrapped.c2,
-        },
-    );
-    let cipher = Sm4Gcm::new(&key);
+    let wrapper = link.keyring.wrapper(link.name, now)?.as_sm2()?;
+    let envelope = link.keyring.envelopes(link.name).outbound(&wrapper, now, rng)?;
+    let Ciphertext { c1, c3, c2 } = envelope.wrapped().clone();
+    draft.set_envelope(&wrapper.info.serial, &RawCiphertext { c1, c3, c2 });
     for target in targets {
-        let mut nonce = [0_u8; 12];
-        rng.fill_bytes(&mut nonce);
-        let (ciphertext, tag) = cipher.seal(&nonce, &target.additional, target.clear.as_bytes());
-        draft.set_sealed(target.slot, &nonce, &ciphertext, &tag);
+        let sealed = envelope.seal(&target.additional, target.clear.as_bytes(), rng)?;
+        draft.set_sealed(target.slot, &sealed.nonce, &sealed.ciphertext, &sealed.tag);
     }
     Ok(Sealed { draft })
 }

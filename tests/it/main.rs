@@ -15,6 +15,7 @@ mod bulkheads;
 mod certificates;
 mod cli;
 mod database;
+mod envelopes;
 mod instances;
 mod journal;
 mod journal_crash;

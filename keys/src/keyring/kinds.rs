@@ -63,6 +63,14 @@ pub enum SealKey {
 }
 
 impl<'a, S: ?Sized, R> Usable<'a, KeyPair<S, R>> {
+    /// With its description, for what takes SM2 keys alone.
+    pub fn as_sm2(&self) -> Result<Usable<'a, S>, KeyError> {
+        Ok(Usable {
+            info: self.info,
+            key: self.sm2()?,
+        })
+    }
+
     pub fn sm2(&self) -> Result<&'a S, KeyError> {
         match self.key {
             KeyPair::Sm2(key) => Ok(key),

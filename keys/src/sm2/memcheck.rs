@@ -5,8 +5,35 @@
     unsafe_code,
     reason = "the requests are instructions that no safe code can give; tests only"
 )]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+use std::process::{Command, Output};
 use subtle::Choice;
+
+/// Runs a test of this binary under valgrind: it must pass with nothing reported.
+pub(crate) fn check(test: &str) {
+    let output = watch(test);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{test}\n{told}");
+    assert!(
+        String::from_utf8_lossy(&output.stdout).contains("1 passed"),
+        "{test} did not run"
+    );
+}
+
+pub(crate) fn watch(test: &str) -> Output {
+    let binary = std::env::current_exe().unwrap();
+    Command::new("valgrind")
+        .arg(format!("--error-exitcode={REPORTED}"))
+        .args(["--quiet", "--leak-check=no", "--"])
+        .arg(binary)
+        .args(["--exact", test, "--test-threads=1"])
+        .output()
+        .expect("this test needs valgrind: apt-get install valgrind")
+}
+
+/// What `watch` ends with where a branch or an address depends on a secret.
+pub(crate) const REPORTED: i32 = 77;
 
 /// Declares the bytes of a value secret: memcheck holds them, and all that is computed from them, undefined.
 #[inline(never)]

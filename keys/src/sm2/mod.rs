@@ -62,7 +62,7 @@ pub trait Unwrap: Send + Sync {
 }
 
 #[cfg(test)]
-mod memcheck; // tells valgrind which bytes are secret
+pub(crate) mod memcheck; // tells valgrind which bytes are secret
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -28,7 +28,7 @@ impl NonceKey {
     }
 
     pub(crate) fn draws(&self, digest: [u8; 32], rng: &mut dyn CryptoRng) -> HedgedDraws<'_> {
-        let mut random = Zeroizing::new([0; 32]);
+        let mut random = Zeroizing::new([0; RANDOM_BYTES]);
         rng.fill_bytes(random.as_mut_slice());
         HedgedDraws {
             hmac: &self.hmac,
@@ -42,7 +42,7 @@ impl NonceKey {
 pub(crate) struct HedgedDraws<'a> {
     hmac: &'a HmacSm3,
     digest: Zeroizing<[u8; 32]>,
-    random: Zeroizing<[u8; 32]>,
+    random: Zeroizing<[u8; RANDOM_BYTES]>,
     count: u8,
 }
 
@@ -59,6 +59,9 @@ impl Draw for HedgedDraws<'_> {
         ])))
     }
 }
+
+/// 176 bits, well above the 128 that the curve gives: with the digest and the count they fill one block of SM3.
+const RANDOM_BYTES: usize = 22;
 
 const LABEL: &[u8] = b"hangu sm2 nonce";
 

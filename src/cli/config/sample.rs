@@ -73,7 +73,7 @@ fn comment(key: &ConfigKey) -> String {
     format!("# {}\n# {}\n# {default}; {example}\n", key.en, key.zh)
 }
 
-const SECTIONS: [Section; 14] = [
+const SECTIONS: [Section; 15] = [
     Section {
         head: "",
         parent: "",
@@ -140,6 +140,13 @@ const SECTIONS: [Section; 14] = [
             ("counterparty_app", "\"NPS\""),
             ("channel", "\"B\""),
         ],
+    },
+    Section {
+        head: "[link.centre.envelope_reuse]",
+        parent: "link.*.envelope_reuse",
+        commented: true,
+        off: false,
+        set: &[],
     },
     Section {
         head: "[link.centre.bulkhead]",

@@ -75,6 +75,14 @@ fn of_link(link: &LinkConfig) -> Table {
         ("channel", string(&link.channel)),
         ("origin", string(&link.origin)),
         ("sealing", Some(Value::Boolean(link.sealing))),
+        (
+            "envelope_reuse",
+            nested([
+                ("messages", number(link.envelope_reuse.messages)),
+                ("kept", number(u64::try_from(link.envelope_reuse.kept).unwrap_or(u64::MAX))),
+                ("seconds", number(link.envelope_reuse.seconds)),
+            ]),
+        ),
         ("answer_ms", number(link.answer_ms)),
         ("in_flight_max", number(u64::try_from(link.in_flight_max).unwrap_or(u64::MAX))),
         ("settle", of_settle(&link.settle)),

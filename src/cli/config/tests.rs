@@ -17,6 +17,7 @@ fn keys_of_source() -> BTreeSet<String> {
         include_str!("../../config/journal.rs"),
         include_str!("../../config/mq.rs"),
         include_str!("../../config/bulkhead.rs"),
+        include_str!("../../config/envelope_reuse.rs"),
         include_str!("../../config/settle.rs"),
     ];
     let structs = |part: &'static str| {
@@ -36,6 +37,7 @@ fn keys_of_source() -> BTreeSet<String> {
 fn every_key_of_the_configuration_is_in_the_table_and_none_more() {
     let tables = [
         "bulkhead",
+        "envelope_reuse",
         "journal",
         "keys",
         "admin",

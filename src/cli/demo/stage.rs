@@ -232,7 +232,7 @@ async fn start_gateway(
     config.journal.file = Some(folder.join("journal.db"));
     let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "journal", error);
     let keyring = keys::store::load(&folder.join("keys/gateway")).map_err(|error| Failure::config("keys", error))?;
-    let keyring = Arc::new(keyring);
+    let keyring = Arc::new(config.reusing(keyring));
     let journal = hangu::journal::open::open(&config, keyring.clone())
         .await
         .map_err(|error| unavailable(&error))?;

@@ -30,6 +30,17 @@ impl Field {
     /// R mod p.
     pub(super) const ONE: Self = Self(FOLD);
 
+    /// The limbs as they are kept, for copies.
+    #[inline]
+    pub(super) const fn stored(self) -> Limbs {
+        self.0
+    }
+
+    #[inline]
+    pub(super) const fn from_stored(limbs: Limbs) -> Self {
+        Self(limbs)
+    }
+
     /// A constant from its limbs, as the standard gives it.
     pub(super) fn from_limbs(value: Limbs) -> Self {
         Self(value) * Self(SQUARED_R)

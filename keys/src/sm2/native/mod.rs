@@ -16,7 +16,10 @@ mod limbs; // 256 bits
 mod multiply; // [k]P for a new P
 mod point; // sums of affine points
 mod scalar; // modulo n
+mod search; // a row of a table by a secret place
 mod table; // [k]P for a P that is known
+#[cfg(target_arch = "x86_64")]
+mod vector; // the search by vector instructions
 
 use super::PublicKey;
 use super::curve::Curve;

@@ -52,6 +52,20 @@ impl Affine {
         bytes
     }
 
+    /// x and y as they are kept, for copies.
+    #[inline]
+    pub(super) const fn stored(&self) -> (Limbs, Limbs) {
+        (self.x.stored(), self.y.stored())
+    }
+
+    #[inline]
+    pub(super) const fn from_stored(x: Limbs, y: Limbs) -> Self {
+        Self {
+            x: Field::from_stored(x),
+            y: Field::from_stored(y),
+        }
+    }
+
     /// The opposite point where the mask is all ones.
     pub(super) fn negate_if(&mut self, mask: u64) {
         self.y = Field::select(mask, -self.y, self.y);
@@ -91,13 +105,31 @@ impl Extended {
         zzz: Field::ZERO,
     };
 
+    /// The sum of two points by EFD `mmadd-2008-s` (4M + 2S); wrong if they are equal.
+    pub(super) fn of_two(one: &Affine, other: &Affine) -> Self {
+        let p = other.x - one.x;
+        let r = other.y - one.y;
+        let pp = p.square();
+        let ppp = p * pp;
+        let q = one.x * pp;
+        let x = r.square() - ppp - q.double();
+        Self {
+            x,
+            y: r * (q - x) - one.y * ppp,
+            zz: pp,
+            zzz: ppp,
+        }
+    }
+
     /// Adds another point; wrong if either is infinity or if they are equal. Opposite points give infinity.
     #[inline(never)]
     pub(super) fn add(&mut self, other: &Affine) {
         *self = self.sum(other).0;
     }
 
-    /// Adds another point, which may be equal or opposite; wrong if this one is infinity.
+    /// Adds another point, which may be equal or opposite; wrong if this one is infinity. Whoever asks for x alone is spared
+    /// the rest.
+    #[inline]
     pub(super) fn add_complete(&mut self, other: &Affine) {
         let (sum, x_difference, y_difference) = self.sum(other);
         let equal = x_difference.is_zero() & y_difference.is_zero();

@@ -7,9 +7,9 @@
 use super::digits::{Digit, Digits};
 use super::field::Field;
 use super::jacobian::Jacobian;
-use super::limbs::{self, opaque};
 use super::point::{Affine, Extended};
 use super::scalar::Scalar;
+use super::search;
 use zeroize::Zeroizing;
 
 /// Takes `BYTES` of memory.
@@ -36,12 +36,12 @@ impl<const W: usize> Table<W> {
     /// With i windows added, the sum is A P with A odd and |A| < 2^(Wi), and the next addend is E P with |E| >= 2^(Wi), so that
     /// A + E and A - E differ from 0; and as they are below n in size until the last window, `add` never meets infinity, equal or
     /// opposite points. In the last one A + E is k or n - k, not 0 modulo n, but A - E may be n: equal points, once.
+    #[inline]
     pub(super) fn multiply(&self, k: &Scalar) -> Zeroizing<Extended> {
         let digits = Digits::<W>::new(k);
         let last = Digits::<W>::WINDOWS - 1;
-        let first = self.find(0, &digits.at(0));
-        let mut sum = Zeroizing::new(Extended::from(&*first));
-        for window in 1..last {
+        let mut sum = Zeroizing::new(Extended::of_two(&self.find(0, &digits.at(0)), &self.find(1, &digits.at(1))));
+        for window in 2..last {
             sum.add(&self.find(window, &digits.at(window)));
         }
         sum.add_complete(&self.find(last, &digits.at(last)));
@@ -63,13 +63,8 @@ impl<const W: usize> Table<W> {
 
     #[inline(never)]
     fn find(&self, window: usize, digit: &Digit) -> Zeroizing<Affine> {
-        let mut found = Zeroizing::new(Affine::default());
         let row = &self.rows[window * Self::ROW..][..Self::ROW];
-        for (at, entry) in (0u64..).zip(row) {
-            let mask = opaque(limbs::equal(at, digit.index));
-            found.x.merge(mask, &entry.x);
-            found.y.merge(mask, &entry.y);
-        }
+        let mut found = Zeroizing::new(search::find(row, digit.index));
         found.negate_if(digit.negative);
         found
     }

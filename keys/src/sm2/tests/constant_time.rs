@@ -4,33 +4,10 @@
 //! Only what goes through `reveal` is excepted. The same by command for the release build: `cargo test --release -p keys
 //! constant_time`.
 
-use std::process::{Command, Output};
-
-const REPORTED: i32 = 77;
-
-fn watch(name: &str) -> Output {
-    let binary = std::env::current_exe().unwrap();
-    Command::new("valgrind")
-        .arg(format!("--error-exitcode={REPORTED}"))
-        .args(["--quiet", "--leak-check=no", "--"])
-        .arg(binary)
-        .args([
-            "--exact",
-            &format!("sm2::tests::constant_time::watched::{name}"),
-            "--test-threads=1",
-        ])
-        .output()
-        .expect("this test needs valgrind: apt-get install valgrind")
-}
+use crate::sm2::memcheck::{self, REPORTED};
 
 fn check(name: &str) {
-    let output = watch(name);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{name}\n{told}");
-    assert!(
-        String::from_utf8_lossy(&output.stdout).contains("1 passed"),
-        "{name} did not run"
-    );
+    memcheck::check(&format!("{WATCHED}::{name}"));
 }
 
 #[test]
@@ -52,13 +29,15 @@ fn unwrapping_is_constant_time() {
 #[test]
 fn a_leak_is_reported() {
     for name in ["a_branch", "an_address"] {
-        let output = watch(name);
+        let output = memcheck::watch(&format!("{WATCHED}::{name}"));
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(REPORTED), "{name}\n{told}");
         let expected = "uninitialised value";
         assert!(told.contains(expected), "{name}\n{told}");
     }
 }
+
+const WATCHED: &str = "sm2::tests::constant_time::watched";
 
 /// Run by `check` under valgrind; without it they hold the results only.
 mod watched {

@@ -1,6 +1,7 @@
 //! Types with secrets have neither `Debug` nor `Clone` nor `PartialEq` (`facts/reliability.md` section 4: the crate's own
 //! decrypting key prints its scalar). Checked when the tests are compiled.
 
+use crate::envelope::{Envelope, Envelopes};
 use crate::keyring::{Keyring, KeyringBuilder};
 use crate::secret::Secret;
 use crate::sm2::curve::Curve;
@@ -56,7 +57,7 @@ fn secrets_cannot_be_printed_or_copied() {
         NonceKey,
         HedgedDraws<'static>
     );
-    assert_secret!(HmacSm3, Sm4Gcm, Sm4Cbc, Keyring, KeyringBuilder);
+    assert_secret!(HmacSm3, Sm4Gcm, Sm4Cbc, Envelope, Envelopes, Keyring, KeyringBuilder);
 }
 
 #[test]
