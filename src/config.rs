@@ -96,6 +96,9 @@ pub struct LinkConfig {
     /// What is reused of the envelopes around sealed fields.
     #[serde(default)]
     pub envelope_reuse: EnvelopeReuseConfig,
+    /// The set of algorithms, where the codec knows several; its first when absent.
+    #[serde(default)]
+    pub suite: Option<String>,
     /// How long we wait for this counterparty's answer before the outcome is unknown.
     #[serde(default = "answer_ms")]
     pub answer_ms: u64,

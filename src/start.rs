@@ -94,11 +94,23 @@ pub fn spec_of(specs: &Specs, name: &str, link: &LinkConfig) -> Result<Arc<Spec>
             detail,
         });
     };
+    let spec = match &link.suite {
+        None => spec,
+        Some(suite) => spec.in_suite(suite).ok_or_else(|| no_suite(name, spec, suite))?,
+    };
     Ok(if link.sealing {
         spec.clone()
     } else {
         Arc::new(spec.with_sealing(false))
     })
+}
+
+fn no_suite(name: &str, spec: &Arc<Spec>, suite: &str) -> ConfigError {
+    let known = spec.suites().map(|spec| spec.suite.as_str()).collect::<Vec<_>>().join(", ");
+    ConfigError {
+        place: format!("link.{name}.suite"),
+        detail: format!("codec {} has no suite {suite}; suites are: {known}", spec.codec),
+    }
 }
 
 /// Opens a broker connection as configured; it connects in the background and goes on trying.

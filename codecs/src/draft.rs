@@ -2,14 +2,14 @@
 //!
 //! The draft knows what to seal and what to sign; it does neither.
 
-use crate::envelope::{RawCiphertext, RawSignature, SignatureScheme, ciphertext_to_der, signature_to_der};
+use crate::envelope::gcm_fields::additional;
+use crate::envelope::{RawCiphertext, RawSignature, SealingScheme, SignatureScheme, SignatureValue, ciphertext_to_der};
 use crate::error::BuildError;
-use crate::field::{Broken, base64_encode, canonical, hex_encode};
+use crate::field::{Broken, base64_encode, canonical};
 use crate::mapping;
-use crate::message::additional;
 use crate::payment::Payment;
 use crate::signed;
-use crate::spec::plan::{FieldId, Over, Place, SignatureEncoding};
+use crate::spec::plan::{FieldId, Http, Over, Place};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::Values;
 use crate::wire::{Start, Wire};
@@ -57,9 +57,15 @@ impl Spec {
         })
     }
 
+    /// By what an answer is matched to a request of ours: the serial, or what the spec derives it from. Nothing sealed is.
+    pub fn serial_of(&self, wire: &Wire) -> Option<String> {
+        let message = self.parse(wire).ok()?;
+        mapping::serial(message.kind, &message.values)
+    }
+
     /// Whether a message is only good for some time after it was authenticated (a signed timestamp).
     pub fn authentication_ages(&self) -> bool {
-        self.envelope.made_at.is_some()
+        self.envelope.signing.made_at.is_some()
     }
 
     /// A draft of a message of ours as it was written before, to be authenticated anew. What is sealed cannot be written
@@ -90,8 +96,18 @@ impl Draft<'_> {
         self.kind
     }
 
+    /// `None` also for an acknowledgement that is one word and carries no signature.
     pub fn signature_scheme(&self) -> SignatureScheme {
-        self.spec.envelope.scheme
+        if self.kind.plan.literal.is_some() {
+            SignatureScheme::None
+        } else {
+            self.spec.envelope.scheme
+        }
+    }
+
+    /// How its sensitive fields are to be sealed.
+    pub fn sealing_scheme(&self) -> Option<SealingScheme> {
+        self.spec.envelope.sealing.as_ref().map(|sealing| sealing.scheme)
     }
 
     pub fn user_id(&self) -> &[u8] {
@@ -114,10 +130,19 @@ impl Draft<'_> {
         targets
     }
 
+    /// Puts a value sealed under SM4-GCM in place.
     pub fn set_sealed(&mut self, slot: usize, nonce: &[u8; 12], ciphertext: &[u8], tag: &[u8; 16]) {
         self.signed_body.take();
         if let Some(item) = self.values.item_mut(slot).filter(|item| item.sealed) {
             item.sent = base64_encode(&[nonce, ciphertext, tag].concat()).into();
+        }
+    }
+
+    /// Puts a value sealed under a block cipher in place.
+    pub fn set_sealed_blocks(&mut self, slot: usize, ciphertext: &[u8]) {
+        self.signed_body.take();
+        if let Some(item) = self.values.item_mut(slot).filter(|item| item.sealed) {
+            item.sent = base64_encode(ciphertext).into();
         }
     }
 
@@ -130,13 +155,23 @@ impl Draft<'_> {
         }
     }
 
+    /// The same for a data key that is wrapped with RSA.
+    pub fn set_rsa_envelope(&mut self, serial: &str, wrapped: &[u8]) {
+        self.signed_body.take();
+        if let Some(sealing) = &self.spec.envelope.sealing {
+            self.values.set(sealing.serial, serial.to_owned());
+            self.values.set(sealing.key, base64_encode(wrapped));
+        }
+    }
+
     /// The serial number or key id of the signing key, and the moment of signing; both are part of the signed text.
     pub fn set_signer(&mut self, serial: &str, made_at: OffsetDateTime) {
         self.signed_body.take();
-        if let Some(field) = self.spec.envelope.serial {
+        let signing = &self.kind.plan.signing;
+        if let Some(field) = signing.serial {
             self.values.set(field, serial.to_owned());
         }
-        if let (Some(field), Some(moment)) = (self.spec.envelope.made_at, canonical(made_at)) {
+        if let (Some(field), Some(moment)) = (signing.made_at, canonical(made_at)) {
             self.values.set(field, moment);
         }
     }
@@ -145,52 +180,43 @@ impl Draft<'_> {
     pub fn signed_text(&self) -> Result<Vec<u8>, BuildError> {
         self.complete()?;
         // A text over fields does not look at the body, so it need not be written yet.
-        let body = if self.spec.envelope.over == Over::Http {
-            self.signed_body.get_or_init(|| self.body())
-        } else {
+        let body = if self.kind.plan.signing.over == Over::Fields {
             &[][..]
+        } else {
+            self.signed_body.get_or_init(|| self.body())
         };
-        let text = signed::text(self.spec, &self.kind.plan, &self.values, &self.start()?, body);
+        let text = signed::text(self.spec, self.kind, &self.values, &self.start()?, body);
         text.map_err(|(field, broken)| self.broken(field, broken))
     }
 
     /// Writes the bytes with an SM2 signature (r||s).
     pub fn finish_sm2(self, signature: &RawSignature) -> Result<Wire, BuildError> {
-        let text = match self.spec.envelope.encoding {
-            SignatureEncoding::Der => base64_encode(&signature_to_der(signature)),
-            SignatureEncoding::Raw => base64_encode(signature),
-            SignatureEncoding::Hex => return Err(self.scheme_error()),
-        };
-        self.finish(SignatureScheme::Sm2Sm3, text)
+        self.finish(&SignatureValue::Sm2(*signature))
     }
 
-    /// Writes the bytes with a MAC tag.
-    pub fn finish_mac(self, tag: &[u8; 32]) -> Result<Wire, BuildError> {
-        self.finish(SignatureScheme::HmacSm3, hex_encode(tag))
+    /// Writes the bytes with a MAC or an RSA signature.
+    pub fn finish_bytes(self, signature: &[u8]) -> Result<Wire, BuildError> {
+        self.finish(&SignatureValue::Bytes(signature.to_vec()))
     }
 
-    /// Writes the bytes of a spec whose `signature = "none"`.
+    /// Writes the bytes of a message without a signature, as its spec says.
     pub fn finish_unsigned(self) -> Result<Wire, BuildError> {
-        if self.spec.envelope.scheme != SignatureScheme::None {
+        if self.signature_scheme() != SignatureScheme::None {
             return Err(self.scheme_error());
         }
         self.complete()?;
         self.wire()
     }
 
-    fn finish(mut self, scheme: SignatureScheme, signature: String) -> Result<Wire, BuildError> {
-        if self.spec.envelope.scheme != scheme {
-            return Err(self.scheme_error());
-        }
+    fn finish(mut self, signature: &SignatureValue) -> Result<Wire, BuildError> {
+        let text = self.spec.envelope.encoding.write(signature);
+        let text = text.ok_or_else(|| self.scheme_error())?;
         self.complete()?;
-        let at = self.spec.envelope.signature.ok_or_else(|| self.scheme_error())?;
-        self.values.set(at, signature);
-        if self
-            .kind
-            .plan
-            .field(at)
-            .is_some_and(|field| matches!(field.place, Place::Body(_)))
-        {
+        let at = self.kind.plan.signing.signature.filter(|_| self.kind.plan.literal.is_none());
+        let at = at.ok_or_else(|| self.scheme_error())?;
+        self.values.set(at, text);
+        let field = self.kind.plan.field(at);
+        if field.is_some_and(|field| matches!(field.place, Place::Body(_))) {
             self.signed_body.take();
         }
         self.wire()
@@ -211,12 +237,20 @@ impl Draft<'_> {
     }
 
     fn body(&self) -> Vec<u8> {
-        self.spec.format.write(self.kind, &self.values)
+        match &self.kind.plan.literal {
+            Some(word) => word.clone().into_bytes(),
+            None => self.spec.format_of(self.kind.is_answer()).write(self.kind, &self.values),
+        }
     }
 
     fn headers(&self) -> Vec<(String, String)> {
         let Some(http) = &self.spec.http else { return Vec::new() };
-        let content_type = (!self.kind.is_bodyless()).then(|| ("content-type".to_owned(), http.content_type.clone()));
+        let content_type = http
+            .answer_type
+            .as_ref()
+            .filter(|_| self.kind.is_answer())
+            .unwrap_or(&http.content_type);
+        let content_type = (!self.kind.is_bodyless()).then(|| ("content-type".to_owned(), content_type.clone()));
         let mut headers: Vec<(String, String)> = content_type.into_iter().collect();
         for (id, field) in self.kind.plan.fields.iter().enumerate() {
             if let (Place::Head(name), Some(item)) = (&field.place, self.values.get(id)) {
@@ -231,7 +265,7 @@ impl Draft<'_> {
             return Ok(Start::Queue);
         };
         let Some(target) = &self.kind.plan.target else {
-            return Ok(Start::Status(mapping::status(self.spec, self.kind, &self.values, http)));
+            return Ok(self.common_start(http));
         };
         let parameter = match target.parameter {
             None => "",
@@ -246,16 +280,30 @@ impl Draft<'_> {
         })
     }
 
+    /// An answer, or a request that is posted where all are.
+    fn common_start(&self, http: &Http) -> Start {
+        match &http.target {
+            Some(target) if !self.kind.is_answer() => Start::Request {
+                method: "POST".to_owned(),
+                target: target.clone(),
+            },
+            Some(_) | None => Start::Status(mapping::status(self.spec, self.kind, &self.values, http)),
+        }
+    }
+
     /// What sealing and signing must have put in place by the time the text to sign exists.
     fn complete(&self) -> Result<(), BuildError> {
-        let envelope = &self.spec.envelope;
+        let (envelope, signing) = (&self.spec.envelope, &self.kind.plan.signing);
+        if self.kind.plan.literal.is_some() {
+            return Ok(());
+        }
         let sealed = self.values.items().iter().any(|item| item.sealed);
         let due = envelope
             .sealing
             .as_ref()
             .filter(|_| sealed)
             .map(|sealing| [Some(sealing.serial), Some(sealing.key)]);
-        let due = due.into_iter().flatten().chain([envelope.serial, envelope.made_at]);
+        let due = due.into_iter().flatten().chain([signing.serial, signing.made_at]);
         for id in due.flatten() {
             let Some(item) = self.values.get(id) else {
                 return Err(self.broken(id, Broken::new("field.missing", "sealing and signing come before it")));

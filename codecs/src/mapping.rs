@@ -19,8 +19,11 @@ pub(crate) fn payment(spec: &Spec, message: &MessageSpec, values: &Values<'_>) -
         }
     }
     payment.set_text(Attribute::MessageCode, message.code.as_str());
+    for (attribute, text) in &plan.constants {
+        payment.set_text(*attribute, text.as_str());
+    }
     for &(target, source) in &plan.derive {
-        if let (None, Some(value)) = (payment.value(target), payment.value(source).cloned()) {
+        if let (None, Some(value)) = (payment.value(target), derived(&payment, target, source)?) {
             // Shapes were compared when the spec was loaded.
             payment
                 .put(target, value)
@@ -29,6 +32,34 @@ pub(crate) fn payment(spec: &Spec, message: &MessageSpec, values: &Values<'_>) -
     }
     payment.outcome = outcome(spec, message, values);
     Ok(payment)
+}
+
+/// What one attribute takes from another: the same value, or the date at the head of an identifier.
+fn derived(payment: &Payment, target: Attribute, source: Attribute) -> Result<Option<Value>, ParseError> {
+    match (target.shape(), payment.value(source)) {
+        (Shape::Date, Some(Value::Text(id))) => {
+            let date = crate::field::dated(id);
+            let no_date = || Broken::new("field.kind", "it does not begin with a date").read(source.name(), None);
+            date.map(|date| Some(Value::Date(date))).ok_or_else(no_date)
+        }
+        (_, value) => Ok(value.cloned()),
+    }
+}
+
+/// The attribute by which an answer is matched to its request, as far as clear values tell.
+pub(crate) fn serial(message: &MessageSpec, values: &Values<'_>) -> Option<String> {
+    let plan = &message.plan;
+    let text = |attribute: Attribute| {
+        let id = plan.fields.iter().position(|field| field.map == Some(attribute))?;
+        values.get(id)?.clear().map(ToOwned::to_owned)
+    };
+    let derived = || {
+        plan.derive
+            .iter()
+            .find(|(target, _)| *target == Attribute::Serial)
+            .and_then(|(_, source)| text(*source))
+    };
+    text(Attribute::Serial).or_else(derived)
 }
 
 /// What a message states of the outcome. Its status and code are never sealed.
@@ -86,8 +117,12 @@ fn put(payment: &mut Payment, attribute: Attribute, value: Value) -> Result<(), 
 
 /// A status that the table does not know settles nothing: it is `Unknown`, like its absence.
 fn outcome_of(spec: &Spec, plan: &OutcomePlan, values: &Values<'_>) -> Outcome {
-    let status = values.get(plan.status).and_then(Item::clear);
-    let Some(row) = plan.table.iter().find(|row| Some(row.code.as_str()) == status) else {
+    let clear = |field: FieldId| values.get(field).and_then(Item::clear);
+    let (status, table) = match (clear(plan.status), &plan.otherwise) {
+        (None, Some((field, table))) => (clear(*field), table),
+        (status, _) => (status, &plan.table),
+    };
+    let Some(row) = table.iter().find(|row| Some(row.code.as_str()) == status) else {
         return Outcome::Unknown;
     };
     match row.verdict {
@@ -114,6 +149,10 @@ fn failure(spec: &Spec, plan: &OutcomePlan, row: &Status, values: &Values<'_>) -
         .iter()
         .find(|row| Some(row.code.as_str()) == code)
         .map(|row| row.reason);
+    if known == Some(None) {
+        return Outcome::Unknown;
+    }
+    let known = known.flatten();
     let reason = row.reason.or(known).unwrap_or(Reason::Other);
     let text = match (clear(plan.text), code) {
         (Some(text), _) => text.to_owned(),
@@ -128,7 +167,10 @@ pub(crate) fn values(spec: &Spec, message: &MessageSpec, payment: &Payment) -> R
     let plan = &message.plan;
     let mut values = Values::new();
     for (id, field) in plan.fields.iter().enumerate() {
-        if reserved(spec, id) || (message.is_bodyless() && id < spec.frame_count && matches!(field.place, Place::Body(_))) {
+        if !field.belongs_to(message.role)
+            || reserved(spec, message, id)
+            || (message.is_bodyless() && id < spec.frame_count && matches!(field.place, Place::Body(_)))
+        {
             continue;
         }
         let texts = texts(spec, message, payment, id, field).map_err(|broken| broken.built(&field.path))?;
@@ -146,10 +188,10 @@ pub(crate) fn values(spec: &Spec, message: &MessageSpec, payment: &Payment) -> R
 }
 
 /// Fields that sealing and signing fill in.
-fn reserved(spec: &Spec, id: FieldId) -> bool {
-    let envelope = &spec.envelope;
-    let sealing = envelope.sealing.as_ref().map(|sealing| [sealing.serial, sealing.key]);
-    let own = [envelope.signature, envelope.serial, envelope.made_at];
+fn reserved(spec: &Spec, message: &MessageSpec, id: FieldId) -> bool {
+    let signing = &message.plan.signing;
+    let sealing = spec.envelope.sealing.as_ref().map(|sealing| [sealing.serial, sealing.key]);
+    let own = [signing.signature, signing.serial, signing.made_at];
     own.contains(&Some(id)) || sealing.is_some_and(|sealing| sealing.contains(&id))
 }
 
@@ -190,11 +232,7 @@ fn texts(spec: &Spec, message: &MessageSpec, payment: &Payment, id: FieldId, fie
         let (value, _) = value.ok_or_else(|| Broken::new("field.operation", format!("no value for {}", payment.operation)))?;
         return Ok(vec![value.clone()]);
     }
-    if let Some(outcome) = plan
-        .outcome
-        .as_ref()
-        .filter(|plan| [Some(plan.status), plan.code, plan.text].contains(&Some(id)))
-    {
+    if let Some(outcome) = plan.outcome.as_ref().filter(|plan| plan.fields().contains(&Some(id))) {
         return outcome_text(spec, outcome, payment, id, field);
     }
     match field.map.or(field.fill).and_then(|attribute| payment.value(attribute)) {
@@ -244,16 +282,27 @@ fn outcome_text(spec: &Spec, plan: &OutcomePlan, payment: &Payment, id: FieldId,
             Err(Broken::new("outcome.missing", "a reply states an outcome"))
         };
     };
+    let otherwise = plan.otherwise.as_ref();
+    let row = status_row(&plan.table, outcome);
     if id == plan.status {
-        let row = status_row(plan, outcome)
-            .ok_or_else(|| Broken::new("outcome.unmapped", format!("no status for {}", outcome.name())))?;
-        return Ok(vec![row.code.clone()]);
+        let elsewhere = otherwise.is_some_and(|(_, table)| status_row(table, outcome).is_some());
+        return match row {
+            Some(row) => Ok(vec![row.code.clone()]),
+            None if elsewhere => Ok(Vec::new()),
+            None => Err(Broken::new("outcome.unmapped", format!("no status for {}", outcome.name()))),
+        };
+    }
+    if let Some((_, table)) = otherwise.filter(|(field, _)| *field == id && row.is_none()) {
+        return Ok(status_row(table, outcome).map(|row| row.code.clone()).into_iter().collect());
+    }
+    if otherwise.is_some_and(|(field, _)| *field == id) {
+        return Ok(field.default.iter().cloned().collect());
     }
     let Outcome::Failed { reason, text } = outcome else {
-        return Ok(Vec::new());
+        return Ok(field.default.iter().cloned().collect());
     };
     if plan.code == Some(id) {
-        let code = |reason: Reason| spec.codes.iter().find(|row| row.reason == reason);
+        let code = |reason: Reason| spec.codes.iter().find(|row| row.reason == Some(reason));
         return Ok(code(*reason)
             .or_else(|| code(Reason::Other))
             .map(|row| row.code.clone())
@@ -266,13 +315,13 @@ fn outcome_text(spec: &Spec, plan: &OutcomePlan, payment: &Payment, id: FieldId,
 }
 
 /// The first row of this outcome; one that names the very reason goes before one that names none.
-fn status_row<'p>(plan: &'p OutcomePlan, outcome: &Outcome) -> Option<&'p Status> {
+fn status_row<'p>(table: &'p [Status], outcome: &Outcome) -> Option<&'p Status> {
     let (verdict, reason) = match outcome {
         Outcome::Success => (Verdict::Success, None),
         Outcome::Unknown => (Verdict::Unknown, None),
         Outcome::Failed { reason, .. } => (Verdict::Failed, Some(*reason)),
     };
-    let fitting = || plan.table.iter().filter(|row| row.verdict == verdict);
+    let fitting = || table.iter().filter(|row| row.verdict == verdict);
     fitting()
         .find(|row| reason.is_some() && row.reason == reason)
         .or_else(|| fitting().find(|row| row.reason.is_none()))

@@ -5,13 +5,15 @@
 pub use crate::describe::DescribedField;
 pub use crate::draft::{Draft, SealTarget};
 
-use crate::envelope::{RawCiphertext, RawSignature, SignatureScheme, ciphertext_from_der, signature_from_der};
+use crate::envelope::{
+    RawCiphertext, SealingScheme, SignatureScheme, SignatureValue, TextCipher, Wrapped, ciphertext_from_der, gcm_fields, text_key,
+};
 use crate::error::ParseError;
-use crate::field::{Broken, base64_decode, is_base64};
+use crate::field::{Broken, base64_decode};
 use crate::mapping;
 use crate::payment::{Operation, Outcome, Payment, Role};
 use crate::signed;
-use crate::spec::plan::{FieldId, Place, SignatureEncoding};
+use crate::spec::plan::{Field, FieldId, Over, Place, SealingPlan};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::{Item, Values};
 use crate::wire::{Start, Wire};
@@ -39,15 +41,31 @@ impl std::fmt::Debug for Message<'_> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SignatureFound {
     pub scheme: SignatureScheme,
-    /// Serial number (SM2) or key id (HMAC) that the message names.
-    pub serial: String,
-    /// SM2: r||s. HMAC: the tag is in `tag`.
-    pub sm2: Option<RawSignature>,
-    pub tag: Option<[u8; 32]>,
+    pub signer: Signer,
+    pub value: SignatureValue,
     /// When the message says it was made, for schemes with a freshness window (platform: `Hangu-Timestamp`).
     pub made_at: Option<OffsetDateTime>,
     /// Allowed distance of `made_at` from now, in seconds.
     pub window_s: Option<u32>,
+}
+
+/// How a message says under which key it is signed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Signer {
+    /// The serial number or key id that it names.
+    Named(String),
+    /// It names none, and the spec says that its link has one key.
+    OneKey,
+}
+
+impl Signer {
+    /// The serial number, if one is named.
+    pub fn serial(&self) -> Option<&str> {
+        match self {
+            Self::Named(serial) => Some(serial),
+            Self::OneKey => None,
+        }
+    }
 }
 
 /// The digital envelope that a message carries.
@@ -70,10 +88,20 @@ pub struct SealedField {
     pub additional: Vec<u8>,
 }
 
+/// One sealed field under a block cipher without a nonce.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SealedBlocks {
+    /// Handle for `set_opened`.
+    pub slot: usize,
+    pub path: String,
+    pub ciphertext: Vec<u8>,
+}
+
 impl Spec {
     /// Parses strictly; no key is needed. Refuses what the spec's limits and kinds refuse.
     pub fn parse<'a>(&'a self, wire: &'a Wire) -> Result<Message<'a>, ParseError> {
-        let (kind, values) = self.format.read(self, wire)?;
+        let is_answer = matches!(wire.start, Start::Status(_));
+        let (kind, values) = self.format_of(is_answer).read(self, wire)?;
         let mut message = Message {
             spec: self,
             kind,
@@ -88,7 +116,8 @@ impl Spec {
     /// Returns com.* attributes; `None` when not even the header can be trusted to be readable.
     /// A code that the spec does not know gives operation `notice`.
     pub fn peek(&self, wire: &Wire) -> Option<Payment> {
-        let values = self.format.peek(self, wire)?;
+        let is_answer = matches!(wire.start, Start::Status(_));
+        let values = self.format_of(is_answer).peek(self, wire)?;
         let code = values.get(self.code_field)?.sent.as_ref();
         let known = self.message(code);
         let any = known.or_else(|| self.messages().next())?;
@@ -139,30 +168,31 @@ impl<'a> Message<'a> {
 
     /// The exact text that the signature covers, from the bytes as received.
     pub fn signed_text(&self) -> Result<Vec<u8>, ParseError> {
-        signed::text(self.spec, &self.kind.plan, &self.values, &self.wire.start, &self.wire.body)
+        signed::text(self.spec, self.kind, &self.values, &self.wire.start, &self.wire.body)
             .map_err(|(field, broken)| self.broken(field, broken))
     }
 
-    /// `Ok(None)` only when the spec says `signature = "none"`.
+    /// `Ok(None)` only when the spec says `signature = "none"`, and for an acknowledgement that is one word.
     pub fn signature(&self) -> Result<Option<SignatureFound>, ParseError> {
-        let envelope = &self.spec.envelope;
-        let (Some(at), Some(serial)) = (envelope.signature, envelope.serial) else {
+        let (envelope, signing) = (&self.spec.envelope, &self.kind.plan.signing);
+        let Some(at) = signing.signature.filter(|_| self.kind.plan.literal.is_none()) else {
             return Ok(None);
         };
-        let bytes = self.signature_bytes(at)?;
-        let (sm2, tag) = match envelope.encoding {
-            SignatureEncoding::Der => (Some(signature_from_der(&bytes).map_err(|error| self.at(at, error))?), None),
-            SignatureEncoding::Raw => (Some(self.exact(at, &bytes)?), None),
-            SignatureEncoding::Hex => (None, Some(self.exact(at, &bytes)?)),
+        let signer = match signing
+            .serial
+            .filter(|&serial| self.values.get(serial).is_some() || !signing.one_key)
+        {
+            Some(serial) => Signer::Named(self.sent(serial)?.to_owned()),
+            None => Signer::OneKey,
         };
-        let made_at = envelope.made_at.map(|field| self.sent(field)).transpose()?;
+        let value = envelope.encoding.read(self.sent(at)?).map_err(|error| self.at(at, error))?;
+        let made_at = signing.made_at.map(|field| self.sent(field)).transpose()?;
         Ok(Some(SignatureFound {
             scheme: envelope.scheme,
-            serial: self.sent(serial)?.to_owned(),
-            sm2,
-            tag,
+            signer,
+            value,
             made_at: made_at.and_then(crate::field::rfc3339),
-            window_s: envelope.window_s,
+            window_s: envelope.window_s.filter(|_| signing.made_at.is_some()),
         }))
     }
 
@@ -171,24 +201,65 @@ impl<'a> Message<'a> {
         &self.spec.envelope.user_id
     }
 
-    /// `Ok(None)` when nothing is sealed (no sealed field present).
+    /// The envelope of `SealingScheme::Sm4Gcm`; `Ok(None)` when nothing is sealed (no sealed field present).
     pub fn envelope(&self) -> Result<Option<EnvelopeFound>, ParseError> {
+        match self.wrapped_key()? {
+            Some((serial, Wrapped::Sm2(wrapped))) => Ok(Some(EnvelopeFound { serial, wrapped })),
+            Some((_, Wrapped::Rsa(_))) | None => Ok(None),
+        }
+    }
+
+    /// The serial of our key and what is wrapped for it; `Ok(None)` when nothing is sealed.
+    pub fn wrapped_key(&self) -> Result<Option<(String, Wrapped)>, ParseError> {
         let Some(sealing) = self.spec.envelope.sealing.as_ref() else {
             return Ok(None);
         };
-        if !self.values.items().iter().any(|item| item.sealed) {
+        if self.sealed().next().is_none() {
             return Ok(None);
         }
         let serial = self.sent(sealing.serial)?.to_owned();
-        let der = base64_decode(self.sent(sealing.key)?);
-        let der = der.ok_or_else(|| self.broken(sealing.key, Broken::new("field.kind", "expected base64")))?;
-        let wrapped = ciphertext_from_der(&der).map_err(|error| self.at(sealing.key, error))?;
-        Ok(Some(EnvelopeFound { serial, wrapped }))
+        let bytes = base64_decode(self.sent(sealing.key)?);
+        let bytes = bytes.ok_or_else(|| self.broken(sealing.key, Broken::new("field.kind", "expected base64")))?;
+        let wrapped = match sealing.scheme {
+            SealingScheme::TextKey(TextCipher::Aes256) => Ok(Wrapped::Rsa(bytes)),
+            SealingScheme::Sm4Gcm | SealingScheme::TextKey(TextCipher::Sm4) => ciphertext_from_der(&bytes).map(Wrapped::Sm2),
+        };
+        Ok(Some((serial, wrapped.map_err(|error| self.at(sealing.key, error))?)))
     }
 
+    /// How the sealed fields are sealed.
+    pub fn sealing_scheme(&self) -> Option<SealingScheme> {
+        self.spec.envelope.sealing.as_ref().map(|sealing| sealing.scheme)
+    }
+
+    /// The sealed fields of `SealingScheme::Sm4Gcm`.
     pub fn sealed_fields(&self) -> Result<Vec<SealedField>, ParseError> {
-        let sealed = self.values.items().iter().enumerate().filter(|(_, item)| item.sealed);
-        sealed.map(|(slot, item)| self.sealed_field(slot, item)).collect()
+        self.sealed().map(|(slot, item)| self.sealed_field(slot, item)).collect()
+    }
+
+    /// The sealed fields of `SealingScheme::TextKey`.
+    pub fn sealed_blocks(&self) -> Result<Vec<SealedBlocks>, ParseError> {
+        let blocks = |(slot, item): (usize, &Item<'a>)| {
+            let (path, clear) = self.sealed_place(item);
+            let ciphertext =
+                text_key::ciphertext(&item.sent, text_key::sealed_max(clear)).map_err(|broken| broken.read(path, item.offset))?;
+            Ok(SealedBlocks {
+                slot,
+                path: path.to_owned(),
+                ciphertext,
+            })
+        };
+        self.sealed().map(blocks).collect()
+    }
+
+    fn sealed(&self) -> impl Iterator<Item = (usize, &Item<'a>)> {
+        self.values.items().iter().enumerate().filter(|(_, item)| item.sealed)
+    }
+
+    /// Path and longest clear value of a sealed item's field.
+    fn sealed_place(&self, item: &Item<'a>) -> (&str, usize) {
+        let field = self.kind.plan.field(item.field);
+        field.map_or(("", 0), |field| (&field.path, field.rules.length.clear_bytes_max()))
     }
 
     /// Puts the clear value of a sealed field in place; kind, charset and length rules apply to it here.
@@ -232,17 +303,13 @@ impl<'a> Message<'a> {
             let Some(field) = self.kind.plan.field(item.field) else {
                 continue;
             };
-            let checked = if item.sealed {
-                sealed_form(&item.sent, field.rules.length.sealed_max())
+            let checked = if let (true, Some(sealing)) = (item.sealed, &self.spec.envelope.sealing) {
+                sealed_form(sealing, field, &item.sent)
             } else {
                 field.rules.check(&item.sent)
             };
             checked.map_err(|broken| broken.read(&field.path, item.offset))?;
-            if self.spec.envelope.over == crate::spec::plan::Over::Fields
-                && field.signed
-                && !field.counted
-                && item.sent.contains('|')
-            {
+            if self.kind.plan.signing.over == Over::Fields && field.signed && !field.counted && item.sent.contains('|') {
                 return Err(
                     Broken::new("signed.separator", "a signed value holds the separator `|`").read(&field.path, item.offset)
                 );
@@ -254,8 +321,8 @@ impl<'a> Message<'a> {
     }
 
     fn required(&self) -> Result<(), ParseError> {
-        let absent = |&(id, field): &(usize, &crate::spec::plan::Field)| field.required && self.values.get(id).is_none();
-        let skipped = |field: &crate::spec::plan::Field| self.kind.is_bodyless() && matches!(field.place, Place::Body(_));
+        let absent = |&(id, field): &(usize, &Field)| field.required && self.values.get(id).is_none();
+        let skipped = |field: &Field| self.kind.is_bodyless() && matches!(field.place, Place::Body(_));
         for (_, field) in self.kind.plan.fields.iter().enumerate().filter(absent) {
             let optional = field.group.is_some_and(|group| self.group_absent(group));
             if !optional && !skipped(field) {
@@ -304,8 +371,7 @@ impl<'a> Message<'a> {
             };
             item.sealed = true;
             if !enveloped {
-                sealed_form(&item.sent, field.rules.length.sealed_max())
-                    .map_err(|broken| broken.read(&field.path, item.offset))?;
+                sealed_form(sealing, field, &item.sent).map_err(|broken| broken.read(&field.path, item.offset))?;
                 return Err(Broken::new("seal.envelope", "a sealed value without an envelope").read(&field.path, item.offset));
             }
         }
@@ -329,37 +395,16 @@ impl<'a> Message<'a> {
     }
 
     fn sealed_field(&self, slot: usize, item: &Item<'a>) -> Result<SealedField, ParseError> {
-        let field = self.kind.plan.field(item.field);
-        let (path, max) = field.map_or((String::new(), 0), |field| {
-            (field.path.clone(), field.rules.length.sealed_max())
-        });
-        let (nonce, ciphertext, tag) = sealed_parts(&item.sent, max).map_err(|broken| broken.read(&path, item.offset))?;
+        let (path, clear) = self.sealed_place(item);
+        let parts = gcm_fields::parts(&item.sent, gcm_fields::sealed_max(clear));
+        let (nonce, ciphertext, tag) = parts.map_err(|broken| broken.read(path, item.offset))?;
         Ok(SealedField {
             slot,
-            additional: additional(self.kind, &self.values, &path, item.occurrence),
-            path,
+            additional: gcm_fields::additional(self.kind, &self.values, path, item.occurrence),
+            path: path.to_owned(),
             nonce,
             ciphertext,
             tag,
-        })
-    }
-
-    fn signature_bytes(&self, at: FieldId) -> Result<Vec<u8>, ParseError> {
-        let text = self.sent(at)?;
-        let (bytes, wanted) = match self.spec.envelope.encoding {
-            SignatureEncoding::Der | SignatureEncoding::Raw => (base64_decode(text), "base64"),
-            SignatureEncoding::Hex => (crate::field::hex_decode(text), "lower-case hex"),
-        };
-        bytes.ok_or_else(|| self.broken(at, Broken::new("signature.encoding", format!("expected {wanted}"))))
-    }
-
-    fn exact<const N: usize>(&self, at: FieldId, bytes: &[u8]) -> Result<[u8; N], ParseError> {
-        let exact = bytes.try_into();
-        exact.map_err(|_| {
-            self.broken(
-                at,
-                Broken::new("signature.encoding", format!("{} bytes, expected {N}", bytes.len())),
-            )
         })
     }
 
@@ -391,43 +436,11 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Nonce, ciphertext and tag of a sealed value.
-type SealedParts = ([u8; 12], Vec<u8>, [u8; 16]);
-
-/// Checks what `sealed_parts` needs, without decoding.
-fn sealed_form(text: &str, max: usize) -> Result<(), Broken> {
-    let padding = text.bytes().rev().take_while(|&b| b == b'=').count();
-    let length = (text.len() / 4 * 3).saturating_sub(padding);
-    if text.len() > max {
-        return Err(Broken::new(
-            "field.length",
-            format!("{} characters, allowed {max} when sealed", text.len()),
-        ));
+/// Whether a text can be a sealed value of a field, before anything is decoded.
+fn sealed_form(sealing: &SealingPlan, field: &Field, text: &str) -> Result<(), Broken> {
+    let clear = field.rules.length.clear_bytes_max();
+    match sealing.scheme {
+        SealingScheme::Sm4Gcm => gcm_fields::form(text, gcm_fields::sealed_max(clear)),
+        SealingScheme::TextKey(_) => text_key::form(text, text_key::sealed_max(clear)),
     }
-    if length <= 12 + 16 || !is_base64(text) {
-        return Err(Broken::new("seal.missing", SEALED_FORM));
-    }
-    Ok(())
-}
-
-const SEALED_FORM: &str = "a sealed value is expected: base64 of nonce, ciphertext and tag";
-
-/// Takes base64(nonce || ciphertext || tag) apart; the ciphertext is never empty.
-fn sealed_parts(text: &str, max: usize) -> Result<SealedParts, Broken> {
-    sealed_form(text, max)?;
-    let missing = || Broken::new("seal.missing", SEALED_FORM);
-    let bytes = base64_decode(text).ok_or_else(missing)?;
-    let (nonce, rest) = bytes.split_first_chunk::<12>().ok_or_else(missing)?;
-    let (ciphertext, tag) = rest.split_last_chunk::<16>().ok_or_else(missing)?;
-    Ok((*nonce, ciphertext.to_vec(), *tag))
-}
-
-/// `MsgId|path[n]`: binds a sealed value to its message and its place.
-pub(crate) fn additional(kind: &MessageSpec, values: &Values<'_>, path: &str, occurrence: usize) -> Vec<u8> {
-    let msg_id = kind
-        .plan
-        .msg_id
-        .and_then(|field| values.get(field))
-        .map_or("", |item| &item.sent);
-    format!("{msg_id}|{path}[{occurrence}]").into_bytes()
 }

@@ -1,22 +1,38 @@
 //! The exact text that a signature covers, for a message read and for one about to be written.
 
+use crate::envelope::{member, pairs};
 use crate::field::Broken;
-use crate::spec::Spec;
+use crate::format::xml_document;
 use crate::spec::plan::{FieldId, Over, Plan};
+use crate::spec::{MessageSpec, Spec};
 use crate::values::{Values, slots};
 use crate::wire::Start;
 
-/// The signed text: `value|value|` (design 7), or start line, headers and body (design 8).
+/// Derived from the body's bytes wherever the institution signs bytes; only `fields` and `pairs` are defined over values. Empty
+/// for an acknowledgement that is one word.
 pub(crate) fn text(
     spec: &Spec,
-    plan: &Plan,
+    kind: &MessageSpec,
     values: &Values<'_>,
     start: &Start,
     body: &[u8],
 ) -> Result<Vec<u8>, (FieldId, Broken)> {
-    match spec.envelope.over {
+    let (plan, signing) = (&kind.plan, &kind.plan.signing);
+    if plan.literal.is_some() {
+        return Ok(Vec::new());
+    }
+    // These rules hold for every body that was parsed or that we wrote.
+    let broken = |detail: String| (spec.code_field, Broken::new("signed.text", detail));
+    match signing.over {
         Over::Fields => fields(spec, plan, values),
-        Over::Http => Ok(http(spec, values, start, body)),
+        Over::Http => Ok(http(plan, values, start, body)),
+        Over::Document => Ok(xml_document(body).to_vec()),
+        Over::Pairs => pairs::text(body, &signing.excluded).map_err(|error| broken(error.to_string())),
+        Over::Member => {
+            let root = plan.root.as_deref().unwrap_or_default();
+            let text = member::text(body, root).ok_or_else(|| broken(format!("no member {root}")))?;
+            Ok(text.to_vec())
+        }
     }
 }
 
@@ -30,13 +46,13 @@ fn fields(spec: &Spec, plan: &Plan, values: &Values<'_>) -> Result<Vec<u8>, (Fie
 }
 
 /// Lines that cannot hold a line end themselves, then the body as it is.
-fn http(spec: &Spec, values: &Values<'_>, start: &Start, body: &[u8]) -> Vec<u8> {
+fn http(plan: &Plan, values: &Values<'_>, start: &Start, body: &[u8]) -> Vec<u8> {
     let mut text = match start {
         Start::Request { method, target } => format!("{method}\n{target}\n"),
         Start::Status(status) => format!("{status}\n"),
         Start::Queue => String::new(),
     };
-    for &field in &spec.envelope.first {
+    for &field in &plan.signing.first {
         text.push_str(values.get(field).map_or("", |item| &item.sent));
         text.push('\n');
     }

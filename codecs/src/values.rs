@@ -201,7 +201,7 @@ fn slot_text(spec: &Spec, plan: &Plan, item: &Item<'_>) -> Result<String, (Field
     if item.sealed && value.is_empty() {
         return Err((item.field, Broken::new("seal.missing", "it has not been sealed yet")));
     }
-    if spec.envelope.over == Over::Fields && !field.counted && value.contains('|') {
+    if plan.signing.over == Over::Fields && !field.counted && value.contains('|') {
         return Err((
             item.field,
             Broken::new("signed.separator", "a signed value holds the separator `|`"),

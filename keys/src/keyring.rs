@@ -91,6 +91,29 @@ impl Keyring {
         )
     }
 
+    /// The counterparty's one verification key, for messages that name none: accepted, primary or draining, and valid now.
+    /// Where several are, none is chosen.
+    pub fn one_verifier(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, VerifyKey>, KeyError> {
+        let named = Named {
+            link,
+            usage: "verifying",
+            serial: "",
+        };
+        let found = self.links.get(link).and_then(|keys| keys.sign_theirs.only_live());
+        valid(found.ok_or_else(|| named.unknown())?, now)
+    }
+
+    /// The link's one MAC key, for messages that name none.
+    pub fn one_mac(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, MacKey>, KeyError> {
+        let named = Named {
+            link,
+            usage: "mac",
+            serial: "",
+        };
+        let found = self.links.get(link).and_then(|keys| keys.mac.only_live());
+        valid(found.ok_or_else(|| named.unknown())?, now)
+    }
+
     /// The counterparty's primary sealing key.
     pub fn wrapper(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, WrapKey>, KeyError> {
         self.primary(link, "sealing", |keys| &keys.seal_theirs, now)

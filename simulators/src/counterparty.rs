@@ -5,14 +5,16 @@
 
 #[cfg(test)]
 mod tests;
+mod text_key; // sealing under a key that travels as text
 
-use codecs::envelope::{RawCiphertext, RawSignature, SignatureScheme};
+use codecs::envelope::{MacKind, RawCiphertext, RawSignature, RsaKind, SealingScheme, SignatureScheme, SignatureValue, Sm2Input};
 use codecs::error::{BuildError, ParseError};
 use codecs::message::{Draft, EnvelopeFound, Message, SignatureFound};
 use codecs::payment::{Operation, Payment, Reason, Role};
 use codecs::spec::{Spec, Specs};
 use codecs::wire::Wire;
 use keys::keyring::Keyring;
+use keys::legacy::RsaScheme;
 use keys::sm2::Ciphertext;
 use keys::sm4::Sm4Gcm;
 use rand_core::CryptoRng;
@@ -102,6 +104,8 @@ pub enum Twist {
 pub struct Party {
     specs: Arc<Specs>,
     codec: String,
+    /// The suite of the codec; its first when empty.
+    suite: String,
     keyring: Arc<Keyring>,
     link: String,
 }
@@ -111,9 +115,17 @@ impl Party {
         Self {
             specs,
             codec: codec.to_owned(),
+            suite: String::new(),
             keyring,
             link: link.to_owned(),
         }
+    }
+
+    /// The same party with another suite of its codec.
+    #[must_use]
+    pub fn in_suite(mut self, suite: &str) -> Self {
+        suite.clone_into(&mut self.suite);
+        self
     }
 
     pub fn link(&self) -> &str {
@@ -121,7 +133,15 @@ impl Party {
     }
 
     pub fn spec(&self) -> Result<&Spec, Refusal> {
-        let spec = self.specs.spec(&self.codec).map(AsRef::as_ref);
+        let spec = self.specs.spec(&self.codec);
+        let spec = spec.and_then(|spec| {
+            if self.suite.is_empty() {
+                Some(spec)
+            } else {
+                spec.in_suite(&self.suite)
+            }
+        });
+        let spec = spec.map(AsRef::as_ref);
         spec.ok_or_else(|| Refusal::new(Step::Parse, format!("no codec {}", self.codec)))
     }
 
@@ -176,31 +196,36 @@ impl Party {
         };
         check_freshness(&found, now)?;
         let text = message.signed_text().map_err(|error| refuse(&error))?;
-        match (found.scheme, found.sm2, found.tag) {
-            (SignatureScheme::Sm2Sm3, Some(signature), _) => {
-                let verifier = self
-                    .keyring
-                    .verifier(&self.link, &found.serial, now)
-                    .and_then(|found| found.sm2())
-                    .map_err(|error| refuse(&error))?;
-                verifier.verify(&text, &signature).map_err(|error| refuse(&error))
+        self.check(&found, &text, now).map_err(|error| refuse(&error))
+    }
+
+    fn check(&self, found: &SignatureFound, text: &[u8], now: OffsetDateTime) -> Result<(), Box<dyn std::error::Error>> {
+        let verifier = || match found.signer.serial() {
+            Some(serial) => self.keyring.verifier(&self.link, serial, now),
+            None => self.keyring.one_verifier(&self.link, now),
+        };
+        match (found.scheme, &found.value) {
+            (SignatureScheme::Sm2(Sm2Input::Text), SignatureValue::Sm2(signature)) => {
+                Ok(verifier()?.sm2()?.verify(text, signature)?)
             }
-            (SignatureScheme::HmacSm3, _, Some(tag)) => {
-                let mac = self
-                    .keyring
-                    .mac_with(&self.link, &found.serial, now)
-                    .and_then(|found| found.hmac_sm3())
-                    .map_err(|error| refuse(&error))?;
-                mac.check(&[&text], &tag).map_err(|error| refuse(&error))
+            (SignatureScheme::Rsa(kind), SignatureValue::Bytes(signature)) => {
+                Ok(verifier()?.rsa()?.verify(rsa(kind)?, text, signature)?)
             }
-            (SignatureScheme::None | SignatureScheme::Sm2Sm3 | SignatureScheme::HmacSm3, _, _) => {
-                Err(refuse(&"the message carries no signature of its scheme"))
+            (SignatureScheme::Mac(MacKind::HmacSm3), SignatureValue::Bytes(tag)) => {
+                let serial = found.signer.serial().unwrap_or_default();
+                let mac = self.keyring.mac_with(&self.link, serial, now)?;
+                Ok(mac.hmac_sm3()?.check(&[text], tag)?)
             }
+            _ => Err("the message carries no signature of a scheme that this party knows".into()),
         }
     }
 
     fn open(&self, message: &mut Message<'_>, now: OffsetDateTime) -> Result<(), Refusal> {
         let refuse = |text: &dyn fmt::Display| Refusal::new(Step::Open, text);
+        if let Some(SealingScheme::TextKey(cipher)) = message.sealing_scheme() {
+            let keys = (self.keyring.as_ref(), self.link.as_str());
+            return text_key::open(message, cipher, keys, now).map_err(|error| refuse(&error));
+        }
         let Some(EnvelopeFound { serial, wrapped }) = message.envelope().map_err(|error| refuse(&error))? else {
             return Ok(());
         };
@@ -225,6 +250,11 @@ impl Party {
         let targets = draft.seal_targets();
         if targets.is_empty() {
             return Ok(());
+        }
+        if let Some(SealingScheme::TextKey(cipher)) = draft.sealing_scheme() {
+            let keys = (self.keyring.as_ref(), self.link.as_str());
+            let sealed = text_key::seal(draft, &targets, cipher, keys, now, rng);
+            return sealed.map_err(|error| Refusal::new(Step::Seal, error));
         }
         let mut data_key = [0; 16];
         rng.fill_bytes(&mut data_key);
@@ -263,7 +293,7 @@ impl Party {
         let refuse = |text: &dyn fmt::Display| Refusal::new(Step::Sign, text);
         match draft.signature_scheme() {
             SignatureScheme::None => draft.finish_unsigned(),
-            SignatureScheme::Sm2Sm3 => {
+            SignatureScheme::Sm2(Sm2Input::Text) => {
                 let signer = self.keyring.signer(&self.link, now).map_err(|error| refuse(&error))?;
                 draft.set_signer(&named_serial(&signer.info.serial, twist), now);
                 let text = draft.signed_text().map_err(|error| refuse(&error))?;
@@ -272,13 +302,26 @@ impl Party {
                 spoil(&mut signature, twist);
                 draft.finish_sm2(&signature)
             }
-            SignatureScheme::HmacSm3 => {
+            SignatureScheme::Rsa(kind) => {
+                let signer = self.keyring.signer(&self.link, now).map_err(|error| refuse(&error))?;
+                draft.set_signer(&named_serial(&signer.info.serial, twist), now);
+                let text = draft.signed_text().map_err(|error| refuse(&error))?;
+                let key = signer.rsa().map_err(|error| refuse(&error))?;
+                let signed = rsa(kind).and_then(|scheme| Ok(key.sign(scheme, &text, rng)?));
+                let mut signature = signed.map_err(|error| refuse(&error))?;
+                spoil(&mut signature, twist);
+                draft.finish_bytes(&signature)
+            }
+            SignatureScheme::Mac(MacKind::HmacSm3) => {
                 let mac = self.keyring.mac(&self.link, now).map_err(|error| refuse(&error))?;
                 draft.set_signer(&named_serial(&mac.info.serial, twist), now);
                 let text = draft.signed_text().map_err(|error| refuse(&error))?;
                 let mut tag = mac.hmac_sm3().map_err(|error| refuse(&error))?.tag(&[&text]);
                 spoil(&mut tag, twist);
-                draft.finish_mac(&tag)
+                draft.finish_bytes(&tag)
+            }
+            SignatureScheme::Sm2(Sm2Input::Digest) | SignatureScheme::Mac(_) => {
+                return Err(refuse(&"this party does not know the scheme"));
             }
         }
         .map_err(|error| Refusal::build(&error))
@@ -299,6 +342,17 @@ fn check_freshness(found: &SignatureFound, now: OffsetDateTime) -> Result<(), Re
             Step::Verify,
             format_args!("time stamp is not within {window_s} s"),
         ))
+    }
+}
+
+/// The RSA schemes of institutions that this party plays.
+fn rsa(kind: RsaKind) -> Result<RsaScheme, Box<dyn std::error::Error>> {
+    match kind {
+        RsaKind::Sha256 => Ok(RsaScheme::Pkcs1Sha256),
+        RsaKind::Sha1 => Ok(RsaScheme::Pkcs1Sha1),
+        RsaKind::RawHexDigest | RsaKind::Sha256OfHex | RsaKind::Sha1OfHex | RsaKind::Sha256OfDigest => {
+            Err("this party does not know the scheme".into())
+        }
     }
 }
 

@@ -139,7 +139,7 @@ fn object(spec: &Spec) -> Value {
     json!({
         "codec": spec.codec, "name_en": spec.name_en, "name_zh": spec.name_zh, "source": spec.source,
         "confidence": docs::confidence(spec.confidence), "warnings": warnings.collect::<Vec<_>>(),
-        "codes": spec.codes().map(|(code, name, reason)| json!({ "code": code, "name_zh": name, "reason": reason.name() })).collect::<Vec<_>>(),
+        "codes": spec.codes().map(|(code, name, reason)| json!({ "code": code, "name_zh": name, "reason": reason.map(codecs::payment::Reason::name) })).collect::<Vec<_>>(),
         "messages": spec.messages().map(message).collect::<Vec<_>>(),
     })
 }

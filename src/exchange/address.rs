@@ -30,7 +30,7 @@ impl Gateway {
         reply.set_text(Attribute::CreatedAt, created_at(now));
         if !link.is_queue() {
             reply.copy(request, &[Attribute::Serial]);
-            reply.set_text(Attribute::Sender, "hangu");
+            reply.set_text(Attribute::Sender, own_name(link));
             return Ok(());
         }
         let date = request
@@ -123,7 +123,7 @@ impl Gateway {
         if !link.is_queue() {
             let journal = self.journal_id().await?;
             payment.set_text(Attribute::Serial, format!("{}-{journal}-{identity}", self.config.instance));
-            payment.set_text(Attribute::Sender, "hangu");
+            payment.set_text(Attribute::Sender, own_name(link));
             return Ok(());
         }
         let date = self.system().settlement_date.ok_or(Trouble::NoSettlementDate)?;
@@ -138,6 +138,15 @@ impl Gateway {
             payment.set_date(Attribute::SettlementDate, date);
         }
         Ok(())
+    }
+}
+
+/// What a counterparty over HTTP calls us: our member number, where it has given us one.
+fn own_name(link: &LinkParts) -> &str {
+    if link.config.member.is_empty() {
+        "hangu"
+    } else {
+        &link.config.member
     }
 }
 

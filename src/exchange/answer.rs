@@ -7,6 +7,7 @@ use crate::mq::{Publication, Published};
 use crate::pipeline::{self, Fault, Signed};
 use crate::record::{self, Place};
 use codecs::payment::{Attribute, Outcome, Payment, Reason};
+use codecs::spec::MessageSpec;
 use codecs::wire::Wire;
 use tokio::time::Instant;
 
@@ -257,9 +258,20 @@ impl Ids {
         }
     }
 
+    /// Of a request of ours, whose answer may name it by something else than a serial.
+    pub(super) fn sent(link: &LinkParts, code: &str, payment: &Payment) -> Self {
+        let names = link.spec.message(code).and_then(MessageSpec::named_by);
+        Self {
+            serial: names.and_then(|attribute| payment.text(attribute)).map(ToOwned::to_owned),
+            ..Self::of(payment)
+        }
+    }
+
     /// Read off stored bytes, where the payment that they were made of is not in hand.
     pub(super) fn peeked(link: &LinkParts, wire: &Wire) -> Self {
-        link.spec.peek(wire).as_ref().map(Self::of).unwrap_or_default()
+        let ids = link.spec.peek(wire).as_ref().map(Self::of).unwrap_or_default();
+        let serial = ids.serial.clone().or_else(|| link.spec.serial_of(wire));
+        Self { serial, ..ids }
     }
 }
 

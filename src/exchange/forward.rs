@@ -9,6 +9,7 @@ use crate::journal::{Exchange, ExchangeId, Move, State};
 use crate::mq::Published;
 use crate::pipeline::{self, Received};
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
+use codecs::spec::MessageSpec;
 use codecs::wire::Wire;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +35,7 @@ impl Gateway {
             Err(Trouble::NoSettlementDate) => return self.refuse_unsent(job, "no settlement date is known yet").await,
             other => other?,
         };
-        let (out_key, ids) = (communication_key(&link.name, &payment), Ids::of(&payment));
+        let (out_key, ids) = (communication_key(&link.name, &payment), Ids::sent(link, &code, &payment));
         let signed = match self.sign(link, payment, &code) {
             Err(Trouble::Fault(pipeline::Fault::Build(error))) => {
                 let refusal = Outcome::failed(Reason::InvalidMessage, error.to_string());
@@ -159,7 +160,8 @@ impl Gateway {
             ));
         }
         // A proxy may hand over the answer to somebody else's request.
-        if sent.serial.as_deref() != payment.text(Attribute::Serial) {
+        let is_named = link.spec.message(&received.code).is_some_and(MessageSpec::names_request);
+        if is_named && (sent.serial.is_none() || sent.serial.as_deref() != payment.text(Attribute::Serial)) {
             return Err("the answer is to another request".to_owned());
         }
         Ok(received)

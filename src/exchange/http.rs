@@ -8,7 +8,8 @@ use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Move, Read,
 use crate::pipeline::{self, Received, Rejection, Step};
 use crate::record;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
-use codecs::wire::Wire;
+use codecs::spec::MessageSpec;
+use codecs::wire::{Start, Wire};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,7 +17,7 @@ use tokio::time::Instant;
 /// What an HTTP requester gets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum HttpAnswer {
-    /// An authenticated answer.
+    /// An answer in the requester's own format; authenticated, but for the words by which its spec refuses.
     Message(Wire),
     /// The request was refused before it became an exchange: status and what was wrong. Not authenticated, so it says
     /// nothing of any payment.
@@ -69,7 +70,7 @@ impl Gateway {
             );
             return self.refuse_http(link, wire, Box::new(rejection)).await;
         }
-        if is_lookup(&received) {
+        if is_lookup(link, &received) {
             return self.look_up(link, &received).await;
         }
         self.answer_request(link, wire, received, timing).await
@@ -224,7 +225,12 @@ impl Gateway {
         }
     }
 
+    /// A final reply that may be handed over as it was stored: where authentication ages, only for a while.
     fn is_fresh(&self, reply: &MessageRecord) -> bool {
+        let ages = self.link(&reply.link).is_ok_and(|link| link.spec.authentication_ages());
+        if !ages {
+            return reply.part == "reply";
+        }
         let age = crate::clock::millis(self.clock.now()).saturating_sub(reply.at);
         reply.part == "reply" && age < FRESH_MS
     }
@@ -339,20 +345,31 @@ impl Gateway {
             Step::Duplicate => 409,
             Step::Parse | Step::Open | Step::Translate | Step::Route | Step::Match => 400,
         };
-        Ok(HttpAnswer::Refused { status, rejection })
+        let refused = link.spec.refused().map(|said| refusal(status, said));
+        Ok(refused.unwrap_or(HttpAnswer::Refused { status, rejection }))
     }
+}
+
+/// The words by which a requester's format refuses.
+fn refusal(status: u16, (content_type, body): (&str, &str)) -> HttpAnswer {
+    HttpAnswer::Message(Wire {
+        start: Start::Status(status),
+        headers: vec![("content-type".to_owned(), content_type.to_owned())],
+        body: body.as_bytes().to_vec(),
+    })
 }
 
 fn source(wire: &Wire) -> String {
     match &wire.start {
-        codecs::wire::Start::Request { method, target } => format!("{method} {target}"),
-        codecs::wire::Start::Queue | codecs::wire::Start::Status(_) => "http".to_owned(),
+        Start::Request { method, target } => format!("{method} {target}"),
+        Start::Queue | Start::Status(_) => "http".to_owned(),
     }
 }
 
 /// A request that only asks what the gateway knows of an earlier one.
-fn is_lookup(received: &Received) -> bool {
-    received.payment.operation == Operation::Query && received.code == LOOKUP
+fn is_lookup(link: &LinkParts, received: &Received) -> bool {
+    let kind = link.spec.message(&received.code);
+    received.payment.operation == Operation::Query && kind.is_some_and(MessageSpec::is_bodyless)
 }
 
 fn moves(exchange: &Exchange) -> bool {
@@ -361,7 +378,5 @@ fn moves(exchange: &Exchange) -> bool {
 
 /// An exchange that changes hands more often than this within a moment is left to its next request.
 const HAND_OVER_TRIES: u32 = 8;
-/// Message code of `GET /v1/payments/{id}` (design section 8).
-const LOOKUP: &str = "payment";
 /// Stored replies older than this are authenticated anew; half of the platform link's window.
 const FRESH_MS: i64 = 150_000;

@@ -4,10 +4,10 @@
 use super::accept::{cancelled, names_original};
 use super::answer::{Settlement, outcome_of};
 use super::{Gateway, Job, LinkParts, Trouble};
-use crate::journal::{Exchange, Read, State};
+use crate::journal::{Exchange, Read, Search, State};
 use crate::pipeline::{Rejection, Step};
 use crate::record;
-use codecs::payment::{Attribute, Outcome};
+use codecs::payment::{Attribute, Outcome, Payment};
 use codecs::wire::Wire;
 use tokio::time::Instant;
 
@@ -62,7 +62,10 @@ impl Gateway {
             return Ok(unmatched("it does not say which request it speaks of"));
         }
         let key = Read::ByOriginal(cancelled(&job.request));
-        let found = self.journal.read(key).await?.exchange()?;
+        let mut found = self.journal.read(key).await?.exchange()?;
+        if found.is_none() && job.request.text(Attribute::OriginalInitiator).is_none() {
+            found = self.sent_under(link, &job.request).await?;
+        }
         let Some(exchange) = found.filter(|exchange| exchange.link_out.as_ref() == Some(&link.name)) else {
             return Ok(unmatched("no request of ours went out by this link under that name"));
         };
@@ -71,6 +74,27 @@ impl Gateway {
             return Ok(unmatched("it is about another amount"));
         }
         Ok(Ok(exchange))
+    }
+
+    /// The one request that went out by this link under an end-to-end id: a counterparty over HTTP does not know who among our
+    /// counterparties began it.
+    async fn sent_under(&self, link: &LinkParts, notice: &Payment) -> Result<Option<Exchange>, Trouble> {
+        let Some(id) = notice.text(Attribute::OriginalEndToEndId) else {
+            return Ok(None);
+        };
+        let search = Search {
+            key: Some(id.to_owned()),
+            limit: 64,
+            ..Search::default()
+        };
+        let mut found = self.journal.read(Read::Search(Box::new(search))).await?.exchanges()?;
+        found.retain(|exchange| {
+            let is_named = exchange.end_to_end_id.as_deref().unwrap_or(&exchange.msg_id) == id;
+            let is_meant = notice.text(Attribute::OriginalOperation) == Some(&exchange.operation);
+            is_named && is_meant && exchange.link_out.as_ref() == Some(&link.name)
+        });
+        // Two of one name: choosing either would be a guess.
+        Ok(found.pop().filter(|_| found.is_empty()))
     }
 
     /// A notice for what has its outcome, or was never sent: the same is a repeat, another one is kept and raises an alarm.

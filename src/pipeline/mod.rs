@@ -10,8 +10,10 @@
 mod open;
 mod parse;
 mod reject;
+mod scheme;
 mod seal;
 mod sign;
+mod text_key;
 mod translate;
 mod verify;
 

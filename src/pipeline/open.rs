@@ -2,12 +2,13 @@
 
 use super::parse::Parsed;
 use super::verify::Verified;
-use super::{LinkView, Rejection, Step};
-use codecs::envelope::RawCiphertext;
+use super::{LinkView, Rejection, Step, text_key};
+use codecs::envelope::{RawCiphertext, SealingScheme};
 use codecs::message::{EnvelopeFound, Message};
 use keys::envelope;
 use keys::error::{CryptoError, KeyError};
-use keys::sm2::Ciphertext;
+use keys::keyring::{UnwrapKey, Usable};
+use keys::sm2::{Ciphertext, Unwrap};
 use keys::sm4::Sm4Gcm;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -46,7 +47,7 @@ impl<'a> Unverified<'a> {
 
 pub(super) fn open<'a>(verified: Verified<'a>, link: LinkView<'_>, now: OffsetDateTime) -> Result<Opened<'a>, Box<Rejection>> {
     let (mut message, signed_by) = verified.into_parts();
-    open_fields(&mut message, &usable(link, now)).map_err(|rejection| rejection.with_header(Some(message.header())))?;
+    open_usable(&mut message, link, now)?;
     Ok(Opened { message, signed_by })
 }
 
@@ -56,51 +57,48 @@ pub(super) fn open_unverified<'a>(
     now: OffsetDateTime,
 ) -> Result<Unverified<'a>, Box<Rejection>> {
     let mut message = parsed.message;
-    open_fields(&mut message, &usable(link, now)).map_err(|rejection| rejection.with_header(Some(message.header())))?;
+    open_usable(&mut message, link, now)?;
     Ok(Unverified { message })
 }
 
 /// Opens what the journal vouches for, with any key that we still hold.
 pub(super) fn open_stored<'a>(parsed: Parsed<'a>, link: LinkView<'_>) -> Result<Opened<'a>, Box<Rejection>> {
     let mut message = parsed.message;
-    let held = |serial: &str, wrapped: &Ciphertext| {
-        let ours = link
-            .keyring
-            .held_unwrapper(link.name, serial)
-            .and_then(|found| found.sm2())
-            .map_err(of_key)?;
-        envelope::unwrapped(ours, wrapped).map(Arc::new).map_err(of_envelope)
-    };
-    open_fields(&mut message, &held)?;
+    let choose = |serial: &str| link.keyring.held_unwrapper(link.name, serial);
+    open_fields(&mut message, &choose, &|ours, wrapped| {
+        envelope::unwrapped(ours.key, wrapped).map(Arc::new)
+    })?;
     Ok(Opened {
         message,
         signed_by: String::new(),
     })
 }
 
-/// What finds the key of an envelope, by the serial of the private key and the wrapped bytes.
-type Find<'k> = dyn Fn(&str, &Ciphertext) -> Result<Arc<Sm4Gcm>, Box<Rejection>> + 'k;
+/// Which key opens an envelope that names this serial.
+pub(super) type Choose<'k> = dyn Fn(&str) -> Result<Usable<'k, UnwrapKey>, KeyError> + 'k;
 
-/// By a private key that may be used now, or what the link keeps of envelopes that it unwrapped.
-fn usable(link: LinkView<'_>, now: OffsetDateTime) -> impl Fn(&str, &Ciphertext) -> Result<Arc<Sm4Gcm>, Box<Rejection>> {
-    move |serial, wrapped| {
-        let ours = link
-            .keyring
-            .unwrapper(link.name, serial, now)
-            .and_then(|found| found.as_sm2())
-            .map_err(of_key)?;
-        let envelopes = link.keyring.envelopes(link.name);
-        envelopes.inbound(&ours, wrapped, now).map_err(of_envelope)
-    }
+/// The key in an envelope.
+type Find<'f> = dyn Fn(&Usable<'_, dyn Unwrap>, &Ciphertext) -> Result<Arc<Sm4Gcm>, CryptoError> + 'f;
+
+/// By a private key that may be used now, and what the link keeps of envelopes that it unwrapped.
+fn open_usable(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Result<(), Box<Rejection>> {
+    let choose = |serial: &str| link.keyring.unwrapper(link.name, serial, now);
+    let envelopes = link.keyring.envelopes(link.name);
+    open_fields(message, &choose, &|ours, wrapped| envelopes.inbound(ours, wrapped, now))
+        .map_err(|rejection| rejection.with_header(Some(message.header())))
 }
 
-fn open_fields(message: &mut Message<'_>, find: &Find<'_>) -> Result<(), Box<Rejection>> {
+fn open_fields(message: &mut Message<'_>, choose: &Choose<'_>, find: &Find<'_>) -> Result<(), Box<Rejection>> {
     let refused = |error| Rejection::of_parse(Step::Open, error);
+    if let Some(SealingScheme::TextKey(cipher)) = message.sealing_scheme() {
+        return text_key::open(message, cipher, choose);
+    }
     let Some(EnvelopeFound { serial, wrapped, .. }) = message.envelope().map_err(refused)? else {
         return Ok(());
     };
     let RawCiphertext { c1, c3, c2 } = wrapped;
-    let cipher = find(&serial, &Ciphertext { c1, c3, c2 })?;
+    let ours = choose(&serial).and_then(|found| found.as_sm2()).map_err(of_key)?;
+    let cipher = find(&ours, &Ciphertext { c1, c3, c2 }).map_err(of_envelope)?;
     for field in message.sealed_fields().map_err(refused)? {
         let clear = cipher
             .open(&field.nonce, &field.additional, &field.ciphertext, &field.tag)

@@ -3,8 +3,8 @@
 //! The draft keeps the clear values beside the sealed ones, for specs whose signature covers clear values.
 
 use super::translate::Drafted;
-use super::{Fault, LinkView};
-use codecs::envelope::RawCiphertext;
+use super::{Fault, LinkView, text_key};
+use codecs::envelope::{RawCiphertext, SealingScheme};
 use codecs::message::Draft;
 use keys::sm2::Ciphertext;
 use rand_core::CryptoRng;
@@ -33,6 +33,10 @@ pub(super) fn seal<'a>(
     if targets.is_empty() {
         return Ok(Sealed { draft });
     }
+    if let Some(SealingScheme::TextKey(cipher)) = draft.sealing_scheme() {
+        text_key::seal(&mut draft, targets, cipher, link, now, rng)?;
+        return Ok(Sealed { draft });
+    }
     let wrapper = link.keyring.wrapper(link.name, now)?.as_sm2()?;
     let envelope = link.keyring.envelopes(link.name).outbound(&wrapper, now, rng)?;
     let Ciphertext { c1, c3, c2 } = envelope.wrapped().clone();
@@ -49,8 +53,10 @@ fn name_signer(draft: &mut Draft<'_>, link: LinkView<'_>, now: OffsetDateTime) -
     use codecs::envelope::SignatureScheme;
     match draft.signature_scheme() {
         SignatureScheme::None => {}
-        SignatureScheme::Sm2Sm3 => draft.set_signer(&link.keyring.signer(link.name, now)?.info.serial, now),
-        SignatureScheme::HmacSm3 => draft.set_signer(&link.keyring.mac(link.name, now)?.info.serial, now),
+        SignatureScheme::Sm2(_) | SignatureScheme::Rsa(_) => {
+            draft.set_signer(&link.keyring.signer(link.name, now)?.info.serial, now);
+        }
+        SignatureScheme::Mac(_) => draft.set_signer(&link.keyring.mac(link.name, now)?.info.serial, now),
     }
     Ok(())
 }

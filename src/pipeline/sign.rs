@@ -1,7 +1,7 @@
 //! Step 7: the signature, and with it the exact bytes that will be sent and resent.
 
 use super::seal::Sealed;
-use super::{Fault, LinkView};
+use super::{Fault, LinkView, scheme};
 use codecs::envelope::SignatureScheme;
 use codecs::wire::Wire;
 use rand_core::CryptoRng;
@@ -35,13 +35,17 @@ pub(super) fn sign(
     let text = draft.signed_text()?;
     let wire = match draft.signature_scheme() {
         SignatureScheme::None => draft.finish_unsigned()?,
-        SignatureScheme::Sm2Sm3 => {
-            let signature = link.keyring.signer(link.name, now)?.sm2()?.sign(&text, rng)?;
-            draft.finish_sm2(&signature)?
+        SignatureScheme::Sm2(input) => {
+            let signer = link.keyring.signer(link.name, now)?.sm2()?;
+            draft.finish_sm2(&signer.sign(&scheme::sm2_input(input, &text), rng)?)?
         }
-        SignatureScheme::HmacSm3 => {
-            let tag = link.keyring.mac(link.name, now)?.hmac_sm3()?.tag(&[&text]);
-            draft.finish_mac(&tag)?
+        SignatureScheme::Rsa(kind) => {
+            let signer = link.keyring.signer(link.name, now)?.rsa()?;
+            draft.finish_bytes(&signer.sign(scheme::rsa(kind), &text, rng)?)?
+        }
+        SignatureScheme::Mac(kind) => {
+            let mac = link.keyring.mac(link.name, now)?;
+            draft.finish_bytes(&mac.of(scheme::mac(kind))?.tag(&[&text])?)?
         }
     };
     Ok(Signed { wire, code })

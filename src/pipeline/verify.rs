@@ -2,9 +2,11 @@
 
 use super::open::{Opened, Unverified};
 use super::parse::Parsed;
-use super::{LinkView, Rejection, Step};
-use codecs::envelope::SignatureScheme;
+use super::{LinkView, Rejection, Step, scheme};
+use codecs::envelope::{SignatureScheme, SignatureValue};
 use codecs::message::{Message, SignatureFound};
+use keys::error::KeyError;
+use keys::keyring::{Usable, VerifyKey};
 use time::OffsetDateTime;
 
 /// A message whose signature holds. Only this file can build it.
@@ -47,29 +49,56 @@ fn check(message: &Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Resu
     let text = message
         .signed_text()
         .map_err(|error| Rejection::of_parse(Step::Verify, error))?;
-    check_signature(&found, &text, link, now)?;
-    Ok(found.serial)
+    check_signature(&found, &text, link, now)
 }
 
-fn check_signature(found: &SignatureFound, text: &[u8], link: LinkView<'_>, now: OffsetDateTime) -> Result<(), Box<Rejection>> {
+/// Checks the signature under the key that the message names, or the one key of a link whose messages name none; gives that
+/// key's serial.
+fn check_signature(
+    found: &SignatureFound,
+    text: &[u8],
+    link: LinkView<'_>,
+    now: OffsetDateTime,
+) -> Result<String, Box<Rejection>> {
     let key_error = |error| Rejection::of_key(Step::Verify, &error);
     let invalid = |error| Rejection::of_crypto(Step::Verify, "signature.invalid", "signature", error);
-    match (found.scheme, &found.sm2, &found.tag) {
-        (SignatureScheme::Sm2Sm3, Some(signature), _) => {
-            let verifier = link.keyring.verifier(link.name, &found.serial, now);
-            let verifier = verifier.and_then(|found| found.sm2()).map_err(key_error)?;
-            verifier.verify(text, signature).map_err(invalid)
+    match (found.scheme, &found.value) {
+        (SignatureScheme::Sm2(input), SignatureValue::Sm2(signature)) => {
+            let verifier = verifier(found, link, now).map_err(key_error)?;
+            let key = verifier.sm2().map_err(key_error)?;
+            key.verify(&scheme::sm2_input(input, text), signature).map_err(invalid)?;
+            Ok(verifier.info.serial.clone())
         }
-        (SignatureScheme::HmacSm3, _, Some(tag)) => {
-            let mac = link.keyring.mac_with(link.name, &found.serial, now);
-            let mac = mac.and_then(|found| found.hmac_sm3()).map_err(key_error)?;
-            mac.check(&[text], tag).map_err(invalid)
+        (SignatureScheme::Rsa(kind), SignatureValue::Bytes(signature)) => {
+            let verifier = verifier(found, link, now).map_err(key_error)?;
+            let key = verifier.rsa().map_err(key_error)?;
+            key.verify(scheme::rsa(kind), text, signature).map_err(invalid)?;
+            Ok(verifier.info.serial.clone())
         }
-        (SignatureScheme::None | SignatureScheme::Sm2Sm3 | SignatureScheme::HmacSm3, _, _) => Err(Box::new(Rejection::new(
-            Step::Verify,
-            "signature.missing",
-            "the message carries no signature of its scheme",
-        ))),
+        (SignatureScheme::Mac(kind), SignatureValue::Bytes(tag)) => {
+            let mac = match found.signer.serial() {
+                Some(serial) => link.keyring.mac_with(link.name, serial, now),
+                None => link.keyring.one_mac(link.name, now),
+            };
+            let mac = mac.map_err(key_error)?;
+            let key = mac.of(scheme::mac(kind)).map_err(key_error)?;
+            key.check(&[text], tag).map_err(invalid)?;
+            Ok(mac.info.serial.clone())
+        }
+        (SignatureScheme::None | SignatureScheme::Sm2(_) | SignatureScheme::Rsa(_) | SignatureScheme::Mac(_), _) => {
+            Err(Box::new(Rejection::new(
+                Step::Verify,
+                "signature.missing",
+                "the message carries no signature of its scheme",
+            )))
+        }
+    }
+}
+
+fn verifier<'k>(found: &SignatureFound, link: LinkView<'k>, now: OffsetDateTime) -> Result<Usable<'k, VerifyKey>, KeyError> {
+    match found.signer.serial() {
+        Some(serial) => link.keyring.verifier(link.name, serial, now),
+        None => link.keyring.one_verifier(link.name, now),
     }
 }
 

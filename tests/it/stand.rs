@@ -45,6 +45,8 @@ type Connect = Box<dyn Fn() -> SharedMq>;
 pub(crate) struct Instance {
     pub(crate) running: Running,
     pub(crate) address: SocketAddr,
+    /// Where each link listens.
+    pub(crate) addresses: BTreeMap<String, SocketAddr>,
 }
 
 impl Stand {
@@ -98,9 +100,16 @@ impl Stand {
             mqs: BTreeMap::from([("centre".to_owned(), (self.connect)())]),
         };
         let Assembled { gateway, queues, https } = assemble(config, surroundings).await.unwrap();
-        let address = https[0].listener.local_addr().unwrap();
+        let addresses: BTreeMap<String, SocketAddr> = https
+            .iter()
+            .map(|link| (link.name.clone(), link.listener.local_addr().unwrap()))
+            .collect();
         let running = Running::start(gateway, queues, https).await?;
-        Ok(Instance { running, address })
+        Ok(Instance {
+            running,
+            address: addresses["platform"],
+            addresses,
+        })
     }
 
     /// What the instances are configured by, as it stands in a file.
@@ -230,12 +239,12 @@ pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     panic!("not within a minute: {what}");
 }
 
-fn party(folder: &Path, codec: &str, name: &str) -> Party {
+pub(crate) fn party(folder: &Path, codec: &str, name: &str) -> Party {
     let keyring = keys::store::load(&folder.join(name)).unwrap();
     Party::new(Arc::new(Specs::embedded().unwrap()), codec, Arc::new(keyring), name)
 }
 
-fn world() -> World {
+pub(crate) fn world() -> World {
     World::new(
         Arc::new(|| SystemClock.now()),
         Arc::new(|bytes: &mut [u8]| hangu::clock::Entropy::fill(&SystemEntropy, bytes)),

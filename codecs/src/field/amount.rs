@@ -2,6 +2,11 @@
 
 use crate::payment::Money;
 
+/// Reads `CNY12.34`.
+pub(super) fn cny(text: &str) -> Option<Money> {
+    text.strip_prefix("CNY").and_then(Money::parse_yuan)
+}
+
 /// Reads a whole number without sign, leading zeros or fraction.
 pub(super) fn fen(text: &str) -> Option<Money> {
     let canonical = text == "0" || !text.starts_with('0');

@@ -31,6 +31,20 @@ pub(super) fn local(text: &str) -> Option<OffsetDateTime> {
     Some(PrimitiveDateTime::new(date_dash(day)?, clock(hour, minute, second)?).assume_offset(beijing()?))
 }
 
+/// Reads `2030-01-02 18:30:05` as Beijing time.
+pub(super) fn local_space(text: &str) -> Option<OffsetDateTime> {
+    let (day, moment) = text.split_once(' ')?;
+    local(&format!("{day}T{moment}"))
+}
+
+/// The date at the head of an identifier, perhaps after a capital letter.
+pub(crate) fn dated(text: &str) -> Option<Date> {
+    let digits = text.strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or(text);
+    let rest = digits.get(8..)?;
+    let alnum = rest.bytes().all(|b| b.is_ascii_alphanumeric());
+    date8(digits.get(..8)?).filter(|_| alnum)
+}
+
 pub(crate) fn rfc3339(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok()
 }

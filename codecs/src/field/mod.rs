@@ -12,7 +12,7 @@ pub(crate) mod tag;
 mod tests;
 
 pub(crate) use charset::Charset;
-pub(crate) use date::{canonical, rfc3339};
+pub(crate) use date::{canonical, dated, rfc3339};
 pub(crate) use mask::Mask;
 
 use crate::error::{BuildError, ParseError};
@@ -61,6 +61,8 @@ pub(crate) enum Kind {
     Code(Vec<String>),
     /// `12.34`; as an XML element it carries the currency as an attribute.
     AmountYuan,
+    /// `CNY12.34`.
+    AmountCny,
     /// A whole number of fen.
     AmountFen,
     /// `20300102`.
@@ -71,8 +73,12 @@ pub(crate) enum Kind {
     Time6,
     /// `2030-01-02T18:30:05`, Beijing time.
     DateTime,
+    /// `2030-01-02 18:30:05`, Beijing time.
+    DateTimeSpace,
     /// `2030-01-02T18:30:05+08:00`.
     Rfc3339,
+    /// An identifier that begins with its date, perhaps after a capital letter: `B203001020019`.
+    DatedId,
     Base64,
 }
 
@@ -83,12 +89,15 @@ impl Kind {
         "alnum",
         "code",
         "amount_yuan",
+        "amount_cny",
         "amount_fen",
         "date8",
         "date_dash",
         "time6",
         "datetime",
+        "datetime_space",
         "rfc3339",
+        "dated_id",
         "base64",
     ];
 
@@ -99,12 +108,15 @@ impl Kind {
             "alnum" => Self::Alnum,
             "code" => Self::Code(values.to_vec()),
             "amount_yuan" => Self::AmountYuan,
+            "amount_cny" => Self::AmountCny,
             "amount_fen" => Self::AmountFen,
             "date8" => Self::Date8,
             "date_dash" => Self::DateDash,
             "time6" => Self::Time6,
             "datetime" => Self::DateTime,
+            "datetime_space" => Self::DateTimeSpace,
             "rfc3339" => Self::Rfc3339,
+            "dated_id" => Self::DatedId,
             "base64" => Self::Base64,
             _ => return None,
         })
@@ -113,7 +125,7 @@ impl Kind {
     /// The shape of the value that this kind turns into; a list is made of texts.
     pub(crate) fn shape(&self) -> Shape {
         match self {
-            Self::AmountYuan | Self::AmountFen => Shape::Money,
+            Self::AmountYuan | Self::AmountCny | Self::AmountFen => Shape::Money,
             Self::Date8 | Self::DateDash => Shape::Date,
             Self::Text
             | Self::Digits
@@ -121,7 +133,9 @@ impl Kind {
             | Self::Code(_)
             | Self::Time6
             | Self::DateTime
+            | Self::DateTimeSpace
             | Self::Rfc3339
+            | Self::DatedId
             | Self::Base64 => Shape::Text,
         }
     }
@@ -135,11 +149,14 @@ impl Kind {
             Self::Alnum => fits(text.bytes().all(|b| b.is_ascii_alphanumeric()), "letters and digits"),
             Self::Code(values) => code(values, text),
             Self::AmountYuan => fits(Money::parse_yuan(text).is_some(), "an amount such as 12.34"),
+            Self::AmountCny => fits(amount::cny(text).is_some(), "an amount such as CNY12.34"),
             Self::AmountFen => fits(amount::fen(text).is_some(), "a whole number of fen"),
             Self::Date8 => fits(date::date8(text).is_some(), "a date such as 20300102"),
             Self::DateDash => fits(date::date_dash(text).is_some(), "a date such as 2030-01-02"),
             Self::Time6 => fits(date::time6(text), "a time such as 183005"),
             Self::DateTime => fits(date::local(text).is_some(), "a moment such as 2030-01-02T18:30:05"),
+            Self::DateTimeSpace => fits(date::local_space(text).is_some(), "a moment such as 2030-01-02 18:30:05"),
+            Self::DatedId => fits(dated(text).is_some(), "an identifier that begins with its date"),
             Self::Rfc3339 => fits(rfc3339(text).is_some(), "a moment such as 2030-01-02T18:30:05+08:00"),
             Self::Base64 => fits(is_base64(text), "base64"),
         }
@@ -149,12 +166,16 @@ impl Kind {
     pub(crate) fn value(&self, text: &str) -> Option<Value> {
         Some(match self {
             Self::AmountYuan => Value::Money(Money::parse_yuan(text)?),
+            Self::AmountCny => Value::Money(amount::cny(text)?),
             Self::AmountFen => Value::Money(amount::fen(text)?),
             Self::Date8 => Value::Date(date::date8(text)?),
             Self::DateDash => Value::Date(date::date_dash(text)?),
             Self::DateTime => Value::Text(canonical(date::local(text)?)?),
+            Self::DateTimeSpace => Value::Text(canonical(date::local_space(text)?)?),
             Self::Rfc3339 => Value::Text(canonical(rfc3339(text)?)?),
-            Self::Text | Self::Digits | Self::Alnum | Self::Code(_) | Self::Time6 | Self::Base64 => Value::Text(text.to_owned()),
+            Self::Text | Self::Digits | Self::Alnum | Self::Code(_) | Self::Time6 | Self::DatedId | Self::Base64 => {
+                Value::Text(text.to_owned())
+            }
         })
     }
 
@@ -162,10 +183,12 @@ impl Kind {
     pub(crate) fn text(&self, value: &Value) -> Option<String> {
         Some(match (self, value) {
             (Self::AmountYuan, Value::Money(money)) => money.to_string(),
+            (Self::AmountCny, Value::Money(money)) => format!("CNY{money}"),
             (Self::AmountFen, Value::Money(money)) => money.fen().to_string(),
             (Self::Date8, Value::Date(day)) => date::write_date8(*day),
             (Self::DateDash, Value::Date(day)) => date::write_date_dash(*day),
             (Self::DateTime, Value::Text(text)) => date::write_local(date::moment(text)?)?,
+            (Self::DateTimeSpace, Value::Text(text)) => date::write_local(date::moment(text)?)?.replacen('T', " ", 1),
             (Self::Rfc3339, Value::Text(text)) => canonical(date::moment(text)?)?,
             (_, Value::Text(text)) => text.clone(),
             (_, Value::Money(_) | Value::Date(_) | Value::List(_)) => return None,
@@ -205,10 +228,9 @@ impl Length {
         }
     }
 
-    /// The longest sealed text of this field: nonce, ciphertext and tag in base64.
-    pub(crate) fn sealed_max(self) -> usize {
-        let clear = self.bytes_max.unwrap_or_else(|| self.max.saturating_mul(4));
-        clear.saturating_add(12 + 16).div_ceil(3).saturating_mul(4)
+    /// The longest clear value in bytes.
+    pub(crate) fn clear_bytes_max(self) -> usize {
+        self.bytes_max.unwrap_or_else(|| self.max.saturating_mul(4))
     }
 }
 

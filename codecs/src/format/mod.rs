@@ -1,13 +1,16 @@
-//! Containers: how values stand in bytes. Adding one (form, iso8583, fixed) is a module here and a line in each match.
+//! Containers: how values stand in bytes. Adding one (iso8583, fixed) is a module here and a line in each match.
 //!
 //! A container knows paths and limits; kinds, lengths, sealing and signatures are checked above it, alike for all.
 
+mod form;
+mod http; // start line and headers, alike for every container
 mod json;
 mod utf8;
 mod xml;
 
+pub(crate) use form::{FormPlan, pairs as form_pairs};
 pub(crate) use json::JsonPlan;
-pub(crate) use xml::XmlPlan;
+pub(crate) use xml::{XmlPlan, document as xml_document};
 
 use crate::error::ParseError;
 use crate::spec::{MessageSpec, Spec};
@@ -19,6 +22,7 @@ use crate::wire::Wire;
 pub(crate) enum Format {
     Xml(XmlPlan),
     Json(JsonPlan),
+    Form(FormPlan),
 }
 
 /// What a container found: which message it is, and its values.
@@ -34,9 +38,13 @@ impl Format {
                 format!("{} bytes, allowed {max}", wire.body.len()),
             ));
         }
+        if let Some(found) = http::literal(spec, wire) {
+            return Ok(found);
+        }
         match self {
-            Self::Xml(plan) => xml::read(plan, spec, &wire.body),
+            Self::Xml(plan) => xml::read(plan, spec, wire),
             Self::Json(plan) => json::read(plan, spec, wire),
+            Self::Form(plan) => form::read(plan, spec, wire),
         }
     }
 
@@ -47,7 +55,7 @@ impl Format {
         }
         match self {
             Self::Xml(plan) => xml::peek(plan, spec, &wire.body),
-            Self::Json(_) => json::peek(spec, wire),
+            Self::Json(_) | Self::Form(_) => http::peek(spec, wire),
         }
     }
 
@@ -55,6 +63,7 @@ impl Format {
         match self {
             Self::Xml(plan) => xml::write(plan, message, values),
             Self::Json(_) => json::write(message, values),
+            Self::Form(_) => form::write(message, values),
         }
     }
 }

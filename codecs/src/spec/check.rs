@@ -1,10 +1,10 @@
 //! What must hold of a spec as a whole, and what an operator should be warned of.
 
-use super::load::covered;
+use super::envelope::covers;
 use super::names::At;
-use super::plan::{Covers, Field, Over, Place, Plan, Tag};
+use super::plan::{Covers, Field, Over, Place, Plan, Signing, Tag};
 use super::{MessageSpec, Spec, SpecWarning};
-use crate::envelope::SignatureScheme;
+use crate::envelope::{SealingScheme, SignatureScheme};
 use crate::error::SpecError;
 use crate::format::Format;
 use crate::payment::{Role, Shape};
@@ -17,10 +17,12 @@ pub(super) fn all(at: &At, spec: &Spec) -> Result<(), SpecError> {
     for message in spec.messages() {
         let at = at.inside(&format!("message {}", message.code));
         paths(&at, &message.plan)?;
+        signing(&at, spec, &message.plan)?;
+        literal(&at, spec, message)?;
         coverage(&at, spec, &message.plan)?;
         sealing(&at, spec, &message.plan)?;
         groups(&at, &message.plan)?;
-        elements(&at, spec, &message.plan)?;
+        elements(&at, spec, message)?;
         outcome(&at, spec, message)?;
         selector(&at, &message.plan)?;
         reply(&at, spec, message)?;
@@ -36,8 +38,14 @@ pub(super) fn warnings(spec: &Spec) -> Vec<SpecWarning> {
             detail: detail.to_owned(),
         });
     };
-    if spec.envelope.scheme == SignatureScheme::None {
-        warn("envelope.signature", "messages are not authenticated");
+    let scheme = spec.envelope.scheme;
+    let place = if scheme == SignatureScheme::None {
+        "envelope.signature"
+    } else {
+        "envelope.algorithm"
+    };
+    if let Some(weakness) = scheme.weakness() {
+        warn(place, weakness);
     }
     if spec.habits.skip_absent {
         warn(
@@ -57,8 +65,25 @@ pub(super) fn warnings(spec: &Spec) -> Vec<SpecWarning> {
             "the signature covers clear values: sealed values are opened before it can be verified",
         );
     }
+    if signings(spec).any(|signing| signing.one_key) {
+        warn(
+            "envelope.unnamed",
+            "a message that names no key is verified under the one key of its link",
+        );
+    }
     if spec.envelope.sealing.as_ref().is_some_and(|sealing| !sealing.on) {
         warn("envelope.sealing", "sensitive values travel in the clear");
+    }
+    for message in spec
+        .messages()
+        .filter(|message| message.role == Role::Reply && !message.names_request())
+    {
+        if spec.http.is_some() {
+            warn(
+                &message.code,
+                "it does not say which request it answers; only its connection does",
+            );
+        }
     }
     let mut seen = BTreeSet::new();
     for field in spec.messages().flat_map(|message| &message.plan.fields) {
@@ -72,32 +97,68 @@ pub(super) fn warnings(spec: &Spec) -> Vec<SpecWarning> {
 fn envelope(at: &At, spec: &Spec) -> Result<(), SpecError> {
     let at = at.inside("envelope");
     let envelope = &spec.envelope;
-    let named = envelope.signature.is_some() && envelope.serial.is_some();
-    if (envelope.scheme == SignatureScheme::None) == named {
-        return Err(at.fail("a signature needs `at` and `serial`; `none` has neither"));
-    }
-    if envelope.made_at.is_some() != envelope.window_s.is_some() {
+    let made_at = signings(spec).any(|signing| signing.made_at.is_some());
+    if made_at != envelope.window_s.is_some() {
         return Err(at.fail("`made_at` and `window_s` go together"));
     }
-    if envelope.over == Over::Http && envelope.covers == Covers::Clear {
-        return Err(at.fail("a signature over the body's bytes covers them as sent"));
-    }
-    if (envelope.over == Over::Http) != spec.http.is_some() {
-        return Err(at.fail("`over = \"http\"` and the table `http` go together"));
-    }
-    let own = [envelope.serial, envelope.made_at];
-    let sealed = envelope
-        .sealing
-        .as_ref()
-        .map(|sealing| [Some(sealing.serial), Some(sealing.key)]);
-    let bound = own.into_iter().chain(sealed.into_iter().flatten()).flatten();
-    for id in bound {
-        if envelope.scheme != SignatureScheme::None && !envelope.first.contains(&id) {
-            return Err(at.fail("the serial numbers, the moment and the wrapped key must be in `first`, or they are not signed"));
+    for signing in signings(spec) {
+        let named = signing.signature.is_some() && (signing.serial.is_some() || signing.one_key);
+        if (envelope.scheme == SignatureScheme::None) == named {
+            return Err(at.fail("a signature needs `at` and `serial` (or `unnamed = \"one_key\"`); `none` has neither"));
+        }
+        if signing.over != Over::Fields && envelope.covers == Covers::Clear {
+            return Err(at.fail("a signature over the body's bytes covers them as sent"));
+        }
+        if signing.over == Over::Http && spec.http.is_none() {
+            return Err(at.fail("`over = \"http\"` needs the table `http`"));
         }
     }
-    if envelope.signature.is_some_and(|id| envelope.first.contains(&id)) {
+    Ok(())
+}
+
+fn signings(spec: &Spec) -> impl Iterator<Item = &Signing> {
+    [&spec.envelope.signing].into_iter().chain(spec.envelope.parts.values())
+}
+
+/// What names the keys and the moment must itself be signed, and the signature must stand outside of what it covers.
+fn signing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
+    if spec.envelope.scheme == SignatureScheme::None {
+        return Ok(());
+    }
+    let at = at.inside("envelope");
+    let signing = &plan.signing;
+    // Beside a signed member nothing is signed, so its signer's name is not either.
+    let serial = signing.serial.filter(|_| signing.over != Over::Member);
+    let sealed = spec.envelope.sealing.as_ref().map(|sealing| [sealing.serial, sealing.key]);
+    let bound = [serial, signing.made_at]
+        .into_iter()
+        .flatten()
+        .chain(sealed.into_iter().flatten());
+    let covered = |id: usize| {
+        let field = plan.field(id).is_some_and(|field| covers(plan, field));
+        signing.first.contains(&id) || (signing.over != Over::Fields && field)
+    };
+    for id in bound {
+        if !covered(id) {
+            return Err(at.fail(
+                "the serial numbers, the moment and the wrapped key must be in `first` or where `over` reaches, or they are not signed",
+            ));
+        }
+    }
+    if signing
+        .signature
+        .is_some_and(|id| covered(id) && signing.over != Over::Document)
+    {
         return Err(at.fail("a signature cannot cover itself"));
+    }
+    Ok(())
+}
+
+/// An acknowledgement that is one word states nothing, so nothing of it needs to be signed.
+fn literal(at: &At, spec: &Spec, message: &MessageSpec) -> Result<(), SpecError> {
+    let own = message.plan.fields.len() > spec.frame_count || message.plan.outcome.is_some();
+    if message.plan.literal.is_some() && (message.role != Role::Ack || own) {
+        return Err(at.fail("`literal` is for an ack without fields"));
     }
     Ok(())
 }
@@ -132,7 +193,8 @@ fn coverage(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
     }
     for (id, field) in plan.fields.iter().enumerate() {
         let decides = field.map.is_some() || decisive(plan, id);
-        if decides && !covered(spec.envelope.over, field) && field.unsigned.is_none() {
+        let unsigned = plan.literal.is_some() || covers(plan, field) || field.unsigned.is_some();
+        if decides && !unsigned {
             let at = at.inside(&format!("field {}", field.path));
             return Err(at.fail("it is mapped but the signature does not cover it; sign it, or say why in `unsigned`"));
         }
@@ -141,10 +203,7 @@ fn coverage(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
 }
 
 fn decisive(plan: &Plan, id: usize) -> bool {
-    let outcome = plan
-        .outcome
-        .as_ref()
-        .is_some_and(|plan| [Some(plan.status), plan.code, plan.text].contains(&Some(id)));
+    let outcome = plan.outcome.as_ref().is_some_and(|plan| plan.fields().contains(&Some(id)));
     outcome || plan.selector.as_ref().is_some_and(|selector| selector.field == id)
 }
 
@@ -152,8 +211,10 @@ fn sealing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
     if !plan.seals() {
         return Ok(());
     }
-    if spec.envelope.sealing.is_none() {
-        return Err(at.fail("a field is sealed but `envelope.sealing` is missing"));
+    match spec.envelope.sealing.as_ref().map(|sealing| sealing.scheme) {
+        None => return Err(at.fail("a field is sealed but `envelope.sealing` is missing")),
+        Some(SealingScheme::TextKey(_)) => return Ok(()),
+        Some(SealingScheme::Sm4Gcm) => {}
     }
     match plan.msg_id.and_then(|id| plan.field(id)) {
         Some(field) if field.required && !field.seal => Ok(()),
@@ -198,12 +259,13 @@ fn groups(at: &At, plan: &Plan) -> Result<(), SpecError> {
 }
 
 /// Fields that share an element must stand together, or it would be written twice.
-fn elements(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
+fn elements(at: &At, spec: &Spec, message: &MessageSpec) -> Result<(), SpecError> {
+    let plan = &message.plan;
     let mut closed: BTreeSet<&[String]> = BTreeSet::new();
     let mut open: &[String] = &[];
     let body = |id: &usize| {
         plan.field(*id)
-            .filter(|_| matches!(spec.format, Format::Json(_)) || *id >= spec.frame_count)
+            .filter(|_| !matches!(spec.format_of(message.is_answer()), Format::Xml(_)) || *id >= spec.frame_count)
     };
     for field in plan.written.iter().filter_map(body) {
         let steps = field.place.steps();
@@ -225,6 +287,7 @@ fn elements(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
     let mixed = plan
         .fields
         .iter()
+        .filter(|field| field.belongs_to(message.role))
         .find(|field| plan.fields.iter().any(|other| is_parent(field, other)));
     mixed.map_or(Ok(()), |field| {
         Err(at
@@ -311,6 +374,10 @@ fn resolvable(at: &At, spec: &Spec) -> Result<(), SpecError> {
         let target = message.plan.target.as_ref();
         if target.is_some_and(|target| !targets.insert((&target.method, &target.prefix))) {
             return Err(at.fail("another message has this method and target"));
+        }
+        let common = spec.http.as_ref().is_none_or(|http| http.target.is_some());
+        if target.is_none() && !common && !message.is_answer() {
+            return Err(at.fail("over HTTP a request needs a `target`, its own or that of the table `http`"));
         }
         for &operation in &message.operations {
             if !message.plan.alternative && !carried.insert((operation, message.role)) {

@@ -5,7 +5,7 @@ use super::plan::{Field, Place, Tag};
 use super::text::FieldText;
 use crate::error::SpecError;
 use crate::field::{Charset, Kind, Length, Mask, Rules};
-use crate::payment::Attribute;
+use crate::payment::{Attribute, Role};
 use std::collections::BTreeMap;
 
 /// How many unnamed tagged texts a message may hold unless its spec says otherwise.
@@ -49,6 +49,7 @@ pub(super) fn load(at: &At, text: &FieldText, types: &BTreeMap<String, FieldText
         fill: attribute(&at, text.fill.as_deref())?,
         default: text.default,
         group: None,
+        roles: roles(&at, text.roles.as_deref())?,
         rules,
         tag,
     };
@@ -90,6 +91,7 @@ fn merged(at: &At, text: &FieldText, types: &BTreeMap<String, FieldText>) -> Res
         fill: text.fill.or(base.fill),
         default: text.default.or(base.default),
         max: text.max.or(base.max),
+        roles: text.roles.or(base.roles),
         source: text.source.or(base.source),
         confidence: text.confidence.or(base.confidence),
     })
@@ -123,12 +125,13 @@ fn own_length(kind: &Kind) -> Option<&'static str> {
         Kind::Date8 => Some("8"),
         Kind::DateDash => Some("10"),
         Kind::Time6 => Some("6"),
-        Kind::DateTime => Some("19"),
+        Kind::DateTime | Kind::DateTimeSpace => Some("19"),
         Kind::Rfc3339 => Some("20..35"),
         Kind::AmountYuan => Some("4..18"),
+        Kind::AmountCny => Some("7..21"),
         Kind::AmountFen => Some("1..17"),
         Kind::Code(_) => Some("1..64"),
-        Kind::Text | Kind::Digits | Kind::Alnum | Kind::Base64 => None,
+        Kind::Text | Kind::Digits | Kind::Alnum | Kind::DatedId | Kind::Base64 => None,
     }
 }
 
@@ -136,8 +139,15 @@ fn own_charset(kind: &Kind) -> &'static str {
     match kind {
         Kind::Text => "text",
         Kind::Digits | Kind::Date8 | Kind::Time6 | Kind::AmountFen => "digits",
-        Kind::Alnum => "alnum",
-        Kind::Code(_) | Kind::AmountYuan | Kind::DateDash | Kind::DateTime | Kind::Rfc3339 | Kind::Base64 => "ascii",
+        Kind::Alnum | Kind::DatedId => "alnum",
+        Kind::Code(_)
+        | Kind::AmountYuan
+        | Kind::AmountCny
+        | Kind::DateDash
+        | Kind::DateTime
+        | Kind::DateTimeSpace
+        | Kind::Rfc3339
+        | Kind::Base64 => "ascii",
     }
 }
 
@@ -155,6 +165,9 @@ fn place(at: &At, step: &str) -> Result<Place, SpecError> {
     if step.starts_with(':') {
         return Ok(Place::Target);
     }
+    if step == TRAILER {
+        return Ok(Place::Trailer);
+    }
     let steps: Vec<String> = step.split('/').map(str::to_owned).collect();
     let name = |step: &String| {
         !step.is_empty()
@@ -167,6 +180,12 @@ fn place(at: &At, step: &str) -> Result<Place, SpecError> {
     } else {
         Err(at.fail("a path is names joined by `/`"))
     }
+}
+
+fn roles(at: &At, names: Option<&[String]>) -> Result<Vec<Role>, SpecError> {
+    let known = || Role::ALL.iter().map(|role| role.name());
+    let role = |name: &String| at.known("role", name, Role::parse(name), known());
+    names.unwrap_or_default().iter().map(role).collect()
 }
 
 fn mask(at: &At, name: Option<&str>) -> Result<Mask, SpecError> {
@@ -206,3 +225,6 @@ fn shape(at: &At, field: &Field, max: Option<usize>) -> Result<(), SpecError> {
     }
     Ok(())
 }
+
+/// How a spec writes the place after an XML document where a signature stands.
+const TRAILER: &str = "{S:}";

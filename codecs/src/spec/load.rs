@@ -1,29 +1,46 @@
 //! From `spec.toml` to plans. The order is that of the file: scheme, frame, messages; `check` looks at the whole afterwards.
 
 use super::names::{At, toml_error};
-use super::plan::{
-    Code, Covers, EnvelopePlan, Field, Habits, Http, Limits, Over, Place, SealingPlan, SignatureEncoding, Status, Tree, Verdict,
-};
-use super::text::{AbsentText, CodeText, EnvelopeText, LimitsText, SpecText, StatusText, UnknownText};
-use super::{Spec, check, field, message, origin};
-use crate::envelope::SignatureScheme;
+use super::plan::{Code, Field, Habits, Http, Limits, Place, Status, Tree, Verdict};
+use super::text::{AbsentText, CodeText, HttpText, LimitsText, NamedByText, SpecText, StatusText, SuiteText, UnknownText};
+use super::{Spec, check, envelope, field, message, origin, suite};
 use crate::error::SpecError;
-use crate::format::{Format, JsonPlan, XmlPlan};
-use crate::payment::{Attribute, Reason};
+use crate::format::{FormPlan, Format, JsonPlan, XmlPlan};
+use crate::payment::{Attribute, Money, Reason, Shape, Value};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Loads, compiles and checks one spec.
+/// Loads, compiles and checks one spec, in each of its suites.
 pub(super) fn load(codec: &str, text: &str) -> Result<Spec, SpecError> {
     let written: SpecText = toml::from_str(text).map_err(|error| toml_error(codec, text, &error))?;
     let at = At::new(codec, "");
-    let format = format(&at, &written)?;
-    let frame = frame(&at.inside("frame"), &written)?;
+    let Some((first, others)) = written.suite.split_first() else {
+        return compile(&at, codec, written, None);
+    };
+    let (first, others) = (first.clone(), others.to_vec());
+    let mut spec = compile(&at, codec, written, Some(&first))?;
+    for other in &others {
+        let written: SpecText = toml::from_str(text).map_err(|error| toml_error(codec, text, &error))?;
+        spec.others.push(Arc::new(compile(&at, codec, written, Some(other))?));
+    }
+    Ok(spec)
+}
+
+fn compile(at: &At, codec: &str, mut written: SpecText, suite: Option<&SuiteText>) -> Result<Spec, SpecError> {
+    let (format, answers) = formats(at, &written)?;
+    let mut frame = frame(&at.inside("frame"), &written)?;
+    if let Some(chosen) = suite {
+        let at = at.inside(&format!("suite {}", chosen.name));
+        suite::choose(&at, &mut written.envelope, chosen)?;
+        suite::fix(&at, &mut frame, chosen)?;
+    }
     let code_field = frame.iter().position(|field| field.map == Some(Attribute::MessageCode));
     let code_field = code_field.ok_or_else(|| at.fail("no frame field maps `com.code`"))?;
-    let envelope = envelope(&at.inside("envelope"), &written.envelope, &frame)?;
-    let status = status(&at, &written.status)?;
+    let envelope = envelope::load(&at.inside("envelope"), &written.envelope, &frame)?;
+    let status = status(at, &written.status)?;
     let parts = message::Parts {
         format: &format,
+        answers: answers.as_ref(),
         frame: &frame,
         envelope: &envelope,
         status: &status,
@@ -35,10 +52,13 @@ pub(super) fn load(codec: &str, text: &str) -> Result<Spec, SpecError> {
     }
     let spec = Spec {
         codec: codec.to_owned(),
-        frame: frame_tree(&at, &format, &frame)?,
+        suite: suite.map(|suite| suite.name.clone()).unwrap_or_default(),
+        others: Vec::new(),
+        frame: frame_tree(at, &format, &frame)?,
         frame_count: frame.len(),
         code_field,
-        codes: codes(&at, &written.codes)?,
+        codes: codes(at, &written.codes)?,
+        examples: examples(at, &written.examples)?,
         origins: origin::origins(&written),
         by_code: messages
             .iter()
@@ -47,11 +67,7 @@ pub(super) fn load(codec: &str, text: &str) -> Result<Spec, SpecError> {
             .collect(),
         messages,
         limits: limits(written.limits),
-        http: written.http.map(|http| Http {
-            content_type: http.content_type,
-            status_final: http.status_final,
-            status_unknown: http.status_unknown,
-        }),
+        http: written.http.map(http),
         habits: Habits {
             skip_absent: written.habits.absent == AbsentText::Skip,
             strip_tags: written.habits.strip_tags,
@@ -61,27 +77,66 @@ pub(super) fn load(codec: &str, text: &str) -> Result<Spec, SpecError> {
         source: written.source,
         confidence: written.confidence,
         format,
+        answers,
         envelope,
     };
-    check::all(&at, &spec)?;
+    check::all(at, &spec)?;
     Ok(spec)
 }
 
-fn format(at: &At, text: &SpecText) -> Result<Format, SpecError> {
-    match (text.format.as_str(), &text.xml, &text.json) {
-        ("xml", Some(xml), None) => Ok(Format::Xml(XmlPlan {
+/// The format of requests, and that of answers where it is another one.
+fn formats(at: &At, text: &SpecText) -> Result<(Format, Option<Format>), SpecError> {
+    let names: Vec<&str> = [Some(text.format.as_str()), text.answers.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let tables = [
+        ("xml", text.xml.is_some()),
+        ("json", text.json.is_some()),
+        ("form", text.form.is_some()),
+    ];
+    for name in &names {
+        let known = tables.iter().find(|(known, _)| known == name).map(drop);
+        at.known("format", name, known, tables.iter().map(|(known, _)| *known))?;
+    }
+    if tables.iter().any(|(name, present)| names.contains(name) != *present) {
+        return Err(at.fail("the table of each of its formats, and no other, must be present"));
+    }
+    let answers = text.answers.as_deref().map(|name| format(at, name, text)).transpose()?;
+    Ok((format(at, &text.format, text)?, answers))
+}
+
+fn format(at: &At, name: &str, text: &SpecText) -> Result<Format, SpecError> {
+    match (name, &text.xml, &text.json, &text.form) {
+        ("xml", Some(xml), _, _) => Ok(Format::Xml(XmlPlan {
             root: xml.root.clone(),
             namespace: xml.namespace.clone(),
             order: xml.order.clone(),
             body: xml.body.clone(),
+            bare: xml.bare,
+            empty_is_absent: xml.empty_is_absent,
             currency: xml.currency.clone(),
             reject_unknown: xml.unknown == UnknownText::Reject,
         })),
-        ("json", None, Some(json)) => Ok(Format::Json(JsonPlan {
+        ("json", _, Some(json), _) => Ok(Format::Json(JsonPlan {
+            by_member: json.named_by == NamedByText::Member,
             reject_unknown: json.unknown == UnknownText::Reject,
         })),
-        ("xml" | "json", _, _) => Err(at.fail("the table of its own format, and no other, must be present")),
-        (name, _, _) => at.known("format", name, None, ["xml", "json"]),
+        ("form", _, _, Some(form)) => Ok(Format::Form(FormPlan {
+            reject_unknown: form.unknown == UnknownText::Reject,
+        })),
+        (name, _, _, _) => at.known("format", name, None, ["xml", "json", "form"]),
+    }
+}
+
+fn http(text: HttpText) -> Http {
+    Http {
+        content_type: text.content_type,
+        answer_type: text.answer_type,
+        target: text.target,
+        refused: text.refused.map(|refused| (refused.content_type, refused.body)),
+        status_final: text.status_final,
+        status_unknown: text.status_unknown,
     }
 }
 
@@ -96,7 +151,6 @@ fn limits(text: LimitsText) -> Limits {
 }
 
 fn frame(at: &At, text: &SpecText) -> Result<Vec<Field>, SpecError> {
-    let first = |field: &Field| text.envelope.first.contains(&field.path);
     let mut frame = Vec::new();
     for field_text in &text.frame {
         let loaded = field::load(at, field_text, &text.types)?;
@@ -105,8 +159,7 @@ fn frame(at: &At, text: &SpecText) -> Result<Vec<Field>, SpecError> {
                 .inside(&loaded.field.path)
                 .fail("a frame field stands once and is never sealed"));
         }
-        let signed = first(&loaded.field);
-        frame.push(Field { signed, ..loaded.field });
+        frame.push(loaded.field);
     }
     Ok(frame)
 }
@@ -116,6 +169,9 @@ fn frame_tree(at: &At, format: &Format, frame: &[Field]) -> Result<Tree, SpecErr
     let mut tree = Tree::new();
     let Format::Xml(xml) = format else { return Ok(tree) };
     for (id, field) in frame.iter().enumerate() {
+        if !matches!(field.place, Place::Body(_)) {
+            continue;
+        }
         message::grow(&at.inside("frame"), &mut tree, id, field)?;
         let top = field.place.steps().first().map(String::as_str).unwrap_or_default();
         if !xml.order.iter().any(|name| name == top) || top == xml.body {
@@ -125,59 +181,6 @@ fn frame_tree(at: &At, format: &Format, frame: &[Field]) -> Result<Tree, SpecErr
         }
     }
     Ok(tree)
-}
-
-fn envelope(at: &At, text: &EnvelopeText, frame: &[Field]) -> Result<EnvelopePlan, SpecError> {
-    let scheme = match text.signature.as_str() {
-        "none" => SignatureScheme::None,
-        "sm2sm3" => SignatureScheme::Sm2Sm3,
-        "hmac_sm3" => SignatureScheme::HmacSm3,
-        name => return at.known("signature", name, None, ["none", "sm2sm3", "hmac_sm3"]),
-    };
-    let encoding = match (scheme, text.encoding.as_deref()) {
-        (SignatureScheme::None, None) | (SignatureScheme::Sm2Sm3, Some("der")) => SignatureEncoding::Der,
-        (SignatureScheme::Sm2Sm3, Some("raw")) => SignatureEncoding::Raw,
-        (SignatureScheme::HmacSm3, Some("hex")) => SignatureEncoding::Hex,
-        _ => return Err(at.fail("`encoding` is der or raw for sm2sm3, hex for hmac_sm3")),
-    };
-    let find = |path: &String| {
-        let found = frame.iter().position(|field| field.path == *path);
-        at.known("frame field", path, found, frame.iter().map(|field| field.path.as_str()))
-    };
-    let one = |path: &Option<String>| path.as_ref().map(find).transpose();
-    let over = match text.over.as_deref() {
-        Some("http") => Over::Http,
-        Some("fields") | None => Over::Fields,
-        Some(name) => return at.known("over", name, None, ["fields", "http"]),
-    };
-    let covers = match text.signed.as_deref() {
-        Some("clear") => Covers::Clear,
-        Some("sealed") | None => Covers::Sealed,
-        Some(name) => return at.known("signed", name, None, ["sealed", "clear"]),
-    };
-    let sealing = text.sealing.as_ref();
-    let sealing = sealing
-        .map(|text| {
-            Ok(SealingPlan {
-                on: text.on,
-                serial: find(&text.serial)?,
-                key: find(&text.key)?,
-            })
-        })
-        .transpose()?;
-    Ok(EnvelopePlan {
-        scheme,
-        encoding,
-        user_id: text.user_id.clone().into_bytes(),
-        signature: one(&text.at)?,
-        serial: one(&text.serial)?,
-        made_at: one(&text.made_at)?,
-        window_s: text.window_s,
-        over,
-        covers,
-        first: text.first.iter().map(find).collect::<Result<_, _>>()?,
-        sealing,
-    })
 }
 
 fn status(at: &At, tables: &BTreeMap<String, Vec<StatusText>>) -> Result<BTreeMap<String, Vec<Status>>, SpecError> {
@@ -215,7 +218,11 @@ fn codes(at: &At, rows: &[CodeText]) -> Result<Vec<Code>, SpecError> {
             Ok(Code {
                 code: row.code.clone(),
                 name_zh: row.zh.clone().unwrap_or_default(),
-                reason: reason(&at, &row.reason)?,
+                reason: match (&row.reason, row.outcome.as_deref()) {
+                    (Some(name), None) => Some(reason(&at, name)?),
+                    (None, Some("unknown")) => None,
+                    _ => return Err(at.fail(format!("code `{}` has a `reason`, or `outcome = \"unknown\"`", row.code))),
+                },
             })
         })
         .collect()
@@ -230,10 +237,19 @@ fn reason(at: &At, name: &str) -> Result<Reason, SpecError> {
     )
 }
 
-/// Whether a field of this place can be covered by the signature's scheme at all.
-pub(super) fn covered(over: Over, field: &Field) -> bool {
-    match (over, &field.place) {
-        (Over::Http, Place::Body(_) | Place::Target) => true,
-        (Over::Http, Place::Head(_)) | (Over::Fields, _) => field.signed,
-    }
+/// Values that fit this institution's fields, in canonical text.
+fn examples(at: &At, texts: &BTreeMap<String, String>) -> Result<Vec<(Attribute, Value)>, SpecError> {
+    let at = at.inside("examples");
+    let value = |attribute: Attribute, text: &str| match attribute.shape() {
+        Shape::Text => Some(Value::Text(text.to_owned())),
+        Shape::Money => text.parse().ok().map(Money::from_fen).map(Value::Money),
+        Shape::Date => crate::field::dated(&text.replace('-', "")).map(Value::Date),
+        Shape::List => Some(Value::List(vec![text.to_owned()])),
+    };
+    let example = |(name, text): (&String, &String)| {
+        let attribute = field::attribute(&at, Some(name))?.ok_or_else(|| at.fail("no name"))?;
+        let value = value(attribute, text).ok_or_else(|| at.fail(format!("`{name}` is not of its shape")))?;
+        Ok((attribute, value))
+    };
+    texts.iter().map(example).collect()
 }

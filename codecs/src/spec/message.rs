@@ -3,7 +3,7 @@
 use super::field::{self, Loaded, attribute};
 use super::names::At;
 use super::plan::{
-    EnvelopePlan, Field, FieldId, Group, OutcomePlan, Over, Place, Plan, Selector, SignItem, Status, Tag, Target, Tree,
+    EnvelopePlan, Field, FieldId, Group, OutcomePlan, Over, Place, Plan, Selector, SignItem, Signing, Status, Tag, Target, Tree,
 };
 use super::text::{MessageText, OperationsText, OutcomeText, SpecText};
 use super::{Direction, MessageSpec};
@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub(super) struct Parts<'a> {
     pub(super) format: &'a Format,
+    pub(super) answers: Option<&'a Format>,
     pub(super) frame: &'a [Field],
     pub(super) envelope: &'a EnvelopePlan,
     pub(super) status: &'a BTreeMap<String, Vec<Status>>,
@@ -23,20 +24,33 @@ pub(super) struct Parts<'a> {
 }
 
 pub(super) fn load(at: &At, text: &MessageText, parts: &Parts<'_>) -> Result<MessageSpec, SpecError> {
-    let (fields, groups) = layout(at, text, parts)?;
+    let roles = Role::ALL.iter().map(|role| role.name());
+    let role = at.known("role", &text.role, Role::parse(&text.role), roles)?;
+    let is_answer = matches!(role, Role::Reply | Role::Ack);
+    let format = parts.answers.filter(|_| is_answer).unwrap_or(parts.format);
+    let root = root(at, text, format)?;
+    let signing = signing(at, text, parts.envelope)?;
+    let (mut fields, mut groups) = layout(at, text, parts)?;
+    adapt_frame(&mut fields, parts.frame.len(), role, &signing);
+    if let (Some(root), false) = (&root, matches!(format, Format::Xml(_))) {
+        move_under(root, &mut fields, &mut groups, parts.frame.len());
+    }
     let selector = text.operations.as_ref().map(|text| selector(at, text, &fields)).transpose()?;
     let operations = operations(at, text, selector.as_ref())?;
     let plan = Plan {
-        tree: tree(at, parts.format, &fields, &groups, parts.frame.len())?,
-        written: written(parts, &fields),
-        signed: signed(parts, &fields),
-        root: root(at, text, parts.format)?,
+        tree: tree(at, format, role, &fields, &groups, parts.frame.len())?,
+        written: written(format, parts.frame.len(), &fields),
+        signed: signed(&signing, parts.frame.len(), &fields),
+        root,
+        literal: text.literal.clone(),
+        signing,
         target: target(at, text, &fields)?,
         outcome: text
             .outcome
             .as_ref()
             .map(|text| outcome(at, text, &fields, parts.status))
             .transpose()?,
+        constants: constants(at, text)?,
         derive: derive(at, text)?,
         msg_id: fields.iter().position(|field| field.map == Some(Attribute::MsgId)),
         alternative: text.alternative,
@@ -44,13 +58,12 @@ pub(super) fn load(at: &At, text: &MessageText, parts: &Parts<'_>) -> Result<Mes
         groups,
         selector,
     };
-    let roles = Role::ALL.iter().map(|role| role.name());
     Ok(MessageSpec {
         code: text.code.clone(),
         name_zh: text.zh.clone(),
         name_en: text.en.clone(),
         operation: operations.first().copied().ok_or_else(|| at.fail("no operation"))?,
-        role: at.known("role", &text.role, Role::parse(&text.role), roles)?,
+        role,
         reply: text.reply.clone(),
         direction: direction(at, &text.direction)?,
         source: text.source.clone(),
@@ -108,7 +121,47 @@ fn layout(at: &At, text: &MessageText, parts: &Parts<'_>) -> Result<(Vec<Field>,
     for path in &text.required {
         find_mut(at, path, &mut fields)?.required = true;
     }
+    for (path, value) in &text.defaults {
+        let field = find_mut(at, path, &mut fields)?;
+        if let Err(broken) = field.rules.check(value) {
+            return Err(at.fail(format!("the default of `{path}` breaks its rules: {}", broken.detail)));
+        }
+        field.default = Some(value.clone());
+    }
     Ok((fields, groups))
+}
+
+/// What the frame's fields are in this message: those of other roles are nothing here.
+fn adapt_frame(fields: &mut [Field], frame: usize, role: Role, signing: &Signing) {
+    for (id, field) in fields.iter_mut().enumerate().take(frame) {
+        field.signed = signing.first.contains(&id);
+        if !field.belongs_to(role) {
+            field.required = false;
+            (field.map, field.fill, field.default) = (None, None, None);
+        }
+    }
+}
+
+/// Puts the message's own fields under its root; their paths stay as the spec writes them.
+fn move_under(root: &str, fields: &mut [Field], groups: &mut [Group], frame: usize) {
+    for field in fields.iter_mut().skip(frame) {
+        if let Place::Body(steps) = &mut field.place {
+            steps.insert(0, root.to_owned());
+        }
+    }
+    for group in groups {
+        group.depth += 1;
+    }
+}
+
+fn signing(at: &At, text: &MessageText, envelope: &EnvelopePlan) -> Result<Signing, SpecError> {
+    match &text.signed_as {
+        None => Ok(envelope.signing.clone()),
+        Some(name) => {
+            let names = envelope.parts.keys().map(String::as_str);
+            at.known("part of the envelope", name, envelope.parts.get(name).cloned(), names)
+        }
+    }
 }
 
 fn place(mut loaded: Loaded, fields: &mut Vec<Field>, groups: &mut Vec<Group>) {
@@ -138,11 +191,13 @@ fn place(mut loaded: Loaded, fields: &mut Vec<Field>, groups: &mut Vec<Group>) {
     fields.push(loaded.field);
 }
 
-fn tree(at: &At, format: &Format, fields: &[Field], groups: &[Group], frame: usize) -> Result<Tree, SpecError> {
+fn tree(at: &At, format: &Format, role: Role, fields: &[Field], groups: &[Group], frame: usize) -> Result<Tree, SpecError> {
     let mut tree = Tree::new();
     let skipped = if matches!(format, Format::Xml(_)) { frame } else { 0 };
     for (id, field) in fields.iter().enumerate().skip(skipped) {
-        grow(at, &mut tree, id, field)?;
+        if field.belongs_to(role) {
+            grow(at, &mut tree, id, field)?;
+        }
     }
     for (id, group) in groups.iter().enumerate() {
         let first = group.fields.first().and_then(|&field| fields.get(field));
@@ -160,32 +215,27 @@ fn tree(at: &At, format: &Format, fields: &[Field], groups: &[Group], frame: usi
 }
 
 /// Frame fields before the body, the body, frame fields after it.
-fn written(parts: &Parts<'_>, fields: &[Field]) -> Vec<FieldId> {
-    let frame = parts.frame.len();
-    let top = |id: FieldId| match parts.format {
+fn written(format: &Format, frame: usize, fields: &[Field]) -> Vec<FieldId> {
+    let top = |id: FieldId| match format {
         Format::Xml(xml) if id >= frame => xml.order.iter().position(|name| *name == xml.body),
         Format::Xml(xml) => fields
             .get(id)
             .and_then(|field| field.place.steps().first())
             .and_then(|top| xml.order.iter().position(|name| name == top)),
-        Format::Json(_) => Some(usize::from(id >= frame)),
+        Format::Json(json) if json.by_member => Some(usize::from(id < frame)),
+        Format::Json(_) | Format::Form(_) => Some(usize::from(id >= frame)),
     };
     let mut ids: Vec<FieldId> = (0..fields.len()).collect();
     ids.sort_by_key(|&id| top(id));
     ids
 }
 
-fn signed(parts: &Parts<'_>, fields: &[Field]) -> Vec<SignItem> {
-    let mut items: Vec<SignItem> = parts.envelope.first.iter().map(|&id| SignItem::Field(id)).collect();
-    if parts.envelope.over == Over::Http {
+fn signed(signing: &Signing, frame: usize, fields: &[Field]) -> Vec<SignItem> {
+    let mut items: Vec<SignItem> = signing.first.iter().map(|&id| SignItem::Field(id)).collect();
+    if signing.over != Over::Fields {
         return items;
     }
-    for (id, field) in fields
-        .iter()
-        .enumerate()
-        .skip(parts.frame.len())
-        .filter(|(_, field)| field.signed)
-    {
+    for (id, field) in fields.iter().enumerate().skip(frame).filter(|(_, field)| field.signed) {
         let item = field.group.map_or(SignItem::Field(id), SignItem::Run);
         if !items.contains(&item) {
             items.push(item);
@@ -195,10 +245,15 @@ fn signed(parts: &Parts<'_>, fields: &[Field]) -> Vec<SignItem> {
 }
 
 fn root(at: &At, text: &MessageText, format: &Format) -> Result<Option<String>, SpecError> {
-    match (format, &text.root) {
-        (Format::Xml(_), None) => Err(at.fail("an xml message needs `root`")),
-        (Format::Json(_), Some(_)) => Err(at.fail("`root` belongs to xml")),
-        (Format::Xml(_), Some(_)) | (Format::Json(_), None) => Ok(text.root.clone()),
+    let (needed, allowed) = match format {
+        Format::Xml(xml) => (!xml.bare, !xml.bare),
+        Format::Json(json) => (json.by_member, json.by_member),
+        Format::Form(_) => (false, true),
+    };
+    match &text.root {
+        None if needed && text.literal.is_none() => Err(at.fail("a message of this format needs `root`")),
+        Some(_) if !allowed => Err(at.fail("messages of this format have no `root`")),
+        root => Ok(root.clone()),
     }
 }
 
@@ -227,18 +282,21 @@ fn outcome(
     fields: &[Field],
     tables: &BTreeMap<String, Vec<Status>>,
 ) -> Result<OutcomePlan, SpecError> {
-    let table = at.known(
-        "status table",
-        &text.table,
-        tables.get(&text.table),
-        tables.keys().map(String::as_str),
-    )?;
+    let table = |name: &str| {
+        let names = tables.keys().map(String::as_str);
+        at.known("status table", name, tables.get(name).cloned(), names)
+    };
+    let otherwise = text
+        .otherwise
+        .as_ref()
+        .map(|text| Ok((find(at, &text.status, fields)?, table(&text.table)?)));
     let one = |path: &Option<String>| path.as_ref().map(|path| find(at, path, fields)).transpose();
     Ok(OutcomePlan {
         status: find(at, &text.status, fields)?,
-        table: table.clone(),
+        table: table(&text.table)?,
         code: one(&text.code)?,
         text: one(&text.text)?,
+        otherwise: otherwise.transpose()?,
     })
 }
 
@@ -286,12 +344,24 @@ fn direction(at: &At, name: &str) -> Result<Direction, SpecError> {
     at.known("direction", name, found, ["inbound", "outbound", "both"])
 }
 
+fn constants(at: &At, text: &MessageText) -> Result<Vec<(Attribute, String)>, SpecError> {
+    use crate::payment::Shape;
+    let constant = |(name, value): (&String, &String)| match attribute(at, Some(name))? {
+        Some(attribute) if attribute.shape() == Shape::Text => Ok((attribute, value.clone())),
+        Some(_) | None => Err(at.fail(format!("constant `{name}` is not text"))),
+    };
+    text.constants.iter().map(constant).collect()
+}
+
 fn derive(at: &At, text: &MessageText) -> Result<Vec<(Attribute, Attribute)>, SpecError> {
+    use crate::payment::Shape;
     let mut pairs = Vec::new();
     for (target, source) in &text.derive {
         let pair = (attribute(at, Some(target))?, attribute(at, Some(source))?);
         let (Some(target), Some(source)) = pair else { continue };
-        if target.shape() != source.shape() {
+        // A date may be taken from the head of an identifier.
+        let from_id = (target.shape(), source.shape()) == (Shape::Date, Shape::Text);
+        if target.shape() != source.shape() && !from_id {
             return Err(at.fail(format!("derive: `{target}` and `{source}` differ in shape")));
         }
         pairs.push((target, source));

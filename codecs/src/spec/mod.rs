@@ -3,12 +3,14 @@
 //! A spec is a table (`codecs/<institution>/spec.toml`); this module turns it into plans and holds no institution's names.
 
 mod check;
+mod envelope;
 mod field;
 mod load;
 mod message;
 mod names;
 mod origin;
 pub(crate) mod plan;
+mod suite;
 mod text;
 
 #[cfg(test)]
@@ -19,7 +21,8 @@ pub use text::Confidence;
 
 use crate::error::SpecError;
 use crate::format::Format;
-use crate::payment::{Operation, Reason, Role};
+use crate::payment::{Attribute, Operation, Reason, Role, Value};
+use crate::wire::Start;
 use plan::{Code, EnvelopePlan, Habits, Http, Limits, Plan, Tree};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,8 +45,7 @@ impl Specs {
 
     /// Loads one spec from its text, for an operator's own file or a test.
     pub fn insert(&mut self, codec: &str, text: &str) -> Result<(), SpecError> {
-        let spec = load::load(codec, text)?;
-        self.specs.insert(codec.to_owned(), Arc::new(spec));
+        self.specs.insert(codec.to_owned(), Arc::new(load::load(codec, text)?));
         Ok(())
     }
 
@@ -66,6 +68,8 @@ pub struct Spec {
     pub source: String,
     pub confidence: Confidence,
     pub(crate) format: Format,
+    /// The format of answers, where it is not that of requests.
+    pub(crate) answers: Option<Format>,
     pub(crate) limits: Limits,
     pub(crate) http: Option<Http>,
     pub(crate) envelope: EnvelopePlan,
@@ -76,6 +80,11 @@ pub struct Spec {
     pub(crate) code_field: usize,
     pub(crate) codes: Vec<Code>,
     pub(crate) origins: Vec<Origin>,
+    examples: Vec<(Attribute, Value)>,
+    /// Which of its suites this is; empty where it has but one set of algorithms.
+    pub suite: String,
+    /// The same spec in its other suites.
+    others: Vec<Arc<Self>>,
     messages: Vec<MessageSpec>,
     by_code: BTreeMap<String, usize>,
 }
@@ -107,8 +116,34 @@ impl MessageSpec {
     }
 
     /// Whether the message is a request without a body (its target says everything).
-    pub(crate) fn is_bodyless(&self) -> bool {
+    pub fn is_bodyless(&self) -> bool {
         self.plan.target.as_ref().is_some_and(|target| target.method == "GET")
+    }
+
+    /// Whether another message is the spec's usual one for its operation and role.
+    pub fn is_alternative(&self) -> bool {
+        self.plan.alternative
+    }
+
+    /// Whether an answer says which request it answers. Where it does not, the connection is all there is.
+    pub fn names_request(&self) -> bool {
+        self.named_by().is_some()
+    }
+
+    /// The attribute by which an answer is matched to this request: the serial, or what the spec derives it from.
+    pub fn named_by(&self) -> Option<Attribute> {
+        if self.plan.fields.iter().any(|field| field.map == Some(Attribute::Serial)) {
+            return Some(Attribute::Serial);
+        }
+        let mut derived = self.plan.derive.iter();
+        derived
+            .find(|(target, _)| *target == Attribute::Serial)
+            .map(|(_, source)| *source)
+    }
+
+    /// Whether it answers a request on the request's own connection, where the transport has one.
+    pub fn is_answer(&self) -> bool {
+        matches!(self.role, Role::Reply | Role::Ack)
     }
 
     fn carries(&self, operation: Operation, role: Role) -> bool {
@@ -155,15 +190,37 @@ impl Spec {
             .find(|message| !message.plan.alternative && message.carries(operation, role))
     }
 
+    /// The same spec in the suite of this name.
+    pub fn in_suite<'s>(self: &'s Arc<Self>, name: &str) -> Option<&'s Arc<Self>> {
+        self.suites().find(|spec| spec.suite == name)
+    }
+
+    /// The spec in each of its suites, this one first.
+    pub fn suites(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        [self].into_iter().chain(&self.others)
+    }
+
     pub fn messages(&self) -> impl Iterator<Item = &MessageSpec> {
         self.messages.iter()
     }
 
     /// The institution's codes for failures: code, its own name for it, and our reason.
-    pub fn codes(&self) -> impl Iterator<Item = (&str, &str, Reason)> {
+    /// Codes without a reason leave the outcome unknown.
+    pub fn codes(&self) -> impl Iterator<Item = (&str, &str, Option<Reason>)> {
         self.codes
             .iter()
             .map(|row| (row.code.as_str(), row.name_zh.as_str(), row.reason))
+    }
+
+    /// Invented values that fit this institution's fields.
+    pub fn examples(&self) -> &[(Attribute, Value)] {
+        &self.examples
+    }
+
+    /// Content type and body with which a refused request is answered over HTTP; `None` where the gateway's own will do.
+    pub fn refused(&self) -> Option<(&str, &str)> {
+        let (content_type, body) = self.http.as_ref()?.refused.as_ref()?;
+        Some((content_type, body))
     }
 
     /// Where each part comes from, and how sure that is.
@@ -184,6 +241,20 @@ impl Spec {
             sealing.on = on;
         }
         spec
+    }
+
+    /// The start lines at which a spec takes requests, one of each kind.
+    pub(crate) fn targets(&self) -> Vec<Start> {
+        let own = self.messages.iter().find_map(|message| message.plan.target.as_ref());
+        let own = own.map(|target| (target.method.clone(), target.prefix.clone()));
+        let common = self.http.as_ref().and_then(|http| http.target.clone());
+        let common = common.map(|target| ("POST".to_owned(), target));
+        let start = |(method, target)| Start::Request { method, target };
+        own.into_iter().chain(common).map(start).collect()
+    }
+
+    pub(crate) fn format_of(&self, is_answer: bool) -> &Format {
+        self.answers.as_ref().filter(|_| is_answer).unwrap_or(&self.format)
     }
 
     pub(crate) fn seals(&self) -> bool {

@@ -30,6 +30,9 @@ pub(super) fn origins(spec: &SpecText) -> Vec<Origin> {
         Some(&spec.envelope.source),
         Some(spec.envelope.confidence),
     );
+    for suite in &spec.suite {
+        add(format!("suite {}", suite.name), Some(&suite.source), Some(suite.confidence));
+    }
     for (name, text) in &spec.types {
         add(format!("type {name}"), text.source.as_ref(), text.confidence);
     }

@@ -2,8 +2,10 @@
 //!
 //! Only `load` makes these; whoever reads them may rely on what `load` and `check` have proved.
 
+use crate::envelope::{SealingScheme, SignatureEncoding, SignatureScheme};
 use crate::field::{Mask, Rules};
-use crate::payment::{Attribute, Operation, Reason};
+use crate::payment::{Attribute, Operation, Reason, Role};
+use std::collections::BTreeMap;
 
 /// Index of a field in its message's plan. Frame fields come first and have the same index in every message.
 pub(crate) type FieldId = usize;
@@ -42,9 +44,16 @@ pub(crate) struct Field {
     pub(crate) fill: Option<Attribute>,
     pub(crate) default: Option<String>,
     pub(crate) group: Option<usize>,
+    /// Frame fields: the roles of the messages that have it; all when empty.
+    pub(crate) roles: Vec<Role>,
 }
 
 impl Field {
+    /// Whether messages of a role have this field of the frame.
+    pub(crate) fn belongs_to(&self, role: Role) -> bool {
+        self.roles.is_empty() || self.roles.contains(&role)
+    }
+
     /// Whether an amount of this field names its currency (an element's attribute; tagged texts have none).
     pub(crate) fn has_currency(&self) -> bool {
         self.rules.kind == crate::field::Kind::AmountYuan && self.tag == Tag::None
@@ -64,13 +73,15 @@ pub(crate) enum Place {
     Head(String),
     /// A segment of the request's target.
     Target,
+    /// `{S:...}` after the document.
+    Trailer,
 }
 
 impl Place {
     pub(crate) fn steps(&self) -> &[String] {
         match self {
             Self::Body(steps) => steps,
-            Self::Head(_) | Self::Target => &[],
+            Self::Head(_) | Self::Target | Self::Trailer => &[],
         }
     }
 }
@@ -184,6 +195,16 @@ pub(crate) struct OutcomePlan {
     pub(crate) table: Vec<Status>,
     pub(crate) code: Option<FieldId>,
     pub(crate) text: Option<FieldId>,
+    /// Where the status stands when `status` is absent: only read, never written.
+    pub(crate) otherwise: Option<(FieldId, Vec<Status>)>,
+}
+
+impl OutcomePlan {
+    /// Every field that the outcome is read from.
+    pub(crate) fn fields(&self) -> [Option<FieldId>; 4] {
+        let otherwise = self.otherwise.as_ref().map(|(field, _)| *field);
+        [Some(self.status), self.code, self.text, otherwise]
+    }
 }
 
 /// One row of a status table; the first row that fits an outcome is the one that is written.
@@ -226,10 +247,16 @@ pub(crate) struct Plan {
     /// Field ids in the order of writing.
     pub(crate) written: Vec<FieldId>,
     pub(crate) signed: Vec<SignItem>,
+    /// The element or member under which the message's own fields stand.
     pub(crate) root: Option<String>,
+    /// The whole body of an acknowledgement that is one word and states nothing else.
+    pub(crate) literal: Option<String>,
     pub(crate) target: Option<Target>,
     pub(crate) outcome: Option<OutcomePlan>,
     pub(crate) selector: Option<Selector>,
+    pub(crate) signing: Signing,
+    /// What the message means without saying it.
+    pub(crate) constants: Vec<(Attribute, String)>,
     pub(crate) derive: Vec<(Attribute, Attribute)>,
     pub(crate) msg_id: Option<FieldId>,
     pub(crate) alternative: bool,
@@ -245,31 +272,33 @@ impl Plan {
     }
 }
 
-/// The frame's envelope fields and schemes.
+/// The envelope of a spec: its schemes, and how the messages of each part are signed.
 #[derive(Clone, Debug)]
 pub(crate) struct EnvelopePlan {
-    pub(crate) scheme: crate::envelope::SignatureScheme,
+    pub(crate) scheme: SignatureScheme,
     pub(crate) encoding: SignatureEncoding,
     pub(crate) user_id: Vec<u8>,
-    pub(crate) signature: Option<FieldId>,
-    pub(crate) serial: Option<FieldId>,
-    pub(crate) made_at: Option<FieldId>,
     pub(crate) window_s: Option<u32>,
-    pub(crate) over: Over,
     pub(crate) covers: Covers,
-    pub(crate) first: Vec<FieldId>,
+    pub(crate) signing: Signing,
+    /// By the name that a message's `signed_as` gives.
+    pub(crate) parts: BTreeMap<String, Signing>,
     pub(crate) sealing: Option<SealingPlan>,
 }
 
-/// How the signature is written as text.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum SignatureEncoding {
-    /// Base64 of ASN.1 DER.
-    Der,
-    /// Base64 of r||s.
-    Raw,
-    /// Lower-case hex of a MAC tag.
-    Hex,
+/// What the signature of a message covers, and where it and its signer's name stand.
+#[derive(Clone, Debug)]
+pub(crate) struct Signing {
+    pub(crate) signature: Option<FieldId>,
+    pub(crate) serial: Option<FieldId>,
+    /// A message that names no serial is verified under the link's one key.
+    pub(crate) one_key: bool,
+    pub(crate) made_at: Option<FieldId>,
+    pub(crate) over: Over,
+    /// Frame fields of the signed text, in order (`fields`, `http`).
+    pub(crate) first: Vec<FieldId>,
+    /// Keys that sorted pairs leave out.
+    pub(crate) excluded: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -278,6 +307,12 @@ pub(crate) enum Over {
     Fields,
     /// Start line, chosen headers and the body's bytes.
     Http,
+    /// The exact bytes of the XML document, its declaration and what follows it left out.
+    Document,
+    /// `k=v&k=v` over the pairs of a form, sorted by key.
+    Pairs,
+    /// The exact bytes of the answer's own member of a JSON object.
+    Member,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -289,6 +324,7 @@ pub(crate) enum Covers {
 #[derive(Clone, Debug)]
 pub(crate) struct SealingPlan {
     pub(crate) on: bool,
+    pub(crate) scheme: SealingScheme,
     pub(crate) serial: FieldId,
     pub(crate) key: FieldId,
 }
@@ -306,12 +342,19 @@ pub(crate) struct Habits {
 pub(crate) struct Code {
     pub(crate) code: String,
     pub(crate) name_zh: String,
-    pub(crate) reason: Reason,
+    /// `None` for a code that leaves the outcome unknown.
+    pub(crate) reason: Option<Reason>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
     pub(crate) content_type: String,
+    /// The content type of answers, where it differs.
+    pub(crate) answer_type: Option<String>,
+    /// Where every request goes that has no target of its own.
+    pub(crate) target: Option<String>,
+    /// What a refused request is answered with: content type and body.
+    pub(crate) refused: Option<(String, String)>,
     pub(crate) status_final: u16,
     pub(crate) status_unknown: u16,
 }

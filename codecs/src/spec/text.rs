@@ -8,14 +8,20 @@ use std::collections::BTreeMap;
 pub(super) struct SpecText {
     pub(super) name: NameText,
     pub(super) format: String,
+    /// The format of answers, where it is not that of requests.
+    pub(super) answers: Option<String>,
     pub(super) source: String,
     pub(super) confidence: Confidence,
     #[serde(default)]
     pub(super) limits: LimitsText,
     pub(super) xml: Option<XmlText>,
     pub(super) json: Option<JsonText>,
+    pub(super) form: Option<FormText>,
     pub(super) http: Option<HttpText>,
     pub(super) envelope: EnvelopeText,
+    /// Sets of algorithms, one of which a link uses; the first unless the link names another.
+    #[serde(default)]
+    pub(super) suite: Vec<SuiteText>,
     #[serde(default)]
     pub(super) habits: HabitsText,
     #[serde(default)]
@@ -28,6 +34,9 @@ pub(super) struct SpecText {
     pub(super) status: BTreeMap<String, Vec<StatusText>>,
     #[serde(default)]
     pub(super) codes: Vec<CodeText>,
+    /// Attribute = an invented value that fits this institution's fields; for tests, simulators and the docs page.
+    #[serde(default)]
+    pub(super) examples: BTreeMap<String, String>,
     pub(super) message: Vec<MessageText>,
 }
 
@@ -88,7 +97,14 @@ pub(super) struct XmlText {
     pub(super) order: Vec<String>,
     /// The child under which a message's own root element stands.
     pub(super) body: String,
+    /// Fields stand directly under `body`; no message has a root element of its own.
+    #[serde(default)]
+    pub(super) bare: bool,
+    /// An empty element is an absent one.
+    #[serde(default)]
+    pub(super) empty_is_absent: bool,
     /// Attribute that carries the currency of an amount.
+    #[serde(default)]
     pub(super) currency: String,
     #[serde(default)]
     pub(super) unknown: UnknownText,
@@ -97,6 +113,24 @@ pub(super) struct XmlText {
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub(super) struct JsonText {
+    /// `field`: the frame field of `com.code` names the message. `member`: the one member that is a message's `root` does.
+    #[serde(default)]
+    pub(super) named_by: NamedByText,
+    #[serde(default)]
+    pub(super) unknown: UnknownText,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum NamedByText {
+    #[default]
+    Field,
+    Member,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FormText {
     #[serde(default)]
     pub(super) unknown: UnknownText,
 }
@@ -116,38 +150,113 @@ pub(super) struct HttpText {
     /// Status of an answer whose outcome is final, and of one whose outcome is unknown.
     pub(super) status_final: u16,
     pub(super) status_unknown: u16,
+    /// Content type of answers, where it is not that of requests.
+    pub(super) answer_type: Option<String>,
+    /// The path of every request that has no target of its own; they are posted there.
+    pub(super) target: Option<String>,
+    pub(super) refused: Option<RefusedText>,
+}
+
+/// What a request that is refused before it becomes an exchange is answered with.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefusedText {
+    pub(super) content_type: String,
+    pub(super) body: String,
 }
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EnvelopeText {
-    pub(super) signature: String,
+    /// Named here, or by each suite.
+    pub(super) signature: Option<String>,
     pub(super) encoding: Option<String>,
     #[serde(default)]
     pub(super) user_id: String,
+    pub(super) window_s: Option<u32>,
+    /// `sealed` (as sent) or `clear`.
+    pub(super) signed: Option<String>,
+    pub(super) at: Option<String>,
+    pub(super) serial: Option<String>,
+    pub(super) unnamed: Option<String>,
+    pub(super) made_at: Option<String>,
+    pub(super) over: Option<String>,
+    #[serde(default)]
+    pub(super) first: Vec<String>,
+    #[serde(default)]
+    pub(super) excluded: Vec<String>,
+    /// How the messages are signed whose `signed_as` names the part.
+    #[serde(default)]
+    pub(super) parts: BTreeMap<String, SigningText>,
+    pub(super) sealing: Option<SealingText>,
+    pub(super) source: String,
+    pub(super) confidence: Confidence,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// One set of algorithms of an institution that knows several.
+#[derive(Deserialize, Clone, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SuiteText {
+    pub(super) name: String,
+    pub(super) signature: String,
+    pub(super) encoding: Option<String>,
+    /// Sealing scheme.
+    pub(super) sealing: Option<String>,
+    /// False: messages name no key, and a link has one.
+    #[serde(default = "yes")]
+    pub(super) names_key: bool,
+    /// Path of a frame field = the one value that it has in this suite.
+    #[serde(default)]
+    pub(super) values: BTreeMap<String, String>,
+    pub(super) source: String,
+    pub(super) confidence: Confidence,
+}
+
+impl EnvelopeText {
+    /// How messages are signed that name no part.
+    pub(super) fn signing(&self) -> SigningText {
+        SigningText {
+            at: self.at.clone(),
+            serial: self.serial.clone(),
+            unnamed: self.unnamed.clone(),
+            made_at: self.made_at.clone(),
+            over: self.over.clone(),
+            first: self.first.clone(),
+            excluded: self.excluded.clone(),
+        }
+    }
+}
+
+/// What is signed, and where the signature and its signer's name stand.
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SigningText {
     /// Where the signature stands.
     pub(super) at: Option<String>,
     /// Where the serial number or key id of the signing key stands.
     pub(super) serial: Option<String>,
+    /// `refused`, or `one_key`: what a message is that names no serial.
+    pub(super) unnamed: Option<String>,
     /// Where the moment of signing stands, for schemes with a window.
     pub(super) made_at: Option<String>,
-    pub(super) window_s: Option<u32>,
-    /// `fields` or `http`.
+    /// `fields`, `http`, `document`, `pairs` or `member`.
     pub(super) over: Option<String>,
-    /// `sealed` (as sent) or `clear`.
-    pub(super) signed: Option<String>,
     /// Frame fields of the signed text, in order.
-    #[serde(default)]
     pub(super) first: Vec<String>,
-    pub(super) sealing: Option<SealingText>,
-    pub(super) source: String,
-    pub(super) confidence: Confidence,
+    /// Keys that sorted pairs leave out.
+    pub(super) excluded: Vec<String>,
 }
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SealingText {
     pub(super) on: bool,
+    /// One of the sealing schemes; `sm4_gcm` when absent.
+    pub(super) scheme: Option<String>,
     pub(super) serial: String,
     pub(super) key: String,
 }
@@ -192,6 +301,8 @@ pub(super) struct FieldText {
     pub(super) fill: Option<String>,
     pub(super) default: Option<String>,
     pub(super) max: Option<usize>,
+    /// Frame fields: the roles of the messages that have it.
+    pub(super) roles: Option<Vec<String>>,
     pub(super) source: Option<String>,
     pub(super) confidence: Option<Confidence>,
 }
@@ -210,7 +321,9 @@ pub(super) struct StatusText {
 #[serde(deny_unknown_fields)]
 pub(super) struct CodeText {
     pub(super) code: String,
-    pub(super) reason: String,
+    /// Why it failed; a code without a reason says `outcome = "unknown"`.
+    pub(super) reason: Option<String>,
+    pub(super) outcome: Option<String>,
     pub(super) zh: Option<String>,
     pub(super) source: Option<String>,
     pub(super) confidence: Option<Confidence>,
@@ -230,6 +343,13 @@ pub(super) struct MessageText {
     pub(super) method: Option<String>,
     pub(super) target: Option<String>,
     pub(super) reply: Option<String>,
+    /// The whole body of an acknowledgement that states nothing else.
+    pub(super) literal: Option<String>,
+    /// The part of the envelope that says how it is signed.
+    pub(super) signed_as: Option<String>,
+    /// Path = what a field of this message holds when the payment gives it nothing.
+    #[serde(default)]
+    pub(super) defaults: BTreeMap<String, String>,
     /// A second message for the same operation and role, never chosen by `message_for`.
     #[serde(default)]
     pub(super) alternative: bool,
@@ -243,6 +363,9 @@ pub(super) struct MessageText {
     #[serde(default)]
     pub(super) groups: Vec<GroupText>,
     pub(super) outcome: Option<OutcomeText>,
+    /// Attribute = text: what the message means without saying it.
+    #[serde(default)]
+    pub(super) constants: BTreeMap<String, String>,
     /// Attribute = attribute: copied when the first is absent after parsing.
     #[serde(default)]
     pub(super) derive: BTreeMap<String, String>,
@@ -280,4 +403,13 @@ pub(super) struct OutcomeText {
     pub(super) table: String,
     pub(super) code: Option<String>,
     pub(super) text: Option<String>,
+    /// Where the status stands in an answer without `status`.
+    pub(super) otherwise: Option<OtherwiseText>,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OtherwiseText {
+    pub(super) status: String,
+    pub(super) table: String,
 }

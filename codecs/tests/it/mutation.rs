@@ -1,7 +1,7 @@
 //! The plain twin of the fuzz target: samples and good messages, mutated from a fixed seed. Nothing may panic, and a mutation
 //! that is accepted may change neither a signed value without the signed text nor the meaning of the text.
 
-use crate::payments::{finish, full, specs};
+use crate::payments::{finish, full_of, specs};
 use codecs::fuzz::parse_any;
 use codecs::sample;
 use codecs::wire::Wire;
@@ -29,9 +29,12 @@ fn seeds() -> Vec<Vec<u8>> {
     for spec in specs().iter() {
         for message in spec.messages() {
             seeds.push(
-                finish(spec.draft(&message.code, &full(message.operation, message.role)).unwrap())
-                    .1
-                    .body,
+                finish(
+                    spec.draft(&message.code, &full_of(spec, message.operation, message.role))
+                        .unwrap(),
+                )
+                .1
+                .body,
             );
         }
     }
@@ -82,7 +85,10 @@ fn mutated_messages_never_panic() {
 fn every_cut_and_every_flipped_bit_of_a_message_is_survived() {
     let spec = specs().spec("nps").unwrap();
     let message = spec.message("NPS.143.001.01").unwrap();
-    let (signed, wire) = finish(spec.draft(&message.code, &full(message.operation, message.role)).unwrap());
+    let (signed, wire) = finish(
+        spec.draft(&message.code, &full_of(spec, message.operation, message.role))
+            .unwrap(),
+    );
     let covered: BTreeSet<String> = spec
         .parse(&wire)
         .unwrap()

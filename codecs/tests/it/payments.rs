@@ -1,10 +1,10 @@
 //! Payments with every attribute that a message maps, found by asking the draft what it misses, and a toy seal and signature:
 //! layouts are tested here, not cryptography.
 
-use codecs::envelope::RawCiphertext;
+use codecs::envelope::{RawCiphertext, SealingScheme, TextCipher};
 use codecs::message::{Draft, Message};
 use codecs::payment::{Attribute, Date, Money, Operation, Outcome, Payment, Reason, Role, Value};
-use codecs::spec::Specs;
+use codecs::spec::{Spec, Specs};
 use codecs::wire::Wire;
 use std::sync::OnceLock;
 use time::macros::{date, datetime};
@@ -21,10 +21,17 @@ const TAG: [u8; 16] = [9; 16];
 pub(crate) fn finish(mut draft: Draft<'_>) -> (Vec<u8>, Wire) {
     let targets = draft.seal_targets();
     for target in &targets {
-        let ciphertext: Vec<u8> = target.clear.bytes().map(|byte| !byte).collect();
-        draft.set_sealed(target.slot, &NONCE, &ciphertext, &TAG);
+        match draft.sealing_scheme().unwrap() {
+            SealingScheme::Sm4Gcm => {
+                let ciphertext: Vec<u8> = target.clear.bytes().map(|byte| !byte).collect();
+                draft.set_sealed(target.slot, &NONCE, &ciphertext, &TAG);
+            }
+            SealingScheme::TextKey(_) => draft.set_sealed_blocks(target.slot, &blocks(&target.clear)),
+        }
     }
-    if !targets.is_empty() {
+    if matches!(draft.sealing_scheme(), Some(SealingScheme::TextKey(TextCipher::Aes256))) && !targets.is_empty() {
+        draft.set_rsa_envelope("seal-1", &[0x81; 256]);
+    } else if !targets.is_empty() {
         draft.set_envelope(
             "seal-1",
             &RawCiphertext {
@@ -38,14 +45,33 @@ pub(crate) fn finish(mut draft: Draft<'_>) -> (Vec<u8>, Wire) {
     let text = draft.signed_text().unwrap();
     let wire = match draft.signature_scheme() {
         codecs::envelope::SignatureScheme::None => draft.finish_unsigned(),
-        codecs::envelope::SignatureScheme::Sm2Sm3 => draft.finish_sm2(&[0x85; 64]),
-        codecs::envelope::SignatureScheme::HmacSm3 => draft.finish_mac(&[0x55; 32]),
+        codecs::envelope::SignatureScheme::Sm2(_) => draft.finish_sm2(&[0x85; 64]),
+        codecs::envelope::SignatureScheme::Mac(_) | codecs::envelope::SignatureScheme::Rsa(_) => draft.finish_bytes(&[0x55; 32]),
     };
     (text, wire.unwrap())
 }
 
+/// Bits inverted, filled up to whole blocks.
+fn blocks(clear: &str) -> Vec<u8> {
+    let mut bytes: Vec<u8> = clear.bytes().map(|byte| !byte).collect();
+    bytes.resize((bytes.len() / 16 + 1) * 16, 0);
+    bytes
+}
+
 /// Opens what `finish` sealed.
 pub(crate) fn open(message: &mut Message<'_>) {
+    if matches!(message.sealing_scheme(), Some(SealingScheme::TextKey(_))) {
+        for sealed in message.sealed_blocks().unwrap() {
+            let clear: Vec<u8> = sealed
+                .ciphertext
+                .iter()
+                .filter(|&&byte| byte != 0)
+                .map(|byte| !byte)
+                .collect();
+            message.set_opened(sealed.slot, &clear).unwrap();
+        }
+        return;
+    }
     for sealed in message.sealed_fields().unwrap() {
         assert_eq!((sealed.nonce, sealed.tag), (NONCE, TAG));
         let clear: Vec<u8> = sealed.ciphertext.iter().map(|byte| !byte).collect();
@@ -53,7 +79,16 @@ pub(crate) fn open(message: &mut Message<'_>) {
     }
 }
 
-/// A value of every attribute that fits all messages of both specs.
+/// A value of every attribute that fits all messages of a spec.
+pub(crate) fn full_of(spec: &Spec, operation: Operation, role: Role) -> Payment {
+    let mut payment = full(operation, role);
+    for (attribute, value) in spec.examples() {
+        payment.put(*attribute, value.clone()).unwrap();
+    }
+    payment
+}
+
+/// A value of every attribute that fits the specs whose fields are wide.
 pub(crate) fn full(operation: Operation, role: Role) -> Payment {
     let mut payment = Payment::new(operation, role);
     for &attribute in Attribute::ALL {

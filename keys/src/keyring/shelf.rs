@@ -41,6 +41,14 @@ impl<T> Shelf<T> {
         })
     }
 
+    /// The key that is live, if it is the only one.
+    pub(super) fn only_live(&self) -> Option<Usable<'_, T>> {
+        let mut live = self.by_serial.values().filter(|placed| placed.info.status.is_live());
+        let first = live.next()?;
+        let found = self.with(&first.info.serial);
+        if live.next().is_some() { None } else { found }
+    }
+
     pub(super) fn infos(&self) -> impl Iterator<Item = &KeyInfo> {
         self.by_serial.values().map(|placed| &placed.info)
     }

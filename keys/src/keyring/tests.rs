@@ -362,3 +362,31 @@ fn fingerprints_tell_keys_apart_and_show_no_secret() {
         assert!(!format!("{info:?}").contains("0101010101"));
     }
 }
+
+#[test]
+fn a_key_that_no_message_names_is_the_only_one_or_none() {
+    let kinds = |statuses: &[Status]| {
+        let mut builder = Keyring::builder();
+        for (number, status) in statuses.iter().enumerate() {
+            let named = |side, usage: Usage| KeyEntry {
+                id: format!("{number}-{}", usage.name()),
+                ..entry("one", side, usage, *status, &number.to_string())
+            };
+            builder = builder
+                .add_public(named(Side::Theirs, Usage::Sign), gmt_key().public())
+                .add_secret(named(Side::Shared, Usage::Mac), &[1; 32]);
+        }
+        let keyring = builder.build().unwrap();
+        let both = [kind(&keyring.one_verifier("one", NOW)), kind(&keyring.one_mac("one", NOW))];
+        assert_eq!(both[0], both[1]);
+        both[0]
+    };
+    assert_eq!(kinds(&[Status::Primary]), "ok");
+    assert_eq!(
+        kinds(&[Status::Primary, Status::Retired, Status::Revoked, Status::Pending]),
+        "ok"
+    );
+    assert_eq!(kinds(&[Status::Primary, Status::Draining]), "unknown");
+    assert_eq!(kinds(&[Status::Retired]), "unknown");
+    assert_eq!(kinds(&[]), "unknown");
+}

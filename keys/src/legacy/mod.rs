@@ -11,6 +11,7 @@ pub mod digest; // MD5, SHA-1, SHA-256
 mod hedged; // randomness that a broken source does not spoil
 pub mod mac; // HMAC-SHA256, digests with a key behind the text, block ciphers over a terminal message
 mod rsa; // PKCS #1 signatures and wrapping
+pub mod sm4_ecb; // SM4 in ECB
 pub mod zero_padded; // CBC with a zero IV and zero padding
 
 pub use rsa::{RSA_BITS_MAX, RSA_BITS_MIN, RsaPadding, RsaPrivate, RsaPublic, RsaScheme};

@@ -8,7 +8,7 @@ use super::{build, folder, refused};
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::parties::{party, world};
 use crate::cli::texts::table;
-use codecs::envelope::RawCiphertext;
+use codecs::envelope::{RawCiphertext, SignatureValue};
 use codecs::message::{Draft, Message};
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Role};
 use codecs::spec::Spec;
@@ -204,14 +204,16 @@ impl Bench<'_> {
     fn verify(&self, message: &Message<'_>, now: OffsetDateTime) -> Result<(), Failure> {
         let found = message.signature().map_err(|error| failed(&error))?;
         let found = found.ok_or_else(|| failed(&"no signature"))?;
-        let signature = found.sm2.ok_or_else(|| failed(&"no SM2 signature"))?;
+        let (Some(serial), SignatureValue::Sm2(signature)) = (found.signer.serial(), &found.value) else {
+            return Err(failed(&"no SM2 signature"));
+        };
         let text = message.signed_text().map_err(|error| failed(&error))?;
         let verifier = self
             .keyring
-            .verifier(LINK, &found.serial, now)
+            .verifier(LINK, serial, now)
             .and_then(|found| found.sm2())
             .map_err(|error| failed(&error))?;
-        verifier.verify(&text, &signature).map_err(|error| failed(&error))
+        verifier.verify(&text, signature).map_err(|error| failed(&error))
     }
 
     fn open(&self, message: &mut Message<'_>, now: OffsetDateTime) -> Result<(), Failure> {

@@ -129,10 +129,11 @@ impl Reader<'_> {
         let signature = message.signature().map_err(|error| failed(&error))?;
         let signed = message.signed_text().map_err(|error| failed(&error))?.len();
         operations.extend(match (signature.map(|found| found.scheme), is_received) {
-            (Some(SignatureScheme::Sm2Sm3), true) => Some(Operation::Verify(signed)),
-            (Some(SignatureScheme::Sm2Sm3), false) => Some(Operation::Sign(signed)),
-            (Some(SignatureScheme::HmacSm3), _) => Some(Operation::Hmac(signed)),
-            (Some(SignatureScheme::None) | None, _) => None,
+            (Some(SignatureScheme::Sm2(_)), true) => Some(Operation::Verify(signed)),
+            (Some(SignatureScheme::Sm2(_)), false) => Some(Operation::Sign(signed)),
+            (Some(SignatureScheme::Mac(_)), _) => Some(Operation::Hmac(signed)),
+            // No link of the bench has RSA keys.
+            (Some(SignatureScheme::None | SignatureScheme::Rsa(_)) | None, _) => None,
         });
         if message.envelope().map_err(|error| failed(&error))?.is_some() {
             operations.push(if is_received { Operation::Unwrap } else { Operation::Wrap });

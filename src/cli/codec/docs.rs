@@ -78,7 +78,9 @@ fn messages(spec: &Spec) -> String {
 
 fn codes(spec: &Spec) -> String {
     let titles = ["codec.code", "codec.title", "codec.reason"].map(|key| text(key).to_string());
-    let row = |(code, name, reason): (&str, &str, Reason)| vec![format!("`{code}`"), name.to_owned(), format!("`{reason}`")];
+    let reason =
+        |reason: Option<Reason>| reason.map_or_else(|| text("codec.unknown").to_string(), |reason| format!("`{reason}`"));
+    let row = |(code, name, why): (&str, &str, Option<Reason>)| vec![format!("`{code}`"), name.to_owned(), reason(why)];
     markdown(&titles, spec.codes().map(row))
 }
 

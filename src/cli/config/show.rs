@@ -83,6 +83,7 @@ fn of_link(link: &LinkConfig) -> Table {
                 ("seconds", number(link.envelope_reuse.seconds)),
             ]),
         ),
+        ("suite", link.suite.clone().map(Value::String)),
         ("answer_ms", number(link.answer_ms)),
         ("in_flight_max", number(u64::try_from(link.in_flight_max).unwrap_or(u64::MAX))),
         ("settle", of_settle(&link.settle)),

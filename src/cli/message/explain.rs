@@ -4,7 +4,7 @@ use super::{Subject, decode, digest, open, verify};
 use crate::cli::key::listed;
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::text;
-use codecs::envelope::SignatureScheme;
+use codecs::envelope::{MacKind, SignatureScheme, Sm2Input};
 use codecs::message::{DescribedField, Message, SignatureFound};
 use codecs::wire::Start;
 use keys::key::{KeyInfo, Side, Usage};
@@ -89,19 +89,15 @@ fn signature_rows(subject: &Subject, message: &Message<'_>, keyring: Option<&Key
     };
     let mut rows = vec![
         ("message.scheme", scheme(found.scheme).to_owned()),
-        ("message.serial", found.serial.clone()),
+        ("message.serial", found.signer.serial().unwrap_or("-").to_owned()),
     ];
     if let Some(info) = keyring.and_then(|keyring| key_of(keyring, &subject.link.name, &found)) {
         rows.push(("message.fingerprint", format!("{} ({})", info.fingerprint, info.id)));
-        if found.scheme == SignatureScheme::Sm2Sm3 {
+        if found.scheme == SignatureScheme::Sm2(Sm2Input::Text) {
             rows.extend(digest_rows(subject, message, info));
         }
     }
-    let value = found
-        .sm2
-        .map(|value| digest::hex(&value))
-        .or_else(|| found.tag.map(|tag| digest::hex(&tag)));
-    rows.extend(value.map(|value| ("message.value", value)));
+    rows.push(("message.value", digest::hex(found.value.bytes())));
     rows
 }
 
@@ -131,19 +127,24 @@ fn digest_rows(subject: &Subject, message: &Message<'_>, info: &KeyInfo) -> Vec<
 fn key_of<'a>(keyring: &'a Keyring, link: &str, found: &SignatureFound) -> Option<&'a KeyInfo> {
     let (side, usage) = match found.scheme {
         SignatureScheme::None => return None,
-        SignatureScheme::Sm2Sm3 => (Side::Theirs, Usage::Sign),
-        SignatureScheme::HmacSm3 => (Side::Shared, Usage::Mac),
+        SignatureScheme::Sm2(_) | SignatureScheme::Rsa(_) => (Side::Theirs, Usage::Sign),
+        SignatureScheme::Mac(_) => (Side::Shared, Usage::Mac),
     };
-    keyring
+    let of_usage = |info: &&KeyInfo| info.link == link && info.side == side && info.usage == usage;
+    let mut found = keyring
         .infos()
-        .find(|info| info.link == link && info.side == side && info.usage == usage && info.serial == found.serial)
+        .filter(of_usage)
+        .filter(|info| found.signer.serial().is_none_or(|serial| info.serial == serial));
+    let first = found.next();
+    if found.next().is_some() { None } else { first }
 }
 
-const fn scheme(scheme: SignatureScheme) -> &'static str {
+fn scheme(scheme: SignatureScheme) -> &'static str {
     match scheme {
         SignatureScheme::None => "none",
-        SignatureScheme::Sm2Sm3 => "SM2 with SM3",
-        SignatureScheme::HmacSm3 => "HMAC-SM3",
+        SignatureScheme::Sm2(Sm2Input::Text) => "SM2 with SM3",
+        SignatureScheme::Mac(MacKind::HmacSm3) => "HMAC-SM3",
+        SignatureScheme::Sm2(_) | SignatureScheme::Mac(_) | SignatureScheme::Rsa(_) => scheme.name(),
     }
 }
 

@@ -4,19 +4,18 @@ use super::JsonPlan;
 use super::tree::{Json, parse};
 use crate::error::ParseError;
 use crate::field::Kind;
-use crate::format::{Found, fault, utf8};
-use crate::spec::plan::{FieldId, Node, Place, Plan, Tree};
+use crate::format::{Found, fault, http, utf8};
+use crate::spec::plan::{FieldId, Node, Plan, Tree};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::{Item, Values};
-use crate::wire::{Start, Wire};
+use crate::wire::Wire;
 use std::borrow::Cow;
 
 /// Reads a request or an answer.
 pub(crate) fn read<'a>(plan: &JsonPlan, spec: &'a Spec, wire: &'a Wire) -> Result<Found<'a>, ParseError> {
     let mut values = Values::new();
-    heads(spec, wire, &mut values)?;
-    let targeted = target(spec, wire, &mut values)?;
-    if let Some(message) = targeted.filter(|message| message.is_bodyless()) {
+    let place = http::place(spec, wire, &mut values)?;
+    if let Some(message) = place.message().filter(|message| message.is_bodyless()) {
         return if wire.body.is_empty() {
             Ok((message, values))
         } else {
@@ -28,107 +27,64 @@ pub(crate) fn read<'a>(plan: &JsonPlan, spec: &'a Spec, wire: &'a Wire) -> Resul
     let Json::Object(pairs) = json else {
         return Err(fault("json.type", Some(0), "the body is one object"));
     };
-    let message = named(spec, &pairs, targeted)?;
-    let mut reading = Reading {
-        reject_unknown: plan.reject_unknown,
-        plan: &message.plan,
-        values,
+    let message = if plan.by_member {
+        by_member(spec, &pairs)?
+    } else {
+        by_field(spec, &pairs)?
     };
+    place.check(message)?;
+    let mut reading = Reading::new(plan.reject_unknown, message, values);
     reading.object(pairs, Tree::ROOT, 0)?;
     Ok((message, reading.values))
 }
 
-/// What the transport says; the body of a refused message is not looked at.
-pub(crate) fn peek<'a>(spec: &'a Spec, wire: &'a Wire) -> Option<Values<'a>> {
-    let mut values = Values::new();
-    heads(spec, wire, &mut values).ok()?;
-    let message = target(spec, wire, &mut values).ok()??;
-    values.set(spec.code_field, message.code.clone());
-    Some(values)
-}
-
-fn heads<'a>(spec: &'a Spec, wire: &'a Wire, values: &mut Values<'a>) -> Result<(), ParseError> {
-    let Some(any) = spec.messages().next() else { return Ok(()) };
-    for (id, field) in any.plan.fields.iter().enumerate().take(spec.frame_count) {
-        let Place::Head(name) = &field.place else { continue };
-        let mut found = wire.headers.iter().filter(|(key, _)| key == name);
-        if let Some((_, value)) = found.next() {
-            values.push(Item::new(id, value.as_str()));
-        }
-        if found.next().is_some() {
-            return Err(ParseError {
-                field: Some(field.path.clone()),
-                ..fault("field.duplicate", None, "a header stands twice")
-            });
-        }
-    }
-    Ok(())
-}
-
-/// The message that a request's method and target name; `None` for an answer.
-fn target<'a>(spec: &'a Spec, wire: &'a Wire, values: &mut Values<'a>) -> Result<Option<&'a MessageSpec>, ParseError> {
-    let (method, path) = match &wire.start {
-        Start::Request { method, target } => (method, target.as_str()),
-        Start::Status(_) => return Ok(None),
-        Start::Queue => return Err(fault("http.start", None, "an HTTP request or answer is expected")),
-    };
-    for message in spec.messages() {
-        let Some(target) = message.plan.target.as_ref().filter(|target| target.method == *method) else {
-            continue;
-        };
-        match (path.strip_prefix(target.prefix.as_str()), target.parameter) {
-            (Some(""), None) => return Ok(Some(message)),
-            (Some(value), Some(field)) if !value.is_empty() && !value.contains(['/', '?', '#', '%']) => {
-                values.push(Item::new(field, value));
-                return Ok(Some(message));
-            }
-            (Some(_) | None, _) => {}
-        }
-    }
-    Err(fault("http.target", None, "no message has this method and target"))
-}
-
-/// The message that the body names. In a request it is the one that the target names too; an answer is no request.
-fn named<'a>(
-    spec: &'a Spec,
-    pairs: &[(Cow<'_, str>, Json<'_>)],
-    targeted: Option<&'a MessageSpec>,
-) -> Result<&'a MessageSpec, ParseError> {
-    let field = spec.messages().next().and_then(|message| message.plan.field(spec.code_field));
-    let name = field
-        .and_then(|field| field.place.steps().first())
-        .map(String::as_str)
-        .unwrap_or_default();
+/// The message whose code the body's field holds.
+fn by_field<'a>(spec: &'a Spec, pairs: &[(Cow<'_, str>, Json<'_>)]) -> Result<&'a MessageSpec, ParseError> {
+    let name = http::code_key(spec);
     let value = pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value);
     let Some(Json::Text(code)) = value else {
         return Err(fault("message.code", None, format!("`{name}` is missing")));
     };
-    let message = spec
-        .message(code)
-        .ok_or_else(|| fault("message.unknown", None, "the spec has no message of this code"))?;
-    let fits = match targeted {
-        Some(targeted) => targeted.code == message.code,
-        None => message.plan.target.is_none(),
+    let message = spec.message(code);
+    message.ok_or_else(|| fault("message.unknown", None, "the spec has no message of this code"))
+}
+
+/// The message whose root is a member of the object; two of them would leave it open which one is meant.
+fn by_member<'a>(spec: &'a Spec, pairs: &[(Cow<'_, str>, Json<'_>)]) -> Result<&'a MessageSpec, ParseError> {
+    let named = |message: &&MessageSpec| {
+        let root = message.plan.root.as_deref().filter(|_| message.is_answer());
+        root.is_some_and(|root| pairs.iter().any(|(key, _)| key == root))
     };
-    if fits {
-        Ok(message)
-    } else {
-        Err(fault(
-            "message.mismatch",
-            None,
-            format!("`{name}` does not belong to this target or answer"),
-        ))
+    let mut found = spec.messages().filter(named);
+    match (found.next(), found.next()) {
+        (Some(message), None) => Ok(message),
+        (Some(_), Some(_)) => Err(fault("message.two", None, "two members that are messages of their own")),
+        (None, _) => Err(fault("message.unknown", None, "no member is a message of the spec")),
     }
 }
 
-struct Reading<'p, 'a> {
+/// Takes values into a message by its tree of paths.
+pub(in crate::format) struct Reading<'p, 'a> {
     reject_unknown: bool,
     plan: &'p Plan,
-    values: Values<'a>,
+    pub(in crate::format) values: Values<'a>,
 }
 
-impl<'a> Reading<'_, 'a> {
-    fn object(&mut self, pairs: Vec<(Cow<'a, str>, Json<'a>)>, node: usize, occurrence: usize) -> Result<(), ParseError> {
+impl<'p, 'a> Reading<'p, 'a> {
+    pub(in crate::format) fn new(reject_unknown: bool, message: &'p MessageSpec, values: Values<'a>) -> Self {
+        Self {
+            reject_unknown,
+            plan: &message.plan,
+            values,
+        }
+    }
+
+    pub(in crate::format) fn object(
+        &mut self,
+        pairs: Vec<(Cow<'a, str>, Json<'a>)>,
+        node: usize,
+        occurrence: usize,
+    ) -> Result<(), ParseError> {
         for (key, json) in pairs {
             match self.plan.tree.child(node, &key) {
                 Some(child) => self.value(json, child, occurrence)?,
@@ -139,7 +95,7 @@ impl<'a> Reading<'_, 'a> {
         Ok(())
     }
 
-    fn value(&mut self, json: Json<'a>, id: usize, occurrence: usize) -> Result<(), ParseError> {
+    pub(in crate::format) fn value(&mut self, json: Json<'a>, id: usize, occurrence: usize) -> Result<(), ParseError> {
         let Some(node) = self.plan.tree.node(id) else { return Ok(()) };
         match (node.group, json) {
             (Some(group), Json::Array(items)) => {

@@ -9,7 +9,7 @@ use std::fmt;
 
 /// A JSON value as it stands.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Json<'a> {
+pub(in crate::format) enum Json<'a> {
     Object(Vec<(Cow<'a, str>, Self)>),
     Array(Vec<Self>),
     Text(Cow<'a, str>),
@@ -18,10 +18,28 @@ pub(super) enum Json<'a> {
     Other(&'static str),
 }
 
-/// Why a text was refused: the rule, and a sentence.
-pub(super) type Broken = (&'static str, String, Option<usize>);
+impl Json<'_> {
+    /// The same value, apart from the text that it was read from.
+    pub(in crate::format) fn owned(self) -> Json<'static> {
+        match self {
+            Self::Object(pairs) => Json::Object(
+                pairs
+                    .into_iter()
+                    .map(|(key, json)| (Cow::Owned(key.into_owned()), json.owned()))
+                    .collect(),
+            ),
+            Self::Array(items) => Json::Array(items.into_iter().map(Json::owned).collect()),
+            Self::Text(text) => Json::Text(Cow::Owned(text.into_owned())),
+            Self::Whole(number) => Json::Whole(number),
+            Self::Other(what) => Json::Other(what),
+        }
+    }
+}
 
-pub(super) fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Json<'a>, Broken> {
+/// Why a text was refused: the rule, and a sentence.
+pub(in crate::format) type Broken = (&'static str, String, Option<usize>);
+
+pub(in crate::format) fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Json<'a>, Broken> {
     let budget = Budget {
         nodes: Cell::new(limits.nodes_max),
         rule: Cell::new("json.syntax"),

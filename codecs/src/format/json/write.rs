@@ -27,7 +27,7 @@ pub(crate) fn write(message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
 
 /// An object, a list, or a scalar; all borrow from the values that are written.
 #[derive(Debug)]
-enum Node<'v> {
+pub(in crate::format) enum Node<'v> {
     Object(Vec<(&'v str, Self)>),
     List(Vec<Self>),
     Number(&'v str),
@@ -41,7 +41,8 @@ impl Default for Node<'_> {
 }
 
 impl<'v> Node<'v> {
-    fn scalar(field: &Field, item: &'v Item<'_>) -> Self {
+    /// A value as it stands in JSON.
+    pub(in crate::format) fn scalar(field: &Field, item: &'v Item<'_>) -> Self {
         if field.rules.kind == Kind::AmountFen {
             Self::Number(&item.sent)
         } else {
@@ -50,7 +51,7 @@ impl<'v> Node<'v> {
     }
 
     /// Puts a scalar at a path; at the depth of a repeat a list stands between.
-    fn put(&mut self, steps: &'v [String], depth: usize, repeat: Option<(usize, usize)>, scalar: Self) {
+    pub(in crate::format) fn put(&mut self, steps: &'v [String], depth: usize, repeat: Option<(usize, usize)>, scalar: Self) {
         let Some((step, below)) = steps.split_first() else {
             *self = scalar;
             return;
@@ -82,7 +83,7 @@ impl<'v> Node<'v> {
         }
     }
 
-    fn write(&self, out: &mut String) {
+    pub(in crate::format) fn write(&self, out: &mut String) {
         match self {
             Self::Number(text) => out.push_str(text),
             Self::Text(text) => quote(out, text),

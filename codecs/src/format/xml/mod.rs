@@ -3,9 +3,11 @@
 mod attributes;
 mod read;
 mod scan;
+mod trailer;
 mod write;
 
 pub(crate) use read::{peek, read};
+pub(crate) use trailer::document;
 pub(crate) use write::write;
 
 /// How a spec's messages stand in XML.
@@ -18,6 +20,10 @@ pub(crate) struct XmlPlan {
     pub(crate) order: Vec<String>,
     /// The child under which a message's own root element stands.
     pub(crate) body: String,
+    /// Fields stand directly under `body`.
+    pub(crate) bare: bool,
+    /// An empty element is an absent one.
+    pub(crate) empty_is_absent: bool,
     pub(crate) currency: String,
     pub(crate) reject_unknown: bool,
 }

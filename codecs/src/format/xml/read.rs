@@ -3,22 +3,47 @@
 use super::XmlPlan;
 use super::attributes::white;
 use super::scan::{Scanner, Token};
+use super::trailer;
 use crate::error::ParseError;
 use crate::field::tag;
-use crate::format::{Found, fault, utf8};
-use crate::spec::plan::{Node, Tree};
+use crate::format::{Found, fault, http, utf8};
+use crate::spec::plan::{Node, Place, Tree};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::{Item, Values};
+use crate::wire::Wire;
 use std::borrow::Cow;
 
-/// Reads a whole document.
-pub(crate) fn read<'a>(plan: &XmlPlan, spec: &'a Spec, body: &'a [u8]) -> Result<Found<'a>, ParseError> {
-    let text = utf8::text(body)?;
+/// Reads a whole document, with what the transport and the trailer say where the spec has them.
+pub(crate) fn read<'a>(plan: &XmlPlan, spec: &'a Spec, wire: &'a Wire) -> Result<Found<'a>, ParseError> {
     let mut reading = Reading::new(plan, spec);
+    let place = match &spec.http {
+        Some(_) => Some(http::place(spec, wire, &mut reading.values)?),
+        None => None,
+    };
+    let text = document(spec, utf8::text(&wire.body)?, &mut reading.values)?;
     let mut scanner = Scanner::new(text, &spec.limits);
     while reading.take(scanner.next()?)? {}
     let message = reading.message.ok_or_else(|| fault("message.body", None, "no body"))?;
+    if let Some(place) = place {
+        place.check(message)?;
+    }
     Ok((message, reading.values))
+}
+
+/// The document without its trailer, which is the signature.
+fn document<'a>(spec: &Spec, text: &'a str, values: &mut Values<'a>) -> Result<&'a str, ParseError> {
+    let Some(any) = spec.messages().next() else { return Ok(text) };
+    let fields = &any.plan.fields;
+    let Some(field) = fields.iter().position(|field| field.place == Place::Trailer) else {
+        return Ok(text);
+    };
+    let missing = || fault("signature.trailer", Some(text.len()), "no `{S:...}` after the document");
+    let (document, signature, offset) = trailer::split(text).ok_or_else(missing)?;
+    values.push(Item {
+        offset: Some(offset),
+        ..Item::new(field, signature)
+    });
+    Ok(document)
 }
 
 /// Reads up to the end of the frame's first part (the header), whatever comes after it.
@@ -170,6 +195,10 @@ impl<'p, 'a> Reading<'p, 'a> {
             ));
         };
         self.order = at + 1;
+        if name == self.plan.body && self.plan.bare {
+            self.begin(offset)?;
+            return Ok(Spot::Body(Tree::ROOT));
+        }
         if name == self.plan.body {
             return Ok(Spot::Mount);
         }
@@ -181,10 +210,7 @@ impl<'p, 'a> Reading<'p, 'a> {
         if self.message.is_some() {
             return Err(fault("xml.body", Some(offset), "the body holds one element"));
         }
-        let code = self.values.get(self.spec.code_field).map(|item| item.sent.as_ref());
-        let code = code.ok_or_else(|| fault("message.code", Some(offset), "no message code before the body"))?;
-        let message = self.spec.message(code);
-        let message = message.ok_or_else(|| fault("message.unknown", Some(offset), "the spec has no message of this code"))?;
+        let message = self.begin(offset)?;
         if message.plan.root.as_deref() != Some(name) {
             return Err(fault(
                 "xml.body",
@@ -192,10 +218,19 @@ impl<'p, 'a> Reading<'p, 'a> {
                 format!("the body of {} is not {name}", message.code),
             ));
         }
+        Ok(Spot::Body(Tree::ROOT))
+    }
+
+    /// Goes over to the tree of the message, whose code must be known by now.
+    fn begin(&mut self, offset: usize) -> Result<&'a MessageSpec, ParseError> {
+        let code = self.values.get(self.spec.code_field).map(|item| item.sent.as_ref());
+        let code = code.ok_or_else(|| fault("message.code", Some(offset), "no message code before the body"))?;
+        let message = self.spec.message(code);
+        let message = message.ok_or_else(|| fault("message.unknown", Some(offset), "the spec has no message of this code"))?;
         self.message = Some(message);
         self.seen_body = vec![0; message.plan.tree.len()];
         self.repeats = vec![0; message.plan.groups.len()];
-        Ok(Spot::Body(Tree::ROOT))
+        Ok(message)
     }
 
     fn node(&self, spot: Spot) -> Option<&'a Node> {
@@ -301,6 +336,9 @@ impl<'p, 'a> Reading<'p, 'a> {
         let Some(node) = self.node(element.spot).filter(|node| node.is_leaf()) else {
             return Ok(());
         };
+        if element.text.is_empty() && self.plan.empty_is_absent {
+            return Ok(());
+        }
         match node.field {
             Some(field) => {
                 let item = Item {

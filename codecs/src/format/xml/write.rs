@@ -1,9 +1,9 @@
 //! Writes one line: no white space between elements, no empty element (`facts/clearing.md` 1.1).
 
-use super::XmlPlan;
+use super::{XmlPlan, trailer};
 use crate::field::tag;
 use crate::spec::MessageSpec;
-use crate::spec::plan::{Field, Tag};
+use crate::spec::plan::{Field, Place, Tag};
 use crate::values::{Item, Values};
 
 pub(crate) fn write(plan: &XmlPlan, message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
@@ -40,7 +40,18 @@ pub(crate) fn write(plan: &XmlPlan, message: &MessageSpec, values: &Values<'_>) 
     out.push_str("</");
     out.push_str(&plan.root);
     out.push('>');
+    let mut trailers = values.items().iter().filter(|item| is_trailer(message, item));
+    if let Some(signature) = trailers.next() {
+        trailer::append(&mut out, &signature.sent);
+    }
     out.into_bytes()
+}
+
+fn is_trailer(message: &MessageSpec, item: &Item<'_>) -> bool {
+    message
+        .plan
+        .field(item.field)
+        .is_some_and(|field| field.place == Place::Trailer)
 }
 
 /// Values in the order of writing: by field, except that the fields of a repeated element go repeat by repeat.

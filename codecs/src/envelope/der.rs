@@ -1,35 +1,9 @@
-//! Named schemes of institutions: how a signature and a wrapped key are encoded, what the signed text is.
-//!
-//! No cryptography happens here: this file turns wire text into r||s and C1/C3/C2 and back.
+//! SM2 signatures and ciphertexts in ASN.1 (GM/T 0009) and back.
 
-#[cfg(test)]
-mod tests;
-
+use super::{RawCiphertext, RawSignature};
 use crate::error::ParseError;
 use der::asn1::{OctetStringRef, UintRef};
 use der::{Decode, Reader, SliceReader};
-
-/// How a message is authenticated.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SignatureScheme {
-    /// No signature; `hangu check` warns.
-    None,
-    /// SM2 with SM3, user id as the spec says.
-    Sm2Sm3,
-    /// HMAC-SM3 under a shared key.
-    HmacSm3,
-}
-
-/// An SM2 signature as r||s, 32 bytes each.
-pub type RawSignature = [u8; 64];
-
-/// An SM2 ciphertext taken apart (GB/T 32918.4): C1 without the 04 prefix, C3 the digest, C2 as long as the clear text.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RawCiphertext {
-    pub c1: [u8; 64],
-    pub c3: [u8; 32],
-    pub c2: Vec<u8>,
-}
 
 /// Strict DER SEQUENCE{INTEGER r, INTEGER s} (GM/T 0009 clause 7.3): minimal, positive, nothing trailing.
 pub fn signature_from_der(der: &[u8]) -> Result<RawSignature, ParseError> {

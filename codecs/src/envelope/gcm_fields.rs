@@ -1,0 +1,53 @@
+//! Sealed values as nonce, SM4-GCM ciphertext and tag in base64, each bound to its message and place by additional data.
+
+use crate::field::{Broken, base64_decode, is_base64};
+use crate::spec::MessageSpec;
+use crate::values::Values;
+
+/// Nonce, ciphertext and tag of a sealed value.
+pub(crate) type Parts = ([u8; 12], Vec<u8>, [u8; 16]);
+
+/// Checks what `parts` needs, without decoding.
+pub(crate) fn form(text: &str, max: usize) -> Result<(), Broken> {
+    let padding = text.bytes().rev().take_while(|&b| b == b'=').count();
+    let length = (text.len() / 4 * 3).saturating_sub(padding);
+    if text.len() > max {
+        return Err(Broken::new(
+            "field.length",
+            format!("{} characters, allowed {max} when sealed", text.len()),
+        ));
+    }
+    if length <= NONCE_BYTES + TAG_BYTES || !is_base64(text) {
+        return Err(Broken::new("seal.missing", FORM));
+    }
+    Ok(())
+}
+
+/// Takes base64(nonce || ciphertext || tag) apart; the ciphertext is never empty.
+pub(crate) fn parts(text: &str, max: usize) -> Result<Parts, Broken> {
+    form(text, max)?;
+    let missing = || Broken::new("seal.missing", FORM);
+    let bytes = base64_decode(text).ok_or_else(missing)?;
+    let (nonce, rest) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or_else(missing)?;
+    let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or_else(missing)?;
+    Ok((*nonce, ciphertext.to_vec(), *tag))
+}
+
+/// `MsgId|path[n]`: binds a sealed value to its message and its place.
+pub(crate) fn additional(kind: &MessageSpec, values: &Values<'_>, path: &str, occurrence: usize) -> Vec<u8> {
+    let msg_id = kind
+        .plan
+        .msg_id
+        .and_then(|field| values.get(field))
+        .map_or("", |item| &item.sent);
+    format!("{msg_id}|{path}[{occurrence}]").into_bytes()
+}
+
+/// The longest sealed text of so many clear bytes.
+pub(crate) fn sealed_max(clear: usize) -> usize {
+    clear.saturating_add(NONCE_BYTES + TAG_BYTES).div_ceil(3).saturating_mul(4)
+}
+
+const FORM: &str = "a sealed value is expected: base64 of nonce, ciphertext and tag";
+const NONCE_BYTES: usize = 12;
+const TAG_BYTES: usize = 16;

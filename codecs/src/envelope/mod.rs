@@ -1,0 +1,149 @@
+//! Named schemes of institutions, in closed lists: how a message is authenticated and how that is written, how values are
+//! sealed, what the signed text is. One small file a scheme.
+//!
+//! No cryptography happens here: wire text is taken apart and put together, nothing else.
+
+mod der;
+pub mod gcm_fields; // each value under SM4-GCM, bound to its place
+pub(crate) mod member; // the exact bytes of a member of a JSON object
+pub(crate) mod pairs; // sorted pairs of a form
+mod signature; // a signature as text
+pub mod text_key; // values under a block cipher whose key travels as text
+
+#[cfg(test)]
+mod tests;
+
+pub use der::{ciphertext_from_der, ciphertext_to_der, signature_from_der, signature_to_der};
+pub use signature::SignatureValue;
+
+pub(crate) use signature::SignatureEncoding;
+
+/// How a message is authenticated: what is computed over the signed text, and under what kind of key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SignatureScheme {
+    /// No signature; `hangu check` warns.
+    None,
+    /// SM2 with SM3; the user id is the key's.
+    Sm2(Sm2Input),
+    /// Under a key that both sides hold.
+    Mac(MacKind),
+    /// RSA of PKCS #1 v1.5.
+    Rsa(RsaKind),
+}
+
+/// What SM2 signs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sm2Input {
+    Text,
+    /// The 32 bytes of the text's SM3 (UnionPay without a card).
+    Digest,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MacKind {
+    HmacSm3,
+    HmacSha256,
+    /// MD5 of the text with the key behind it.
+    Md5Key,
+    /// SHA-256 of the text with the key behind it.
+    Sha256Key,
+    /// SHA-256 of the text with the hex digits of the key's SHA-256 behind it.
+    Sha256KeyDigest,
+    /// SM3 of the text with the hex digits of the key's SM3 behind it.
+    Sm3KeyDigest,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RsaKind {
+    Sha256,
+    Sha1,
+    /// The hex digits of the text's SHA-256, without a `DigestInfo` (JD Pay).
+    RawHexDigest,
+    /// SHA-256 of the hex digits of the text's SHA-256 (UnionPay forms 5.1.0).
+    Sha256OfHex,
+    /// SHA-1 of the hex digits of the text's SHA-1 (UnionPay forms 5.0.0).
+    Sha1OfHex,
+    /// SHA-256 of the 32 bytes of the text's SHA-256 (UnionPay without a card).
+    Sha256OfDigest,
+}
+
+impl SignatureScheme {
+    /// As specs name them.
+    pub const NAMES: [(&'static str, Self); 15] = [
+        ("none", Self::None),
+        ("sm2sm3", Self::Sm2(Sm2Input::Text)),
+        ("sm2sm3_of_digest", Self::Sm2(Sm2Input::Digest)),
+        ("hmac_sm3", Self::Mac(MacKind::HmacSm3)),
+        ("hmac_sha256", Self::Mac(MacKind::HmacSha256)),
+        ("md5_key", Self::Mac(MacKind::Md5Key)),
+        ("sha256_key", Self::Mac(MacKind::Sha256Key)),
+        ("sha256_key_digest", Self::Mac(MacKind::Sha256KeyDigest)),
+        ("sm3_key_digest", Self::Mac(MacKind::Sm3KeyDigest)),
+        ("rsa_sha256", Self::Rsa(RsaKind::Sha256)),
+        ("rsa_sha1", Self::Rsa(RsaKind::Sha1)),
+        ("rsa_raw_hexdigest", Self::Rsa(RsaKind::RawHexDigest)),
+        ("rsa_sha256_of_hex", Self::Rsa(RsaKind::Sha256OfHex)),
+        ("rsa_sha1_of_hex", Self::Rsa(RsaKind::Sha1OfHex)),
+        ("rsa_sha256_of_digest", Self::Rsa(RsaKind::Sha256OfDigest)),
+    ];
+
+    pub fn name(self) -> &'static str {
+        let found = Self::NAMES.iter().find(|(_, scheme)| *scheme == self);
+        found.map_or("none", |(name, _)| name)
+    }
+
+    /// Why a message should not be authenticated like this, if so.
+    pub const fn weakness(self) -> Option<&'static str> {
+        match self {
+            Self::None => Some("messages are not authenticated"),
+            Self::Mac(MacKind::Md5Key) => Some("MD5"),
+            Self::Rsa(RsaKind::Sha1 | RsaKind::Sha1OfHex) => Some("SHA-1"),
+            Self::Rsa(RsaKind::RawHexDigest) => Some("a digest without the name of its algorithm"),
+            Self::Sm2(_) | Self::Mac(_) | Self::Rsa(_) => None,
+        }
+    }
+}
+
+/// How sensitive values are sealed, and how the data key travels.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SealingScheme {
+    /// Each value under SM4-GCM, bound to its message and place; the 16 key bytes wrapped with SM2 (`gcm_fields`).
+    Sm4Gcm,
+    /// Each value under a block cipher in ECB with PKCS #7 padding; the key travels as text (`text_key`).
+    TextKey(TextCipher),
+}
+
+/// The cipher of a key that travels as text, and how that text is wrapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TextCipher {
+    /// `01|` and 32 characters, wrapped with RSA (PKCS #1 v1.5).
+    Aes256,
+    /// `02|` and 16 characters, wrapped with SM2.
+    Sm4,
+}
+
+impl SealingScheme {
+    pub(crate) const NAMES: [(&'static str, Self); 3] = [
+        ("sm4_gcm", Self::Sm4Gcm),
+        ("aes_text_key", Self::TextKey(TextCipher::Aes256)),
+        ("sm4_text_key", Self::TextKey(TextCipher::Sm4)),
+    ];
+}
+
+/// A data key as it is wrapped for its receiver.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Wrapped {
+    Sm2(RawCiphertext),
+    Rsa(Vec<u8>),
+}
+
+/// An SM2 signature as r||s, 32 bytes each.
+pub type RawSignature = [u8; 64];
+
+/// An SM2 ciphertext taken apart (GB/T 32918.4): C1 without the 04 prefix, C3 the digest, C2 as long as the clear text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RawCiphertext {
+    pub c1: [u8; 64],
+    pub c3: [u8; 32],
+    pub c2: Vec<u8>,
+}

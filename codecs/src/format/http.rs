@@ -1,0 +1,118 @@
+//! What the transport says of a message: headers that are fields, and the message that method and target name.
+
+use super::{Found, fault};
+use crate::error::ParseError;
+use crate::spec::plan::Place as FieldPlace;
+use crate::spec::{MessageSpec, Spec};
+use crate::values::{Item, Values};
+use crate::wire::{Start, Wire};
+
+/// Where a message came in.
+pub(super) enum Place<'a> {
+    /// At a target that names the message.
+    Own(&'a MessageSpec),
+    /// At the target of every request; the body names the message.
+    Common,
+    /// As the answer to a request of ours.
+    Answer,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn message(&self) -> Option<&'a MessageSpec> {
+        match self {
+            Self::Own(message) => Some(message),
+            Self::Common | Self::Answer => None,
+        }
+    }
+
+    /// The message that the body names is the one that the target names too; an answer is no request.
+    pub(super) fn check(&self, message: &MessageSpec) -> Result<(), ParseError> {
+        let fits = match self {
+            Self::Own(own) => own.code == message.code,
+            Self::Common => !message.is_answer() && message.plan.target.is_none(),
+            Self::Answer => message.is_answer(),
+        };
+        let detail = "the message does not belong to this target or answer";
+        if fits {
+            Ok(())
+        } else {
+            Err(fault("message.mismatch", None, detail))
+        }
+    }
+}
+
+/// Takes the headers and the target's parameter into `values`, and says where the message came in.
+pub(super) fn place<'a>(spec: &'a Spec, wire: &'a Wire, values: &mut Values<'a>) -> Result<Place<'a>, ParseError> {
+    heads(spec, wire, values)?;
+    target(spec, wire, values)
+}
+
+/// What the transport says; the body of a refused message is not looked at.
+pub(super) fn peek<'a>(spec: &'a Spec, wire: &'a Wire) -> Option<Values<'a>> {
+    let mut values = Values::new();
+    let message = place(spec, wire, &mut values).ok()?.message()?;
+    values.set(spec.code_field, message.code.clone());
+    Some(values)
+}
+
+/// An answer whose whole body is the word that an acknowledgement consists of.
+pub(super) fn literal<'a>(spec: &'a Spec, wire: &'a Wire) -> Option<Found<'a>> {
+    let word = |message: &&MessageSpec| {
+        let word = message.plan.literal.as_ref();
+        word.is_some_and(|word| word.as_bytes() == wire.body)
+    };
+    let answer = matches!(wire.start, Start::Status(_));
+    let message = spec.messages().filter(|_| answer).find(word)?;
+    Some((message, Values::new()))
+}
+
+/// The key of the body that holds the message code.
+pub(super) fn code_key(spec: &Spec) -> &str {
+    let field = spec.messages().next().and_then(|message| message.plan.field(spec.code_field));
+    let step = field.and_then(|field| field.place.steps().first());
+    step.map(String::as_str).unwrap_or_default()
+}
+
+fn heads<'a>(spec: &'a Spec, wire: &'a Wire, values: &mut Values<'a>) -> Result<(), ParseError> {
+    let Some(any) = spec.messages().next() else { return Ok(()) };
+    for (id, field) in any.plan.fields.iter().enumerate().take(spec.frame_count) {
+        let FieldPlace::Head(name) = &field.place else { continue };
+        let mut found = wire.headers.iter().filter(|(key, _)| key == name);
+        if let Some((_, value)) = found.next() {
+            values.push(Item::new(id, value.as_str()));
+        }
+        if found.next().is_some() {
+            return Err(ParseError {
+                field: Some(field.path.clone()),
+                ..fault("field.duplicate", None, "a header stands twice")
+            });
+        }
+    }
+    Ok(())
+}
+
+fn target<'a>(spec: &'a Spec, wire: &'a Wire, values: &mut Values<'a>) -> Result<Place<'a>, ParseError> {
+    let (method, path) = match &wire.start {
+        Start::Request { method, target } => (method, target.as_str()),
+        Start::Status(_) => return Ok(Place::Answer),
+        Start::Queue => return Err(fault("http.start", None, "an HTTP request or answer is expected")),
+    };
+    for message in spec.messages() {
+        let Some(target) = message.plan.target.as_ref().filter(|target| target.method == *method) else {
+            continue;
+        };
+        match (path.strip_prefix(target.prefix.as_str()), target.parameter) {
+            (Some(""), None) => return Ok(Place::Own(message)),
+            (Some(value), Some(field)) if !value.is_empty() && !value.contains(['/', '?', '#', '%']) => {
+                values.push(Item::new(field, value));
+                return Ok(Place::Own(message));
+            }
+            (Some(_) | None, _) => {}
+        }
+    }
+    let common = spec.http.as_ref().and_then(|http| http.target.as_deref());
+    if method == "POST" && common == Some(path) {
+        return Ok(Place::Common);
+    }
+    Err(fault("http.target", None, "no message has this method and target"))
+}

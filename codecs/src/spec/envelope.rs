@@ -1,0 +1,99 @@
+//! The envelope of a spec: schemes from closed lists, and what the signature of each part of its messages covers.
+
+use super::names::At;
+use super::plan::{Covers, EnvelopePlan, Field, FieldId, Over, Place, Plan, SealingPlan, Signing};
+use super::text::{EnvelopeText, SealingText, SigningText};
+use crate::envelope::{SealingScheme, SignatureEncoding, SignatureScheme};
+use crate::error::SpecError;
+
+pub(super) fn load(at: &At, text: &EnvelopeText, frame: &[Field]) -> Result<EnvelopePlan, SpecError> {
+    let signature = text.signature.as_deref().ok_or_else(|| at.fail("no `signature`"))?;
+    let scheme = listed(at, "signature", signature, &SignatureScheme::NAMES)?;
+    let encoding = SignatureEncoding::parse(scheme, text.encoding.as_deref());
+    let parts = text
+        .parts
+        .iter()
+        .map(|(name, text)| Ok((name.clone(), signing(&at.inside(name), text, frame)?)));
+    Ok(EnvelopePlan {
+        scheme,
+        encoding: encoding
+            .ok_or_else(|| at.fail("`encoding` is der or raw for SM2, base64 for RSA, hex, upper_hex or base64 for a MAC"))?,
+        user_id: text.user_id.clone().into_bytes(),
+        window_s: text.window_s,
+        covers: match text.signed.as_deref() {
+            Some("clear") => Covers::Clear,
+            Some("sealed") | None => Covers::Sealed,
+            Some(name) => return at.known("signed", name, None, ["sealed", "clear"]),
+        },
+        signing: signing(at, &text.signing(), frame)?,
+        parts: parts.collect::<Result<_, SpecError>>()?,
+        sealing: text.sealing.as_ref().map(|text| sealing(at, text, frame)).transpose()?,
+    })
+}
+
+/// Whether the signature of a message covers a field of it.
+pub(super) fn covers(plan: &Plan, field: &Field) -> bool {
+    let signing = &plan.signing;
+    match (signing.over, &field.place) {
+        (Over::Http | Over::Document, Place::Body(_)) | (Over::Http, Place::Target) => true,
+        (Over::Pairs, Place::Body(steps)) => steps.first().is_some_and(|key| !signing.excluded.contains(key)),
+        (Over::Member, Place::Body(steps)) => steps.first() == plan.root.as_ref(),
+        (Over::Http, Place::Head(_)) | (Over::Fields, _) => field.signed,
+        (Over::Http | Over::Document | Over::Pairs | Over::Member, _) => false,
+    }
+}
+
+fn signing(at: &At, text: &SigningText, frame: &[Field]) -> Result<Signing, SpecError> {
+    let one = |path: &Option<String>| path.as_ref().map(|path| find(at, path, frame)).transpose();
+    let over = text.over.as_deref().unwrap_or("fields");
+    Ok(Signing {
+        signature: one(&text.at)?,
+        serial: one(&text.serial)?,
+        one_key: match text.unnamed.as_deref() {
+            Some("one_key") => true,
+            Some("refused") | None => false,
+            Some(name) => return at.known("unnamed", name, None, ["refused", "one_key"]),
+        },
+        made_at: one(&text.made_at)?,
+        over: listed(at, "over", over, &OVER)?,
+        first: text
+            .first
+            .iter()
+            .map(|path| find(at, path, frame))
+            .collect::<Result<_, _>>()?,
+        excluded: text.excluded.clone(),
+    })
+}
+
+fn sealing(at: &At, text: &SealingText, frame: &[Field]) -> Result<SealingPlan, SpecError> {
+    Ok(SealingPlan {
+        on: text.on,
+        scheme: listed(
+            at,
+            "scheme",
+            text.scheme.as_deref().unwrap_or("sm4_gcm"),
+            &SealingScheme::NAMES,
+        )?,
+        serial: find(at, &text.serial, frame)?,
+        key: find(at, &text.key, frame)?,
+    })
+}
+
+fn find(at: &At, path: &str, frame: &[Field]) -> Result<FieldId, SpecError> {
+    let found = frame.iter().position(|field| field.path == *path);
+    at.known("frame field", path, found, frame.iter().map(|field| field.path.as_str()))
+}
+
+/// The item of a closed list that has this name.
+fn listed<T: Copy>(at: &At, what: &str, name: &str, list: &[(&'static str, T)]) -> Result<T, SpecError> {
+    let found = list.iter().find(|(known, _)| *known == name).map(|(_, item)| *item);
+    at.known(what, name, found, list.iter().map(|(known, _)| *known))
+}
+
+const OVER: [(&str, Over); 5] = [
+    ("fields", Over::Fields),
+    ("http", Over::Http),
+    ("document", Over::Document),
+    ("pairs", Over::Pairs),
+    ("member", Over::Member),
+];
