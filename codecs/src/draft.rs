@@ -216,7 +216,7 @@ impl Draft<'_> {
         let at = at.ok_or_else(|| self.scheme_error())?;
         self.values.set(at, text);
         let field = self.kind.plan.field(at);
-        if field.is_some_and(|field| matches!(field.place, Place::Body(_))) {
+        if field.is_some_and(|field| !matches!(field.place, Place::Head(_))) {
             self.signed_body.take();
         }
         self.wire()

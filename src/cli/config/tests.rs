@@ -88,7 +88,8 @@ fn defaults_are_those_of_the_parser() {
     }
 }
 
-const OPTIONAL: [&str; 8] = [
+const OPTIONAL: [&str; 9] = [
+    "suite",
     "password_file",
     "password_env",
     "tls_",
