@@ -28,11 +28,20 @@ impl Actors {
         self.gateways[n].run(&self.folder);
     }
 
-    /// SIGTERM to each in turn, the next one when the last is ready again. One that was killed a moment ago gets up first: a
-    /// process that has barely begun cannot answer.
+    /// SIGTERM to each in turn, the next one when the last is ready again. One that is just starting gets up first: it may end
+    /// by itself where its database is away, and is started again then, as a service manager does.
     pub(super) fn roll(&mut self) {
         for gateway in &mut self.gateways {
-            holds_within(ROLLED, || gateway.is_ready());
+            let is_up = holds_within(ROLLED, || {
+                if let Some(how) = gateway.fell() {
+                    self.fell.push(how);
+                    gateway.run(&self.folder);
+                }
+                gateway.is_ready()
+            });
+            if !is_up {
+                continue;
+            }
             gateway.process.terminate();
             gateway.run(&self.folder);
             holds_within(ROLLED, || gateway.is_ready());
