@@ -3,6 +3,7 @@
 //! The draft knows what to seal and what to sign; it does neither.
 
 use crate::envelope::gcm_fields::additional;
+use crate::envelope::session::ciphertext_to_raw;
 use crate::envelope::{RawCiphertext, RawSignature, SealingScheme, SignatureScheme, SignatureValue, ciphertext_to_der};
 use crate::error::BuildError;
 use crate::field::{Broken, base64_encode, canonical};
@@ -151,7 +152,11 @@ impl Draft<'_> {
         self.signed_body.take();
         if let Some(sealing) = &self.spec.envelope.sealing {
             self.values.set(sealing.serial, serial.to_owned());
-            self.values.set(sealing.key, base64_encode(&ciphertext_to_der(wrapped)));
+            let bytes = match sealing.scheme {
+                SealingScheme::Session(_) => ciphertext_to_raw(wrapped),
+                SealingScheme::Sm4Gcm | SealingScheme::TextKey(_) => ciphertext_to_der(wrapped),
+            };
+            self.values.set(sealing.key, base64_encode(&bytes));
         }
     }
 

@@ -58,7 +58,7 @@ fn everything(spec: &Spec, wire: &Wire) -> Result<(), ParseError> {
         message.signed_text(),
     ));
     match message.sealing_scheme() {
-        Some(SealingScheme::TextKey(_)) => {
+        Some(SealingScheme::TextKey(_) | SealingScheme::Session(_)) => {
             for sealed in message.sealed_blocks()? {
                 drop(message.set_opened(sealed.slot, &sealed.ciphertext));
             }

@@ -174,7 +174,7 @@ pub(crate) fn values(spec: &Spec, message: &MessageSpec, payment: &Payment) -> R
             continue;
         }
         let texts = texts(spec, message, payment, id, field).map_err(|broken| broken.built(&field.path))?;
-        if texts.is_empty() && field.required {
+        if texts.is_empty() && field.required && plan.inside(id).next().is_none() {
             let source = field.map.or(field.fill).map_or("nothing", Attribute::name);
             return Err(Broken::new("field.missing", format!("required, and the payment has no {source}")).built(&field.path));
         }
@@ -184,7 +184,25 @@ pub(crate) fn values(spec: &Spec, message: &MessageSpec, payment: &Payment) -> R
         }
     }
     runs(plan, &values)?;
+    plan.enclosing().try_for_each(|id| enclose(spec, plan, &mut values, id))?;
     Ok(values)
+}
+
+/// Puts the fields that a sealed field encloses into its clear text.
+fn enclose(spec: &Spec, plan: &Plan, values: &mut Values<'static>, outer: FieldId) -> Result<(), BuildError> {
+    let Some(field) = plan.field(outer) else { return Ok(()) };
+    let inside = plan
+        .inside(outer)
+        .filter_map(|(id, name)| Some((name, values.get(id)?.sent.as_ref())));
+    let clear = crate::format::xml_elements(inside);
+    if clear.is_empty() && field.required {
+        return Err(Broken::new("field.missing", "required, and the payment has nothing to stand in it").built(&field.path));
+    }
+    if !clear.is_empty() {
+        field.rules.check(&clear).map_err(|broken| broken.built(&field.path))?;
+        push(spec, values, outer, field, 0, clear);
+    }
+    Ok(())
 }
 
 /// Fields that sealing and signing fill in.
@@ -216,7 +234,7 @@ fn push(spec: &Spec, values: &mut Values<'static>, id: FieldId, field: &Field, o
 fn texts(spec: &Spec, message: &MessageSpec, payment: &Payment, id: FieldId, field: &Field) -> Result<Vec<String>, Broken> {
     let plan = &message.plan;
     if id == spec.code_field {
-        return Ok(vec![message.code.clone()]);
+        return Ok(vec![message.said().to_owned()]);
     }
     if let Some(selector) = plan.selector.as_ref().filter(|selector| selector.field == id) {
         let own = field.map.and_then(|attribute| payment.text(attribute));

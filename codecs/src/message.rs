@@ -6,7 +6,8 @@ pub use crate::describe::DescribedField;
 pub use crate::draft::{Draft, SealTarget};
 
 use crate::envelope::{
-    RawCiphertext, SealingScheme, SignatureScheme, SignatureValue, TextCipher, Wrapped, ciphertext_from_der, gcm_fields, text_key,
+    RawCiphertext, SealingScheme, SessionCipher, SignatureScheme, SignatureValue, TextCipher, Wrapped, ciphertext_from_der,
+    gcm_fields, session, text_key,
 };
 use crate::error::ParseError;
 use crate::field::{Broken, base64_decode};
@@ -109,6 +110,9 @@ impl Spec {
             wire,
         };
         message.check()?;
+        if !self.seals() {
+            message.kind.plan.enclosing().try_for_each(|id| message.disclose(id))?;
+        }
         Ok(message)
     }
 
@@ -119,7 +123,7 @@ impl Spec {
         let is_answer = matches!(wire.start, Start::Status(_));
         let values = self.format_of(is_answer).peek(self, wire)?;
         let code = values.get(self.code_field)?.sent.as_ref();
-        let known = self.message(code);
+        let known = self.message_said(code, is_answer);
         let any = known.or_else(|| self.messages().next())?;
         let (operation, role) = known.map_or((Operation::Notice, Role::Request), |kind| {
             (mapping::operation(kind, &values).unwrap_or(kind.operation), kind.role)
@@ -221,7 +225,10 @@ impl<'a> Message<'a> {
         let bytes = base64_decode(self.sent(sealing.key)?);
         let bytes = bytes.ok_or_else(|| self.broken(sealing.key, Broken::new("field.kind", "expected base64")))?;
         let wrapped = match sealing.scheme {
-            SealingScheme::TextKey(TextCipher::Aes256) => Ok(Wrapped::Rsa(bytes)),
+            SealingScheme::TextKey(TextCipher::Aes256) | SealingScheme::Session(SessionCipher::TripleDes) => {
+                Ok(Wrapped::Rsa(bytes))
+            }
+            SealingScheme::Session(SessionCipher::Sm4) => session::ciphertext_from_raw(&bytes).map(Wrapped::Sm2),
             SealingScheme::Sm4Gcm | SealingScheme::TextKey(TextCipher::Sm4) => ciphertext_from_der(&bytes).map(Wrapped::Sm2),
         };
         Ok(Some((serial, wrapped.map_err(|error| self.at(sealing.key, error))?)))
@@ -237,12 +244,13 @@ impl<'a> Message<'a> {
         self.sealed().map(|(slot, item)| self.sealed_field(slot, item)).collect()
     }
 
-    /// The sealed fields of `SealingScheme::TextKey`.
+    /// The sealed fields of `SealingScheme::TextKey` and `SealingScheme::Session`.
     pub fn sealed_blocks(&self) -> Result<Vec<SealedBlocks>, ParseError> {
+        let block = self.sealing_scheme().map_or(1, SealingScheme::block_bytes);
         let blocks = |(slot, item): (usize, &Item<'a>)| {
             let (path, clear) = self.sealed_place(item);
-            let ciphertext =
-                text_key::ciphertext(&item.sent, text_key::sealed_max(clear)).map_err(|broken| broken.read(path, item.offset))?;
+            let ciphertext = text_key::ciphertext(&item.sent, text_key::sealed_max(clear), block)
+                .map_err(|broken| broken.read(path, item.offset))?;
             Ok(SealedBlocks {
                 slot,
                 path: path.to_owned(),
@@ -273,7 +281,38 @@ impl<'a> Message<'a> {
         let text = std::str::from_utf8(clear).map_err(|_| Broken::new("encoding.utf8", "its clear value is not UTF-8"));
         let checked = text.and_then(|text| field.rules.check(text).map(|()| text.to_owned()));
         item.clear = Some(checked.map_err(|broken| broken.read(&field.path, item.offset))?);
-        Ok(())
+        let id = item.field;
+        self.disclose(id)
+    }
+
+    /// Takes the fields out of the clear text of the field that encloses them.
+    fn disclose(&mut self, outer: FieldId) -> Result<(), ParseError> {
+        let plan = &self.kind.plan;
+        let clear = self
+            .values
+            .get(outer)
+            .and_then(Item::clear)
+            .filter(|_| plan.inside(outer).next().is_some());
+        let Some(clear) = clear.map(ToOwned::to_owned) else {
+            return Ok(());
+        };
+        let elements = crate::format::xml_fragment(&clear, &self.spec.limits).map_err(|error| self.at(outer, error))?;
+        for (name, text) in elements {
+            let Some((id, _)) = plan.inside(outer).find(|(_, element)| *element == name) else {
+                continue;
+            };
+            if let Some(field) = plan.field(id) {
+                field.rules.check(&text).map_err(|broken| broken.read(&field.path, None))?;
+            }
+            self.values.push(Item::new(id, text));
+        }
+        let lacking = plan
+            .inside(outer)
+            .filter_map(|(id, _)| plan.field(id).filter(|_| self.values.get(id).is_none()));
+        match lacking.into_iter().find(|field| field.required) {
+            Some(field) => Err(Broken::new("field.missing", "a required field is missing").read(&field.path, None)),
+            None => Ok(()),
+        }
     }
 
     /// Translates to the canonical form. Sealed fields must have been opened.
@@ -321,7 +360,9 @@ impl<'a> Message<'a> {
     }
 
     fn required(&self) -> Result<(), ParseError> {
-        let absent = |&(id, field): &(usize, &Field)| field.required && self.values.get(id).is_none();
+        let absent = |&(id, field): &(usize, &Field)| {
+            field.required && !matches!(field.place, Place::Inside(..)) && self.values.get(id).is_none()
+        };
         let skipped = |field: &Field| self.kind.is_bodyless() && matches!(field.place, Place::Body(_));
         for (_, field) in self.kind.plan.fields.iter().enumerate().filter(absent) {
             let optional = field.group.is_some_and(|group| self.group_absent(group));
@@ -441,6 +482,8 @@ fn sealed_form(sealing: &SealingPlan, field: &Field, text: &str) -> Result<(), B
     let clear = field.rules.length.clear_bytes_max();
     match sealing.scheme {
         SealingScheme::Sm4Gcm => gcm_fields::form(text, gcm_fields::sealed_max(clear)),
-        SealingScheme::TextKey(_) => text_key::form(text, text_key::sealed_max(clear)),
+        SealingScheme::TextKey(_) | SealingScheme::Session(_) => {
+            text_key::form(text, text_key::sealed_max(clear), sealing.scheme.block_bytes())
+        }
     }
 }

@@ -8,6 +8,7 @@
 //! sealing: off                                switches the spec, as a link can
 //! suite: sm                                   the suite, where it is not the first
 //! key: sm2-sign                               the key that verifies it, in keys/testdata/samples
+//! user_id: 4000000001                         the user id of that key, where it is not the default
 //! opens: sm2-seal                             the key that opens it
 //! verdict: signature.invalid                  what the whole pipeline says of it with these keys; ok when absent
 //! encoding: hex                               the bytes are written in hex
@@ -37,6 +38,8 @@ pub struct Sample {
     /// Names of the keys that verify and open it; empty when none is given.
     pub key: String,
     pub opens: String,
+    /// User id of the key that verifies it.
+    pub user_id: Option<String>,
     /// The rule by which verifying or opening refuses it, or `ok`.
     pub verdict: String,
     pub fields: Vec<(String, String)>,
@@ -67,6 +70,7 @@ impl Sample {
             suite: String::new(),
             key: String::new(),
             opens: String::new(),
+            user_id: None,
             verdict: "ok".to_owned(),
             fields: Vec::new(),
             payment: Vec::new(),
@@ -129,6 +133,7 @@ impl Sample {
             "note" => {}
             "key" => value.clone_into(&mut self.key),
             "opens" => value.clone_into(&mut self.opens),
+            "user_id" => self.user_id = Some(value.to_owned()),
             "verdict" => value.clone_into(&mut self.verdict),
             "suite" => value.clone_into(&mut self.suite),
             "sealing" => self.sealing = Some(value == "on"),

@@ -27,7 +27,10 @@ pub(crate) fn text(
         Over::Fields => fields(spec, plan, values),
         Over::Http => Ok(http(plan, values, start, body)),
         Over::Document => Ok(xml_document(body).to_vec()),
-        Over::Pairs => pairs::text(body, &signing.excluded).map_err(|error| broken(error.to_string())),
+        Over::Pairs => {
+            let escaping = spec.format_of(kind.is_answer()).escaping(kind.is_answer());
+            pairs::text(body, signing, escaping).map_err(|error| broken(error.to_string()))
+        }
         Over::Member => {
             let root = plan.root.as_deref().unwrap_or_default();
             let text = member::text(body, root).ok_or_else(|| broken(format!("no member {root}")))?;

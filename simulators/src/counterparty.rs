@@ -3,6 +3,7 @@
 //! It is built on `codecs` and `keys` alone and shares no code with the gateway's pipeline: what both agree on, two
 //! readers of the same specs agree on.
 
+mod session; // sealing under a session key whose bytes are wrapped
 #[cfg(test)]
 mod tests;
 mod text_key; // sealing under a key that travels as text
@@ -13,6 +14,7 @@ use codecs::message::{Draft, EnvelopeFound, Message, SignatureFound};
 use codecs::payment::{Operation, Payment, Reason, Role};
 use codecs::spec::{Spec, Specs};
 use codecs::wire::Wire;
+use keys::algorithm::Algorithm;
 use keys::keyring::Keyring;
 use keys::legacy::RsaScheme;
 use keys::sm2::Ciphertext;
@@ -205,16 +207,18 @@ impl Party {
             None => self.keyring.one_verifier(&self.link, now),
         };
         match (found.scheme, &found.value) {
-            (SignatureScheme::Sm2(Sm2Input::Text), SignatureValue::Sm2(signature)) => {
-                Ok(verifier()?.sm2()?.verify(text, signature)?)
+            (SignatureScheme::Sm2(input), SignatureValue::Sm2(signature)) => {
+                Ok(verifier()?.sm2()?.verify(&sm2_input(input, text), signature)?)
             }
             (SignatureScheme::Rsa(kind), SignatureValue::Bytes(signature)) => {
-                Ok(verifier()?.rsa()?.verify(rsa(kind)?, text, signature)?)
+                Ok(verifier()?.rsa()?.verify(rsa(kind), text, signature)?)
             }
-            (SignatureScheme::Mac(MacKind::HmacSm3), SignatureValue::Bytes(tag)) => {
-                let serial = found.signer.serial().unwrap_or_default();
-                let mac = self.keyring.mac_with(&self.link, serial, now)?;
-                Ok(mac.hmac_sm3()?.check(&[text], tag)?)
+            (SignatureScheme::Mac(kind), SignatureValue::Bytes(tag)) => {
+                let mac = match found.signer.serial() {
+                    Some(serial) => self.keyring.mac_with(&self.link, serial, now)?,
+                    None => self.keyring.one_mac(&self.link, now)?,
+                };
+                Ok(mac.of(mac_algorithm(kind))?.check(&[text], tag)?)
             }
             _ => Err("the message carries no signature of a scheme that this party knows".into()),
         }
@@ -225,6 +229,10 @@ impl Party {
         if let Some(SealingScheme::TextKey(cipher)) = message.sealing_scheme() {
             let keys = (self.keyring.as_ref(), self.link.as_str());
             return text_key::open(message, cipher, keys, now).map_err(|error| refuse(&error));
+        }
+        if let Some(SealingScheme::Session(cipher)) = message.sealing_scheme() {
+            let keys = (self.keyring.as_ref(), self.link.as_str());
+            return session::open(message, cipher, keys, now).map_err(|error| refuse(&error));
         }
         let Some(EnvelopeFound { serial, wrapped }) = message.envelope().map_err(|error| refuse(&error))? else {
             return Ok(());
@@ -254,6 +262,11 @@ impl Party {
         if let Some(SealingScheme::TextKey(cipher)) = draft.sealing_scheme() {
             let keys = (self.keyring.as_ref(), self.link.as_str());
             let sealed = text_key::seal(draft, &targets, cipher, keys, now, rng);
+            return sealed.map_err(|error| Refusal::new(Step::Seal, error));
+        }
+        if let Some(SealingScheme::Session(cipher)) = draft.sealing_scheme() {
+            let keys = (self.keyring.as_ref(), self.link.as_str());
+            let sealed = session::seal(draft, &targets, cipher, keys, now, rng);
             return sealed.map_err(|error| Refusal::new(Step::Seal, error));
         }
         let mut data_key = [0; 16];
@@ -293,12 +306,12 @@ impl Party {
         let refuse = |text: &dyn fmt::Display| Refusal::new(Step::Sign, text);
         match draft.signature_scheme() {
             SignatureScheme::None => draft.finish_unsigned(),
-            SignatureScheme::Sm2(Sm2Input::Text) => {
+            SignatureScheme::Sm2(input) => {
                 let signer = self.keyring.signer(&self.link, now).map_err(|error| refuse(&error))?;
                 draft.set_signer(&named_serial(&signer.info.serial, twist), now);
                 let text = draft.signed_text().map_err(|error| refuse(&error))?;
                 let key = signer.sm2().map_err(|error| refuse(&error))?;
-                let mut signature: RawSignature = key.sign(&text, rng).map_err(|error| refuse(&error))?;
+                let mut signature: RawSignature = key.sign(&sm2_input(input, &text), rng).map_err(|error| refuse(&error))?;
                 spoil(&mut signature, twist);
                 draft.finish_sm2(&signature)
             }
@@ -307,21 +320,18 @@ impl Party {
                 draft.set_signer(&named_serial(&signer.info.serial, twist), now);
                 let text = draft.signed_text().map_err(|error| refuse(&error))?;
                 let key = signer.rsa().map_err(|error| refuse(&error))?;
-                let signed = rsa(kind).and_then(|scheme| Ok(key.sign(scheme, &text, rng)?));
-                let mut signature = signed.map_err(|error| refuse(&error))?;
+                let mut signature = key.sign(rsa(kind), &text, rng).map_err(|error| refuse(&error))?;
                 spoil(&mut signature, twist);
                 draft.finish_bytes(&signature)
             }
-            SignatureScheme::Mac(MacKind::HmacSm3) => {
+            SignatureScheme::Mac(kind) => {
                 let mac = self.keyring.mac(&self.link, now).map_err(|error| refuse(&error))?;
                 draft.set_signer(&named_serial(&mac.info.serial, twist), now);
                 let text = draft.signed_text().map_err(|error| refuse(&error))?;
-                let mut tag = mac.hmac_sm3().map_err(|error| refuse(&error))?.tag(&[&text]);
+                let key = mac.of(mac_algorithm(kind)).map_err(|error| refuse(&error))?;
+                let mut tag = key.tag(&[&text]).map_err(|error| refuse(&error))?;
                 spoil(&mut tag, twist);
                 draft.finish_bytes(&tag)
-            }
-            SignatureScheme::Sm2(Sm2Input::Digest) | SignatureScheme::Mac(_) => {
-                return Err(refuse(&"this party does not know the scheme"));
             }
         }
         .map_err(|error| Refusal::build(&error))
@@ -345,14 +355,33 @@ fn check_freshness(found: &SignatureFound, now: OffsetDateTime) -> Result<(), Re
     }
 }
 
-/// The RSA schemes of institutions that this party plays.
-fn rsa(kind: RsaKind) -> Result<RsaScheme, Box<dyn std::error::Error>> {
+/// What SM2 signs of a text.
+fn sm2_input(input: Sm2Input, text: &[u8]) -> Vec<u8> {
+    match input {
+        Sm2Input::Text => text.to_vec(),
+        Sm2Input::Digest => keys::sm3::sm3(&[text]).to_vec(),
+    }
+}
+
+fn rsa(kind: RsaKind) -> RsaScheme {
     match kind {
-        RsaKind::Sha256 => Ok(RsaScheme::Pkcs1Sha256),
-        RsaKind::Sha1 => Ok(RsaScheme::Pkcs1Sha1),
-        RsaKind::RawHexDigest | RsaKind::Sha256OfHex | RsaKind::Sha1OfHex | RsaKind::Sha256OfDigest => {
-            Err("this party does not know the scheme".into())
-        }
+        RsaKind::Sha256 => RsaScheme::Pkcs1Sha256,
+        RsaKind::Sha1 => RsaScheme::Pkcs1Sha1,
+        RsaKind::RawHexDigest => RsaScheme::Pkcs1RawHexDigest,
+        RsaKind::Sha256OfHex => RsaScheme::Pkcs1Sha256OfHex,
+        RsaKind::Sha1OfHex => RsaScheme::Pkcs1Sha1OfHex,
+        RsaKind::Sha256OfDigest => RsaScheme::Pkcs1Sha256OfDigest,
+    }
+}
+
+fn mac_algorithm(kind: MacKind) -> Algorithm {
+    match kind {
+        MacKind::HmacSm3 => Algorithm::HmacSm3,
+        MacKind::HmacSha256 => Algorithm::HmacSha256,
+        MacKind::Md5Key => Algorithm::Md5Key,
+        MacKind::Sha256Key => Algorithm::Sha256Key,
+        MacKind::Sha256KeyDigest => Algorithm::Sha256KeyDigest,
+        MacKind::Sm3KeyDigest => Algorithm::Sm3KeyDigest,
     }
 }
 

@@ -12,6 +12,7 @@ mod parse;
 mod reject;
 mod scheme;
 mod seal;
+mod session;
 mod sign;
 mod text_key;
 mod translate;

@@ -2,7 +2,7 @@
 
 use super::parse::Parsed;
 use super::verify::Verified;
-use super::{LinkView, Rejection, Step, text_key};
+use super::{LinkView, Rejection, Step, session, text_key};
 use codecs::envelope::{RawCiphertext, SealingScheme};
 use codecs::message::{EnvelopeFound, Message};
 use keys::envelope;
@@ -90,8 +90,10 @@ fn open_usable(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTim
 
 fn open_fields(message: &mut Message<'_>, choose: &Choose<'_>, find: &Find<'_>) -> Result<(), Box<Rejection>> {
     let refused = |error| Rejection::of_parse(Step::Open, error);
-    if let Some(SealingScheme::TextKey(cipher)) = message.sealing_scheme() {
-        return text_key::open(message, cipher, choose);
+    match message.sealing_scheme() {
+        Some(SealingScheme::TextKey(cipher)) => return text_key::open(message, cipher, choose),
+        Some(SealingScheme::Session(cipher)) => return session::open(message, cipher, choose),
+        Some(SealingScheme::Sm4Gcm) | None => {}
     }
     let Some(EnvelopeFound { serial, wrapped, .. }) = message.envelope().map_err(refused)? else {
         return Ok(());

@@ -3,7 +3,7 @@
 //! The draft keeps the clear values beside the sealed ones, for specs whose signature covers clear values.
 
 use super::translate::Drafted;
-use super::{Fault, LinkView, text_key};
+use super::{Fault, LinkView, session, text_key};
 use codecs::envelope::{RawCiphertext, SealingScheme};
 use codecs::message::Draft;
 use keys::sm2::Ciphertext;
@@ -33,9 +33,16 @@ pub(super) fn seal<'a>(
     if targets.is_empty() {
         return Ok(Sealed { draft });
     }
-    if let Some(SealingScheme::TextKey(cipher)) = draft.sealing_scheme() {
-        text_key::seal(&mut draft, targets, cipher, link, now, rng)?;
-        return Ok(Sealed { draft });
+    match draft.sealing_scheme() {
+        Some(SealingScheme::TextKey(cipher)) => {
+            text_key::seal(&mut draft, targets, cipher, link, now, rng)?;
+            return Ok(Sealed { draft });
+        }
+        Some(SealingScheme::Session(cipher)) => {
+            session::seal(&mut draft, targets, cipher, link, now, rng)?;
+            return Ok(Sealed { draft });
+        }
+        Some(SealingScheme::Sm4Gcm) | None => {}
     }
     let wrapper = link.keyring.wrapper(link.name, now)?.as_sm2()?;
     let envelope = link.keyring.envelopes(link.name).outbound(&wrapper, now, rng)?;

@@ -62,7 +62,8 @@ pub(super) fn seal(
     Ok(())
 }
 
-fn unwrapped(serial: &str, wrapped: Wrapped, choose: &Choose<'_>) -> Result<Secret, Box<Rejection>> {
+/// What is wrapped under a key of ours.
+pub(super) fn unwrapped(serial: &str, wrapped: Wrapped, choose: &Choose<'_>) -> Result<Secret, Box<Rejection>> {
     let refused = |error| Rejection::of_key(Step::Open, &error);
     let invalid = |error| Rejection::of_crypto(Step::Open, "envelope.invalid", "envelope", error);
     let ours = choose(serial).map_err(refused)?;

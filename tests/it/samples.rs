@@ -1,6 +1,7 @@
 //! Signed samples through the whole pipeline, under keys that the tests know: what another implementation signed and sealed is
 //! verified and opened, and what is wrong with it on purpose is found.
 
+use codecs::envelope::SignatureScheme;
 use codecs::sample::{Sample, embedded};
 use codecs::spec::{Spec, Specs};
 use codecs::wire::{Start, Wire};
@@ -10,7 +11,7 @@ use keys::key::{KeyEntry, Side, Status, Usage};
 use keys::keyring::{Keyring, KeyringBuilder};
 use keys::legacy::{RsaPrivate, RsaPublic};
 use keys::sm2::{PrivateKey, PublicKey};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -48,6 +49,8 @@ fn no_flipped_bit_of_a_signed_sample_changes_what_is_accepted() {
         ("epcc", "303.txt"),
         ("alipay", "agreement_notice.txt"),
         ("alipay", "query_waiting.txt"),
+        ("unionpay-form", "consume_answer_sm3.txt"),
+        ("unionpay-quick", "pay_answer_rsa.txt"),
     ] {
         let sample = all
             .iter()
@@ -66,6 +69,23 @@ fn no_flipped_bit_of_a_signed_sample_changes_what_is_accepted() {
     }
 }
 
+/// Vector 6a of the facts: the digest that was signed of a published request to UnionPay's form gateway.
+#[test]
+fn the_text_of_a_published_form_has_the_published_digest() {
+    let specs = Specs::embedded().unwrap();
+    let all = embedded().unwrap();
+    let sample = all.iter().find(|sample| sample.file == "consume_published.txt").unwrap();
+    let text = specs
+        .spec(&sample.codec)
+        .unwrap()
+        .parse(&sample.wire)
+        .unwrap()
+        .signed_text()
+        .unwrap();
+    let published = concat!("ed98378474101f21eae704450b15b949", "5ba5ed4b23afd59e6c9ce2ca9ce9419d");
+    assert_eq!(keys::legacy::digest::Digest::Sha256.hex_of(&[&text]), published);
+}
+
 /// Vector 4a of the facts: an answer as production signed it, to a call that the spec does not know; only its name is put
 /// in place of another.
 #[test]
@@ -80,7 +100,7 @@ fn an_answer_that_production_signed_verifies_over_its_exact_bytes() {
         headers: Vec::new(),
         body: body.as_bytes().to_vec(),
     };
-    let keyring = with_public(Keyring::builder(), "alipay-answer", "1").build().unwrap();
+    let keyring = with_public(Keyring::builder(), "alipay-answer", "1", None).build().unwrap();
     let verdict = |wire: &Wire| {
         receive(wire, view(spec, &keyring), NOW)
             .map(|received| received.code)
@@ -119,23 +139,43 @@ fn keyring(sample: &Sample, spec: &Spec) -> Keyring {
     let message = spec.parse(&sample.wire).unwrap();
     let signer = message.signature().ok().flatten();
     let serial = signer.and_then(|found| found.signer.serial().map(ToOwned::to_owned));
-    let mut builder = with_public(Keyring::builder(), &sample.key, serial.as_deref().unwrap_or("1"));
+    let serial = serial.as_deref().unwrap_or("1");
+    let mut builder = match spec.signature_scheme() {
+        SignatureScheme::Mac(_) => with_secret(Keyring::builder(), &sample.key, spec.signature_scheme(), serial),
+        SignatureScheme::None | SignatureScheme::Sm2(_) | SignatureScheme::Rsa(_) => {
+            with_public(Keyring::builder(), &sample.key, serial, sample.user_id.as_deref())
+        }
+    };
     if let (false, Ok(Some((serial, _)))) = (sample.opens.is_empty(), message.wrapped_key()) {
         builder = with_private(builder, &sample.opens, &serial);
     }
     builder.build().unwrap()
 }
 
-fn with_public(builder: KeyringBuilder, name: &str, serial: &str) -> KeyringBuilder {
+fn with_public(builder: KeyringBuilder, name: &str, serial: &str, user_id: Option<&str>) -> KeyringBuilder {
     let pem = pem(name, "pub");
     let sm2 = PublicKey::from_pem(&pem);
     match sm2 {
-        Ok(key) => builder.add_public(entry(Side::Theirs, Usage::Sign, Algorithm::Sm2, serial), &key),
+        Ok(key) => {
+            let user_id = user_id.map(ToOwned::to_owned);
+            let entry = entry(Side::Theirs, Usage::Sign, Algorithm::Sm2, serial);
+            builder.add_public(KeyEntry { user_id, ..entry }, &key)
+        }
         Err(_) => builder.add_rsa_public(
             entry(Side::Theirs, Usage::Sign, Algorithm::Rsa, serial),
             RsaPublic::from_pem(&pem).unwrap(),
         ),
     }
+}
+
+/// A secret that both sides have; schemes and algorithms have the same names but for the dash.
+fn with_secret(builder: KeyringBuilder, name: &str, scheme: SignatureScheme, serial: &str) -> KeyringBuilder {
+    let algorithm = Algorithm::parse(&scheme.name().replace('_', "-")).unwrap();
+    let secret = std::fs::read_to_string(folder().join(format!("{name}.mac"))).unwrap();
+    builder.add_secret(
+        entry(Side::Shared, Usage::Mac, algorithm, serial),
+        secret.trim_end().as_bytes(),
+    )
 }
 
 fn with_private(builder: KeyringBuilder, name: &str, serial: &str) -> KeyringBuilder {
@@ -150,8 +190,11 @@ fn with_private(builder: KeyringBuilder, name: &str, serial: &str) -> KeyringBui
 }
 
 fn pem(name: &str, half: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys/testdata/samples");
-    std::fs::read_to_string(folder.join(format!("{name}.{half}.pem"))).unwrap()
+    std::fs::read_to_string(folder().join(format!("{name}.{half}.pem"))).unwrap()
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("keys/testdata/samples")
 }
 
 fn entry(side: Side, usage: Usage, algorithm: Algorithm, serial: &str) -> KeyEntry {

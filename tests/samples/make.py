@@ -87,9 +87,13 @@ def main():
     sys.dont_write_bytecode = True
     import alipay
     import epcc
+    import unionpay_form
+    import unionpay_quick
     KEYS.mkdir(exist_ok=True)
     epcc.make()
     alipay.make()
+    unionpay_form.make()
+    unionpay_quick.make()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ mod der;
 pub mod gcm_fields; // each value under SM4-GCM, bound to its place
 pub(crate) mod member; // the exact bytes of a member of a JSON object
 pub(crate) mod pairs; // sorted pairs of a form
+pub mod session; // an element under a session key whose bytes are wrapped
 mod signature; // a signature as text
 pub mod text_key; // values under a block cipher whose key travels as text
 
@@ -111,6 +112,17 @@ pub enum SealingScheme {
     Sm4Gcm,
     /// Each value under a block cipher in ECB with PKCS #7 padding; the key travels as text (`text_key`).
     TextKey(TextCipher),
+    /// CBC with a zero IV and zero padding, under a key whose bytes are wrapped as they are (`session`).
+    Session(SessionCipher),
+}
+
+/// The cipher of a session key, and how that is wrapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SessionCipher {
+    /// 24 bytes, wrapped with RSA (PKCS #1 v1.5).
+    TripleDes,
+    /// 16 bytes, wrapped with SM2 as raw `04 C1 C3 C2`.
+    Sm4,
 }
 
 /// The cipher of a key that travels as text, and how that text is wrapped.
@@ -123,7 +135,18 @@ pub enum TextCipher {
 }
 
 impl SealingScheme {
-    pub(crate) const NAMES: [(&'static str, Self); 3] = [
+    /// What a ciphertext of it is a multiple of.
+    pub(crate) const fn block_bytes(self) -> usize {
+        match self {
+            Self::Sm4Gcm => 1,
+            Self::TextKey(_) | Self::Session(SessionCipher::Sm4) => 16,
+            Self::Session(SessionCipher::TripleDes) => 8,
+        }
+    }
+
+    pub(crate) const NAMES: [(&'static str, Self); 5] = [
+        ("sm4_session", Self::Session(SessionCipher::Sm4)),
+        ("3des_session", Self::Session(SessionCipher::TripleDes)),
         ("sm4_gcm", Self::Sm4Gcm),
         ("aes_text_key", Self::TextKey(TextCipher::Aes256)),
         ("sm4_text_key", Self::TextKey(TextCipher::Sm4)),

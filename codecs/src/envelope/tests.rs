@@ -85,6 +85,20 @@ fn the_published_ciphertext_encodes_as_gmt_0009_says() {
     assert_eq!(ciphertext_from_der(&der).unwrap(), raw);
 }
 
+/// The same ciphertext as `04 C1 C3 C2`; whatever is shorter, or begins otherwise, is refused.
+#[test]
+fn the_published_ciphertext_goes_raw_and_back() {
+    let raw = ciphertext_from_der(&bytes(&format!("307c0220{X}022100{Y}0420{C3}0413{C2}"))).unwrap();
+    let written = session::ciphertext_to_raw(&raw);
+    assert_eq!(hex_encode(&written), format!("04{X}{Y}{C3}{C2}"));
+    assert_eq!(session::ciphertext_from_raw(&written).unwrap(), raw);
+    let mut other = written.clone();
+    other[0] = 3;
+    for wrong in [&written[..97], &written[2..], &other, &[]] {
+        assert_eq!(session::ciphertext_from_raw(wrong).unwrap_err().rule, "envelope.encoding");
+    }
+}
+
 #[test]
 fn every_other_encoding_of_a_ciphertext_is_refused() {
     let cases = [

@@ -27,7 +27,7 @@ pub const fn key_bytes(cipher: TextCipher) -> usize {
 }
 
 /// Checks what `ciphertext` needs, without decoding.
-pub(crate) fn form(text: &str, max: usize) -> Result<(), Broken> {
+pub(crate) fn form(text: &str, max: usize, block: usize) -> Result<(), Broken> {
     let padding = text.bytes().rev().take_while(|&b| b == b'=').count();
     let length = (text.len() / 4 * 3).saturating_sub(padding);
     if text.len() > max {
@@ -36,14 +36,14 @@ pub(crate) fn form(text: &str, max: usize) -> Result<(), Broken> {
             format!("{} characters, allowed {max} when sealed", text.len()),
         ));
     }
-    if length == 0 || !length.is_multiple_of(BLOCK_BYTES) || !is_base64(text) {
+    if length == 0 || !length.is_multiple_of(block) || !is_base64(text) {
         return Err(Broken::new("seal.missing", FORM));
     }
     Ok(())
 }
 
-pub(crate) fn ciphertext(text: &str, max: usize) -> Result<Vec<u8>, Broken> {
-    form(text, max)?;
+pub(crate) fn ciphertext(text: &str, max: usize, block: usize) -> Result<Vec<u8>, Broken> {
+    form(text, max, block)?;
     base64_decode(text).ok_or_else(|| Broken::new("seal.missing", FORM))
 }
 

@@ -12,12 +12,16 @@ pub(crate) enum Charset {
     Token,
     /// Printable ASCII.
     Ascii,
+    /// Printable ASCII and line ends.
+    Lines,
     /// Printable Unicode.
     Text,
+    /// Printable Unicode but `&`, for pairs that are not escaped.
+    Plain,
 }
 
 impl Charset {
-    pub(crate) const NAMES: &'static [&'static str] = &["digits", "alnum", "token", "ascii", "text"];
+    pub(crate) const NAMES: &'static [&'static str] = &["digits", "alnum", "token", "ascii", "lines", "text", "plain"];
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
         Some(match name {
@@ -25,7 +29,9 @@ impl Charset {
             "alnum" => Self::Alnum,
             "token" => Self::Token,
             "ascii" => Self::Ascii,
+            "lines" => Self::Lines,
             "text" => Self::Text,
+            "plain" => Self::Plain,
             _ => return None,
         })
     }
@@ -36,7 +42,9 @@ impl Charset {
             Self::Alnum => c.is_ascii_alphanumeric(),
             Self::Token => c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'),
             Self::Ascii => matches!(c, ' '..='~'),
+            Self::Lines => matches!(c, ' '..='~' | '\r' | '\n'),
             Self::Text => printable(c),
+            Self::Plain => c != '&' && printable(c),
         }
     }
 
@@ -44,10 +52,10 @@ impl Charset {
         let plain = |b: u8| match self {
             Self::Digits => b.is_ascii_digit(),
             Self::Alnum => b.is_ascii_alphanumeric(),
-            Self::Token | Self::Ascii | Self::Text => matches!(b, b' '..=b'~'),
+            Self::Token | Self::Ascii | Self::Lines | Self::Text | Self::Plain => matches!(b, b' '..=b'~'),
         };
         // Most values are plain ASCII, which needs no decoding.
-        if self != Self::Token && text.bytes().all(plain) {
+        if !matches!(self, Self::Token | Self::Plain) && text.bytes().all(plain) {
             return Ok(());
         }
         match text.chars().find(|&c| !self.allows(c)) {

@@ -37,6 +37,13 @@ pub(super) fn local_space(text: &str) -> Option<OffsetDateTime> {
     local(&format!("{day}T{moment}"))
 }
 
+/// Reads `20300102183005` as Beijing time.
+pub(super) fn local_digits(text: &str) -> Option<OffsetDateTime> {
+    let (day, moment) = text.split_at_checked(8)?;
+    let (hour, minute, second) = finish(all_consuming((number(2), number(2), number(2))).parse(moment))?;
+    Some(PrimitiveDateTime::new(date8(day)?, clock(hour, minute, second)?).assume_offset(beijing()?))
+}
+
 /// The date at the head of an identifier, perhaps after a capital letter.
 pub(crate) fn dated(text: &str) -> Option<Date> {
     let digits = text.strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or(text);
@@ -70,6 +77,17 @@ pub(super) fn write_local(moment: OffsetDateTime) -> Option<String> {
         "{}T{hour:02}:{minute:02}:{second:02}",
         write_date_dash(moment.date())
     ))
+}
+
+/// A moment as `20300102183005`, or that moment at the head of an identifier.
+pub(super) fn write_digits(text: &str) -> Option<String> {
+    let Some(moment) = moment(text) else {
+        let head = text.get(..14).filter(|head| local_digits(head).is_some());
+        return head.map(ToOwned::to_owned);
+    };
+    let moment = moment.checked_to_offset(beijing()?)?;
+    let (hour, minute, second) = moment.time().as_hms();
+    Some(format!("{}{hour:02}{minute:02}{second:02}", write_date8(moment.date())))
 }
 
 pub(super) fn write_date8(day: Date) -> String {

@@ -75,6 +75,8 @@ pub(crate) enum Kind {
     DateTime,
     /// `2030-01-02 18:30:05`, Beijing time.
     DateTimeSpace,
+    /// `20300102183005`, Beijing time; written also from an identifier that begins with it.
+    DateTimeDigits,
     /// `2030-01-02T18:30:05+08:00`.
     Rfc3339,
     /// An identifier that begins with its date, perhaps after a capital letter: `B203001020019`.
@@ -96,6 +98,7 @@ impl Kind {
         "time6",
         "datetime",
         "datetime_space",
+        "datetime_digits",
         "rfc3339",
         "dated_id",
         "base64",
@@ -115,6 +118,7 @@ impl Kind {
             "time6" => Self::Time6,
             "datetime" => Self::DateTime,
             "datetime_space" => Self::DateTimeSpace,
+            "datetime_digits" => Self::DateTimeDigits,
             "rfc3339" => Self::Rfc3339,
             "dated_id" => Self::DatedId,
             "base64" => Self::Base64,
@@ -134,6 +138,7 @@ impl Kind {
             | Self::Time6
             | Self::DateTime
             | Self::DateTimeSpace
+            | Self::DateTimeDigits
             | Self::Rfc3339
             | Self::DatedId
             | Self::Base64 => Shape::Text,
@@ -156,6 +161,7 @@ impl Kind {
             Self::Time6 => fits(date::time6(text), "a time such as 183005"),
             Self::DateTime => fits(date::local(text).is_some(), "a moment such as 2030-01-02T18:30:05"),
             Self::DateTimeSpace => fits(date::local_space(text).is_some(), "a moment such as 2030-01-02 18:30:05"),
+            Self::DateTimeDigits => fits(date::local_digits(text).is_some(), "a moment such as 20300102183005"),
             Self::DatedId => fits(dated(text).is_some(), "an identifier that begins with its date"),
             Self::Rfc3339 => fits(rfc3339(text).is_some(), "a moment such as 2030-01-02T18:30:05+08:00"),
             Self::Base64 => fits(is_base64(text), "base64"),
@@ -172,6 +178,7 @@ impl Kind {
             Self::DateDash => Value::Date(date::date_dash(text)?),
             Self::DateTime => Value::Text(canonical(date::local(text)?)?),
             Self::DateTimeSpace => Value::Text(canonical(date::local_space(text)?)?),
+            Self::DateTimeDigits => Value::Text(canonical(date::local_digits(text)?)?),
             Self::Rfc3339 => Value::Text(canonical(rfc3339(text)?)?),
             Self::Text | Self::Digits | Self::Alnum | Self::Code(_) | Self::Time6 | Self::DatedId | Self::Base64 => {
                 Value::Text(text.to_owned())
@@ -189,6 +196,7 @@ impl Kind {
             (Self::DateDash, Value::Date(day)) => date::write_date_dash(*day),
             (Self::DateTime, Value::Text(text)) => date::write_local(date::moment(text)?)?,
             (Self::DateTimeSpace, Value::Text(text)) => date::write_local(date::moment(text)?)?.replacen('T', " ", 1),
+            (Self::DateTimeDigits, Value::Text(text)) => date::write_digits(text)?,
             (Self::Rfc3339, Value::Text(text)) => canonical(date::moment(text)?)?,
             (_, Value::Text(text)) => text.clone(),
             (_, Value::Money(_) | Value::Date(_) | Value::List(_)) => return None,

@@ -51,7 +51,7 @@ pub(super) fn place<'a>(spec: &'a Spec, wire: &'a Wire, values: &mut Values<'a>)
 pub(super) fn peek<'a>(spec: &'a Spec, wire: &'a Wire) -> Option<Values<'a>> {
     let mut values = Values::new();
     let message = place(spec, wire, &mut values).ok()?.message()?;
-    values.set(spec.code_field, message.code.clone());
+    values.set(spec.code_field, message.said().to_owned());
     Some(values)
 }
 

@@ -8,9 +8,9 @@ mod json;
 mod utf8;
 mod xml;
 
-pub(crate) use form::{FormPlan, pairs as form_pairs};
+pub(crate) use form::{Escaping, FormPlan, pairs as form_pairs};
 pub(crate) use json::JsonPlan;
-pub(crate) use xml::{XmlPlan, document as xml_document};
+pub(crate) use xml::{XmlPlan, document as xml_document, elements as xml_elements, fragment as xml_fragment};
 
 use crate::error::ParseError;
 use crate::spec::{MessageSpec, Spec};
@@ -48,6 +48,14 @@ impl Format {
         }
     }
 
+    /// How the pairs of a form are written; other formats have none.
+    pub(crate) fn escaping(&self, is_answer: bool) -> Escaping {
+        match self {
+            Self::Form(plan) => plan.escaping(is_answer),
+            Self::Xml(_) | Self::Json(_) => Escaping::Percent,
+        }
+    }
+
     /// Frame values of bytes that `read` refused; `None` when the frame cannot be read to its end.
     pub(crate) fn peek<'a>(&self, spec: &'a Spec, wire: &'a Wire) -> Option<Values<'a>> {
         if wire.body.len() > spec.limits.message_bytes_max {
@@ -63,7 +71,7 @@ impl Format {
         match self {
             Self::Xml(plan) => xml::write(plan, message, values),
             Self::Json(_) => json::write(message, values),
-            Self::Form(_) => form::write(message, values),
+            Self::Form(plan) => form::write(plan, message, values),
         }
     }
 }

@@ -211,9 +211,16 @@ fn sealing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
     if !plan.seals() {
         return Ok(());
     }
+    let orphan = |field: &&Field| match &field.place {
+        Place::Inside(steps, _) => !plan.fields.iter().any(|other| other.seal && other.place.steps() == steps),
+        Place::Body(_) | Place::Head(_) | Place::Target | Place::Trailer => false,
+    };
+    if let Some(field) = plan.fields.iter().find(orphan) {
+        return Err(at.fail(format!("field {} stands inside of no sealed field", field.path)));
+    }
     match spec.envelope.sealing.as_ref().map(|sealing| sealing.scheme) {
         None => return Err(at.fail("a field is sealed but `envelope.sealing` is missing")),
-        Some(SealingScheme::TextKey(_)) => return Ok(()),
+        Some(SealingScheme::TextKey(_) | SealingScheme::Session(_)) => return Ok(()),
         Some(SealingScheme::Sm4Gcm) => {}
     }
     match plan.msg_id.and_then(|id| plan.field(id)) {

@@ -35,7 +35,7 @@ pub(super) fn load(at: &At, text: &EnvelopeText, frame: &[Field]) -> Result<Enve
 pub(super) fn covers(plan: &Plan, field: &Field) -> bool {
     let signing = &plan.signing;
     match (signing.over, &field.place) {
-        (Over::Http | Over::Document, Place::Body(_)) | (Over::Http, Place::Target) => true,
+        (Over::Http | Over::Document, Place::Body(_) | Place::Inside(..)) | (Over::Http, Place::Target) => true,
         (Over::Pairs, Place::Body(steps)) => steps.first().is_some_and(|key| !signing.excluded.contains(key)),
         (Over::Member, Place::Body(steps)) => steps.first() == plan.root.as_ref(),
         (Over::Http, Place::Head(_)) | (Over::Fields, _) => field.signed,
@@ -62,6 +62,7 @@ fn signing(at: &At, text: &SigningText, frame: &[Field]) -> Result<Signing, Spec
             .map(|path| find(at, path, frame))
             .collect::<Result<_, _>>()?,
         excluded: text.excluded.clone(),
+        suffix: text.suffix.clone(),
     })
 }
 

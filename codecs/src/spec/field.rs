@@ -126,6 +126,7 @@ fn own_length(kind: &Kind) -> Option<&'static str> {
         Kind::DateDash => Some("10"),
         Kind::Time6 => Some("6"),
         Kind::DateTime | Kind::DateTimeSpace => Some("19"),
+        Kind::DateTimeDigits => Some("14"),
         Kind::Rfc3339 => Some("20..35"),
         Kind::AmountYuan => Some("4..18"),
         Kind::AmountCny => Some("7..21"),
@@ -138,7 +139,7 @@ fn own_length(kind: &Kind) -> Option<&'static str> {
 fn own_charset(kind: &Kind) -> &'static str {
     match kind {
         Kind::Text => "text",
-        Kind::Digits | Kind::Date8 | Kind::Time6 | Kind::AmountFen => "digits",
+        Kind::Digits | Kind::Date8 | Kind::Time6 | Kind::DateTimeDigits | Kind::AmountFen => "digits",
         Kind::Alnum | Kind::DatedId => "alnum",
         Kind::Code(_)
         | Kind::AmountYuan
@@ -168,18 +169,22 @@ fn place(at: &At, step: &str) -> Result<Place, SpecError> {
     if step == TRAILER {
         return Ok(Place::Trailer);
     }
-    let steps: Vec<String> = step.split('/').map(str::to_owned).collect();
+    let enclosed = step.strip_suffix('}').and_then(|step| step.split_once('{'));
+    let (outer, element) = enclosed.map_or((step, None), |(outer, element)| (outer, Some(element.to_owned())));
+    let steps: Vec<String> = outer.split('/').map(str::to_owned).collect();
     let name = |step: &String| {
         !step.is_empty()
             && step
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
     };
-    if steps.iter().all(name) {
-        Ok(Place::Body(steps))
-    } else {
-        Err(at.fail("a path is names joined by `/`"))
+    if !steps.iter().chain(&element).all(name) {
+        return Err(at.fail("a path is names joined by `/`"));
     }
+    Ok(match element {
+        Some(element) => Place::Inside(steps, element),
+        None => Place::Body(steps),
+    })
 }
 
 fn roles(at: &At, names: Option<&[String]>) -> Result<Vec<Role>, SpecError> {

@@ -123,6 +123,7 @@ fn format(at: &At, name: &str, text: &SpecText) -> Result<Format, SpecError> {
             reject_unknown: json.unknown == UnknownText::Reject,
         })),
         ("form", _, _, Some(form)) => Ok(Format::Form(FormPlan {
+            plain_answers: form.plain_answers,
             reject_unknown: form.unknown == UnknownText::Reject,
         })),
         (name, _, _, _) => at.known("format", name, None, ["xml", "json", "form"]),

@@ -3,7 +3,8 @@
 use super::field::{self, Loaded, attribute};
 use super::names::At;
 use super::plan::{
-    EnvelopePlan, Field, FieldId, Group, OutcomePlan, Over, Place, Plan, Selector, SignItem, Signing, Status, Tag, Target, Tree,
+    EnvelopePlan, Field, FieldId, Group, Named, OutcomePlan, Over, Place, Plan, Selector, SignItem, Signing, Status, Tag, Target,
+    Tree,
 };
 use super::text::{MessageText, OperationsText, OutcomeText, SpecText};
 use super::{Direction, MessageSpec};
@@ -43,6 +44,7 @@ pub(super) fn load(at: &At, text: &MessageText, parts: &Parts<'_>) -> Result<Mes
         signed: signed(&signing, parts.frame.len(), &fields),
         root,
         literal: text.literal.clone(),
+        named: named(at, text, format)?,
         signing,
         target: target(at, text, &fields)?,
         outcome: text
@@ -242,6 +244,18 @@ fn signed(signing: &Signing, frame: usize, fields: &[Field]) -> Vec<SignItem> {
         }
     }
     items
+}
+
+fn named(at: &At, text: &MessageText, format: &Format) -> Result<Option<Named>, SpecError> {
+    let Some(text) = &text.named else { return Ok(None) };
+    let by_field = matches!(format, Format::Form(_)) || (matches!(format, Format::Xml(_)) && text.with.is_none());
+    if !by_field || text.values.is_empty() {
+        return Err(at.fail("`named` lists what the field of the code may hold, in forms and XML; `with` is for forms"));
+    }
+    Ok(Some(Named {
+        values: text.values.clone(),
+        with: text.with.clone(),
+    }))
 }
 
 fn root(at: &At, text: &MessageText, format: &Format) -> Result<Option<String>, SpecError> {

@@ -19,6 +19,7 @@ mod tests;
 pub use origin::Origin;
 pub use text::Confidence;
 
+use crate::envelope::SignatureScheme;
 use crate::error::SpecError;
 use crate::format::Format;
 use crate::payment::{Attribute, Operation, Reason, Role, Value};
@@ -146,6 +147,18 @@ impl MessageSpec {
         matches!(self.role, Role::Reply | Role::Ack)
     }
 
+    /// What the field of the code holds: the code itself, or what the spec says that it is named by.
+    pub(crate) fn said(&self) -> &str {
+        let named = self.plan.named.as_ref().and_then(|named| named.values.first());
+        named.unwrap_or(&self.code)
+    }
+
+    /// Whether what stands in the field of the code names this message among answers, or among what is no answer.
+    fn is_named(&self, said: &str, is_answer: bool) -> bool {
+        let named = self.plan.named.as_ref();
+        self.is_answer() == is_answer && named.is_some_and(|named| named.values.iter().any(|value| value == said))
+    }
+
     fn carries(&self, operation: Operation, role: Role) -> bool {
         self.role == role && self.operations.contains(&operation)
     }
@@ -182,6 +195,12 @@ impl Spec {
         self.by_code.get(code).and_then(|&at| self.messages.get(at))
     }
 
+    /// The message type that the field of the code names: by its code, or by what the spec says that it holds instead.
+    pub(crate) fn message_said(&self, said: &str, is_answer: bool) -> Option<&MessageSpec> {
+        let by_code = self.message(said).filter(|message| message.plan.named.is_none());
+        by_code.or_else(|| self.messages.iter().find(|message| message.is_named(said, is_answer)))
+    }
+
     /// The message type that carries an operation in a role; the first that fits in the spec's order.
     /// (321 is the request of credit and of refund; the plan resolves by operation.)
     pub fn message_for(&self, operation: Operation, role: Role) -> Option<&MessageSpec> {
@@ -210,6 +229,11 @@ impl Spec {
         self.codes
             .iter()
             .map(|row| (row.code.as_str(), row.name_zh.as_str(), row.reason))
+    }
+
+    /// How its messages are signed.
+    pub fn signature_scheme(&self) -> SignatureScheme {
+        self.envelope.scheme
     }
 
     /// Invented values that fit this institution's fields.

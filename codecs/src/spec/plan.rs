@@ -75,13 +75,15 @@ pub(crate) enum Place {
     Target,
     /// `{S:...}` after the document.
     Trailer,
+    /// An element inside the clear text of the sealed field at these steps.
+    Inside(Vec<String>, String),
 }
 
 impl Place {
     pub(crate) fn steps(&self) -> &[String] {
         match self {
             Self::Body(steps) => steps,
-            Self::Head(_) | Self::Target | Self::Trailer => &[],
+            Self::Head(_) | Self::Target | Self::Trailer | Self::Inside(..) => &[],
         }
     }
 }
@@ -238,6 +240,15 @@ pub(crate) struct Target {
     pub(crate) parameter: Option<FieldId>,
 }
 
+/// How a form is known as this message, where the field of the code does not hold its code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Named {
+    /// At least one; the first is written.
+    pub(crate) values: Vec<String>,
+    /// A key by which it is known whatever that field holds.
+    pub(crate) with: Option<String>,
+}
+
 /// Everything about one message that is not its public face.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -251,6 +262,7 @@ pub(crate) struct Plan {
     pub(crate) root: Option<String>,
     /// The whole body of an acknowledgement that is one word and states nothing else.
     pub(crate) literal: Option<String>,
+    pub(crate) named: Option<Named>,
     pub(crate) target: Option<Target>,
     pub(crate) outcome: Option<OutcomePlan>,
     pub(crate) selector: Option<Selector>,
@@ -265,6 +277,23 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn field(&self, id: FieldId) -> Option<&Field> {
         self.fields.get(id)
+    }
+
+    /// The fields inside the clear text of a sealed field.
+    pub(crate) fn inside(&self, id: FieldId) -> impl Iterator<Item = (FieldId, &str)> {
+        let outer = self.field(id).map(|field| field.place.steps()).unwrap_or_default();
+        self.fields.iter().enumerate().filter_map(move |(id, field)| {
+            let Place::Inside(steps, element) = &field.place else {
+                return None;
+            };
+            (steps.as_slice() == outer).then_some((id, element.as_str()))
+        })
+    }
+
+    /// The sealed fields whose clear text is made of fields.
+    pub(crate) fn enclosing(&self) -> impl Iterator<Item = FieldId> {
+        let encloses = |&id: &FieldId| self.inside(id).next().is_some();
+        (0..self.fields.len()).filter(encloses)
     }
 
     pub(crate) fn seals(&self) -> bool {
@@ -299,6 +328,8 @@ pub(crate) struct Signing {
     pub(crate) first: Vec<FieldId>,
     /// Keys that sorted pairs leave out.
     pub(crate) excluded: Vec<String>,
+    /// What sorted pairs end with.
+    pub(crate) suffix: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -20,6 +20,10 @@ pub(super) fn choose(at: &At, envelope: &mut EnvelopeText, suite: &SuiteText) ->
         (None, Some(_)) => return Err(at.fail("`sealing` needs the table `envelope.sealing`")),
         (_, None) => {}
     }
+    envelope.suffix.push_str(&suite.suffix);
+    for part in envelope.parts.values_mut() {
+        part.suffix.push_str(&suite.suffix);
+    }
     if !suite.names_key {
         envelope.serial = None;
         envelope.unnamed = Some("one_key".to_owned());

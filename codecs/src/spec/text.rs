@@ -131,6 +131,9 @@ pub(super) enum NamedByText {
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FormText {
+    /// Answers hold their values as they are, without percent-encoding.
+    #[serde(default)]
+    pub(super) plain_answers: bool,
     #[serde(default)]
     pub(super) unknown: UnknownText,
 }
@@ -185,6 +188,8 @@ pub(super) struct EnvelopeText {
     pub(super) first: Vec<String>,
     #[serde(default)]
     pub(super) excluded: Vec<String>,
+    #[serde(default)]
+    pub(super) suffix: String,
     /// How the messages are signed whose `signed_as` names the part.
     #[serde(default)]
     pub(super) parts: BTreeMap<String, SigningText>,
@@ -206,6 +211,9 @@ pub(super) struct SuiteText {
     pub(super) encoding: Option<String>,
     /// Sealing scheme.
     pub(super) sealing: Option<String>,
+    /// What the sorted pairs of this suite end with.
+    #[serde(default)]
+    pub(super) suffix: String,
     /// False: messages name no key, and a link has one.
     #[serde(default = "yes")]
     pub(super) names_key: bool,
@@ -227,6 +235,7 @@ impl EnvelopeText {
             over: self.over.clone(),
             first: self.first.clone(),
             excluded: self.excluded.clone(),
+            suffix: self.suffix.clone(),
         }
     }
 }
@@ -249,6 +258,8 @@ pub(super) struct SigningText {
     pub(super) first: Vec<String>,
     /// Keys that sorted pairs leave out.
     pub(super) excluded: Vec<String>,
+    /// What sorted pairs end with, such as the `&` before a key.
+    pub(super) suffix: String,
 }
 
 #[derive(Deserialize, Debug)]
@@ -345,6 +356,8 @@ pub(super) struct MessageText {
     pub(super) reply: Option<String>,
     /// The whole body of an acknowledgement that states nothing else.
     pub(super) literal: Option<String>,
+    /// How a form is known as this message, where the field of `com.code` does not hold its code.
+    pub(super) named: Option<NamedText>,
     /// The part of the envelope that says how it is signed.
     pub(super) signed_as: Option<String>,
     /// Path = what a field of this message holds when the payment gives it nothing.
@@ -371,6 +384,15 @@ pub(super) struct MessageText {
     pub(super) derive: BTreeMap<String, String>,
     pub(super) source: String,
     pub(super) confidence: Confidence,
+}
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NamedText {
+    /// What the field of `com.code` may hold; the first is written.
+    pub(super) values: Vec<String>,
+    /// A key by which it is known whatever that field holds; such a message stands before those of its values.
+    pub(super) with: Option<String>,
 }
 
 #[derive(Deserialize, Debug)]

@@ -1,7 +1,7 @@
 //! Payments with every attribute that a message maps, found by asking the draft what it misses, and a toy seal and signature:
 //! layouts are tested here, not cryptography.
 
-use codecs::envelope::{RawCiphertext, SealingScheme, TextCipher};
+use codecs::envelope::{RawCiphertext, SealingScheme, SessionCipher, TextCipher};
 use codecs::message::{Draft, Message};
 use codecs::payment::{Attribute, Date, Money, Operation, Outcome, Payment, Reason, Role, Value};
 use codecs::spec::{Spec, Specs};
@@ -26,10 +26,14 @@ pub(crate) fn finish(mut draft: Draft<'_>) -> (Vec<u8>, Wire) {
                 let ciphertext: Vec<u8> = target.clear.bytes().map(|byte| !byte).collect();
                 draft.set_sealed(target.slot, &NONCE, &ciphertext, &TAG);
             }
-            SealingScheme::TextKey(_) => draft.set_sealed_blocks(target.slot, &blocks(&target.clear)),
+            SealingScheme::TextKey(_) | SealingScheme::Session(_) => draft.set_sealed_blocks(target.slot, &blocks(&target.clear)),
         }
     }
-    if matches!(draft.sealing_scheme(), Some(SealingScheme::TextKey(TextCipher::Aes256))) && !targets.is_empty() {
+    let by_rsa = matches!(
+        draft.sealing_scheme(),
+        Some(SealingScheme::TextKey(TextCipher::Aes256) | SealingScheme::Session(SessionCipher::TripleDes))
+    );
+    if by_rsa && !targets.is_empty() {
         draft.set_rsa_envelope("seal-1", &[0x81; 256]);
     } else if !targets.is_empty() {
         draft.set_envelope(
@@ -60,7 +64,10 @@ fn blocks(clear: &str) -> Vec<u8> {
 
 /// Opens what `finish` sealed.
 pub(crate) fn open(message: &mut Message<'_>) {
-    if matches!(message.sealing_scheme(), Some(SealingScheme::TextKey(_))) {
+    if matches!(
+        message.sealing_scheme(),
+        Some(SealingScheme::TextKey(_) | SealingScheme::Session(_))
+    ) {
         for sealed in message.sealed_blocks().unwrap() {
             let clear: Vec<u8> = sealed
                 .ciphertext

@@ -55,15 +55,22 @@ fn every_message_of_every_spec_goes_there_and_back() {
                     );
                     continue;
                 }
-                assert_eq!(found.outcome, sent.outcome);
+                assert!(states(spec, &found, &sent), "{} {}", spec.codec, message.code);
                 for outcome in [failed(), Outcome::Unknown] {
                     sent.outcome = Some(outcome);
                     let found = there_and_back(spec, message, &sent);
-                    assert_eq!(found.outcome, sent.outcome, "{} {}", spec.codec, message.code);
+                    assert!(states(spec, &found, &sent), "{} {}", spec.codec, message.code);
                 }
             }
         }
     }
+}
+
+/// Whether the outcome came through. UnionPay's first answer to an order only says that it was taken: unknown, whatever
+/// becomes of it.
+fn states(spec: &Spec, found: &Payment, sent: &Payment) -> bool {
+    let taken = spec.codec == "unionpay-form" && sent.outcome == Some(Outcome::Success);
+    found.outcome == sent.outcome || (taken && sent.operation != Operation::Query && found.outcome == Some(Outcome::Unknown))
 }
 
 #[test]

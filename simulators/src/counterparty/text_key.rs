@@ -11,10 +11,10 @@ use keys::sm2::Ciphertext;
 use rand_core::CryptoRng;
 use time::OffsetDateTime;
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+pub(super) type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// A keyring and the link whose keys are meant.
-type Keys<'k> = (&'k Keyring, &'k str);
+pub(super) type Keys<'k> = (&'k Keyring, &'k str);
 
 pub(super) fn open(message: &mut Message<'_>, cipher: TextCipher, (keyring, link): Keys<'_>, now: OffsetDateTime) -> Outcome {
     let Some((serial, Wrapped::Sm2(RawCiphertext { c1, c3, c2 }))) = message.wrapped_key()? else {

@@ -1,9 +1,9 @@
 use super::escape::{decode, encode};
-use super::pairs;
+use super::{Escaping, pairs};
 
 #[track_caller]
 fn refused(body: &[u8], rule: &str) {
-    let found = pairs(body).map(|_| ()).map_err(|error| error.rule);
+    let found = pairs(body, Escaping::Percent).map(|_| ()).map_err(|error| error.rule);
     assert_eq!(found, Err(rule), "{}", String::from_utf8_lossy(body));
 }
 
@@ -22,7 +22,7 @@ fn what_is_written_is_read_again() {
 
 #[test]
 fn the_encoding_of_urls_is_read() {
-    let found = pairs(b"b=%E5%BC%A0+x&a=AA==&c=").map(|pairs| {
+    let found = pairs(b"b=%E5%BC%A0+x&a=AA==&c=", Escaping::Percent).map(|pairs| {
         let shown = |pair: &super::read::Pair<'_>| format!("{}:{}@{}", pair.key, pair.value, pair.offset);
         pairs.iter().map(shown).collect::<Vec<_>>()
     });
@@ -30,6 +30,26 @@ fn the_encoding_of_urls_is_read() {
         found,
         Ok(vec!["b:\u{5f20} x@2".to_owned(), "a:AA==@16".to_owned(), "c:@23".to_owned()])
     );
+}
+
+/// Answers without any encoding: what would be an escape stands for itself, and a value ends where `&` stands.
+#[test]
+fn pairs_without_escapes_are_read_as_they_are() {
+    let body = b"cert=-----BEGIN-----\r\nAA+/==&msg=100%&c=";
+    let found = pairs(body, Escaping::Plain).map(|pairs| {
+        let shown = |pair: &super::read::Pair<'_>| format!("{}:{}", pair.key, pair.value);
+        pairs.iter().map(shown).collect::<Vec<_>>()
+    });
+    let expected = ["cert:-----BEGIN-----\r\nAA+/==", "msg:100%", "c:"].map(ToOwned::to_owned);
+    assert_eq!(found, Ok(expected.to_vec()));
+    for (body, rule) in [
+        (&b"a=1&b"[..], "form.syntax"),
+        (b"a=1&a=2", "field.duplicate"),
+        (b"a=\x00", "encoding.control"),
+    ] {
+        let found = pairs(body, Escaping::Plain).map(|_| ()).map_err(|error| error.rule);
+        assert_eq!(found, Err(rule));
+    }
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! Writes pairs in the spec's order; fields below a key become one JSON value.
 
 use super::escape::encode;
+use super::{Escaping, FormPlan};
 use crate::format::json::Node;
 use crate::spec::MessageSpec;
 use crate::spec::plan::Place;
 use crate::values::Values;
 use std::borrow::Cow;
 
-pub(crate) fn write(message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
+pub(crate) fn write(plan: &FormPlan, message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
     let mut pairs: Vec<(&str, Content<'_>)> = Vec::new();
     for &id in &message.plan.written {
         let Some(field) = message.plan.field(id) else { continue };
@@ -28,16 +29,24 @@ pub(crate) fn write(message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
             }
         }
     }
+    joined(&pairs, plan.escaping(message.is_answer())).into_bytes()
+}
+
+fn joined(pairs: &[(&str, Content<'_>)], escaping: Escaping) -> String {
     let mut out = String::with_capacity(2048);
+    let put = |out: &mut String, text: &str| match escaping {
+        Escaping::Percent => encode(out, text),
+        Escaping::Plain => out.push_str(text),
+    };
     for (at, (key, content)) in pairs.iter().enumerate() {
         if at > 0 {
             out.push('&');
         }
-        encode(&mut out, key);
+        put(&mut out, key);
         out.push('=');
-        encode(&mut out, &content.text());
+        put(&mut out, &content.text());
     }
-    out.into_bytes()
+    out
 }
 
 /// What stands after a key.

@@ -1,11 +1,13 @@
 //! XML: tokens of a strict layer, elements found by a tree of paths, one line written.
 
 mod attributes;
+mod fragment;
 mod read;
 mod scan;
 mod trailer;
 mod write;
 
+pub(crate) use fragment::{elements, fragment};
 pub(crate) use read::{peek, read};
 pub(crate) use trailer::document;
 pub(crate) use write::write;

@@ -10,12 +10,13 @@ use crate::format::{Found, fault, http, utf8};
 use crate::spec::plan::{Node, Place, Tree};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::{Item, Values};
-use crate::wire::Wire;
+use crate::wire::{Start, Wire};
 use std::borrow::Cow;
 
 /// Reads a whole document, with what the transport and the trailer say where the spec has them.
 pub(crate) fn read<'a>(plan: &XmlPlan, spec: &'a Spec, wire: &'a Wire) -> Result<Found<'a>, ParseError> {
     let mut reading = Reading::new(plan, spec);
+    reading.is_answer = matches!(wire.start, Start::Status(_));
     let place = match &spec.http {
         Some(_) => Some(http::place(spec, wire, &mut reading.values)?),
         None => None,
@@ -90,6 +91,7 @@ struct Element<'a> {
 struct Reading<'p, 'a> {
     plan: &'p XmlPlan,
     spec: &'a Spec,
+    is_answer: bool,
     message: Option<&'a MessageSpec>,
     values: Values<'a>,
     stack: Vec<Element<'a>>,
@@ -107,6 +109,7 @@ impl<'p, 'a> Reading<'p, 'a> {
         Self {
             plan,
             spec,
+            is_answer: false,
             message: None,
             values: Values::new(),
             stack: Vec::with_capacity(16),
@@ -225,7 +228,7 @@ impl<'p, 'a> Reading<'p, 'a> {
     fn begin(&mut self, offset: usize) -> Result<&'a MessageSpec, ParseError> {
         let code = self.values.get(self.spec.code_field).map(|item| item.sent.as_ref());
         let code = code.ok_or_else(|| fault("message.code", Some(offset), "no message code before the body"))?;
-        let message = self.spec.message(code);
+        let message = self.spec.message_said(code, self.is_answer);
         let message = message.ok_or_else(|| fault("message.unknown", Some(offset), "the spec has no message of this code"))?;
         self.message = Some(message);
         self.seen_body = vec![0; message.plan.tree.len()];

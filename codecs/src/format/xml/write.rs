@@ -10,9 +10,12 @@ pub(crate) fn write(plan: &XmlPlan, message: &MessageSpec, values: &Values<'_>) 
     let mut out = String::with_capacity(4096);
     out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?><");
     out.push_str(&plan.root);
-    out.push_str(" xmlns=\"");
-    escape(&mut out, &plan.namespace.replace("{code}", &message.code));
-    out.push_str("\">");
+    if !plan.namespace.is_empty() {
+        out.push_str(" xmlns=\"");
+        escape(&mut out, &plan.namespace.replace("{code}", &message.code));
+        out.push('"');
+    }
+    out.push('>');
     let mut open: Vec<(&str, usize)> = Vec::new();
     let mut wanted: Vec<(&str, usize)> = Vec::new();
     for item in in_order(message, values) {
@@ -116,7 +119,7 @@ fn element(out: &mut String, plan: &XmlPlan, field: &Field, leaf: &str, item: &I
     out.push('>');
 }
 
-fn escape(out: &mut String, text: &str) {
+pub(super) fn escape(out: &mut String, text: &str) {
     if !text.bytes().any(|b| matches!(b, b'&' | b'<' | b'>' | b'"' | b'\'')) {
         out.push_str(text);
         return;

@@ -51,6 +51,28 @@ fn double_hash_without_a_card() {
     assert_eq!(twice, once);
 }
 
+/// The same with SM2: the digest by SM3 is the text, and the example's user id is one zero byte.
+#[test]
+fn double_hash_without_a_card_by_sm2() {
+    use crate::sm2::{Engine, PrivateKey};
+    let d = hex(concat!(
+        "9db5db4c74141ab033132c1eb11ed6a5",
+        "c77c0f7652df0715a6735d606a61fce5"
+    ));
+    let key = PrivateKey::from_bytes(&d).unwrap();
+    let digest = bytes(concat!(
+        "322c722c393c7cc01f32ae346e5d37ee",
+        "67d1f74988a3f384751d25e7369998a6"
+    ));
+    let signature = base64("IUu0jFXHRGrPweCezQY9/Ntef3AVNWkmKmA5QUksCdGRPhtSx8MKBec9hOCq3FIthpaGctYzZLeKlkzZmEnpLQ==");
+    let signature: [u8; 64] = signature.try_into().unwrap();
+    for engine in [Engine::Native, Engine::Reference] {
+        let verified = |user_id: &[u8]| engine.verifier(key.public(), user_id).unwrap().verify(&digest, &signature);
+        assert_eq!(verified(&[0]), Ok(()));
+        assert!(verified(b"1234567812345678").is_err());
+    }
+}
+
 #[test]
 fn sensitive_element() {
     let clear = b"<ExpDt>a022</ExpDt><CvnNo></CvnNo>";
