@@ -114,7 +114,7 @@ impl Stage {
     }
 
     /// Compares the three books as they stand.
-    pub(super) fn compare(&mut self, left_open: u64) -> Minute {
+    pub(super) fn compare(&mut self, left_open: u64, proves: bool) -> Minute {
         let books = Books {
             folder: &self.folder,
             serials: &self.serials,
@@ -125,7 +125,7 @@ impl Stage {
         let fell = std::mem::take(&mut self.actors.fell);
         Minute {
             fell,
-            ..books.compare(left_open)
+            ..books.compare(left_open, proves)
         }
     }
 
