@@ -111,56 +111,70 @@ pub fn is_final(outcome: Option<&StoredOutcome>) -> bool {
 /// change afterwards (state, owner, times, the text of a failure) is not in it.
 fn facts(exchange: &Exchange) -> Vec<u8> {
     let outcome = exchange.outcome.as_ref();
-    let text = |value: &Option<String>| value.clone();
+    let [id, accepted_at] = [exchange.id, exchange.accepted_at].map(|value| value.to_string());
+    let amount_fen = exchange.amount_fen.map(|value| value.to_string());
     joined([
-        number(Some(exchange.id)),
-        outcome.map(|outcome| outcome.name.clone()),
-        outcome.and_then(|outcome| outcome.reason.clone()),
-        Some(exchange.operation.clone()),
-        text(&exchange.institution),
-        number(exchange.amount_fen),
-        Some(exchange.link_in.clone()),
-        text(&exchange.link_out),
-        Some(exchange.communication_key.clone()),
-        text(&exchange.business_key),
-        Some(exchange.initiator.clone()),
-        Some(exchange.msg_id.clone()),
-        Some(exchange.msg_code.clone()),
-        text(&exchange.end_to_end_id),
-        text(&exchange.settlement_date),
-        text(&exchange.batch),
-        text(&exchange.out_key),
-        number(Some(exchange.accepted_at)),
+        Some(&id),
+        outcome.map(|outcome| &outcome.name),
+        outcome.and_then(|outcome| outcome.reason.as_ref()),
+        Some(&exchange.operation),
+        exchange.institution.as_ref(),
+        amount_fen.as_ref(),
+        Some(&exchange.link_in),
+        exchange.link_out.as_ref(),
+        Some(&exchange.communication_key),
+        exchange.business_key.as_ref(),
+        Some(&exchange.initiator),
+        Some(&exchange.msg_id),
+        Some(&exchange.msg_code),
+        exchange.end_to_end_id.as_ref(),
+        exchange.settlement_date.as_ref(),
+        exchange.batch.as_ref(),
+        exchange.out_key.as_ref(),
+        Some(&accepted_at),
     ])
 }
 
 /// What a record says beside the facts: where it stands, of which exchange, when, and with which reply.
 fn place(effect: &Effect) -> Vec<u8> {
+    let [seq, id, at] = [effect.seq, effect.exchange, effect.at].map(|value| value.to_string());
     joined([
-        Some(effect.chain.clone()),
-        Some(effect.date.clone()),
-        number(Some(effect.seq)),
-        number(Some(effect.exchange)),
-        Some(format!("{:02x?}", effect.facts)),
-        effect.reply.map(|digest| format!("{digest:02x?}")),
-        number(Some(effect.at)),
+        Some(&effect.chain),
+        Some(&effect.date),
+        Some(&seq),
+        Some(&id),
+        Some(&listed(&effect.facts)),
+        effect.reply.as_ref().map(listed).as_ref(),
+        Some(&at),
     ])
 }
 
-fn number(value: Option<i64>) -> Option<String> {
-    value.map(|value| value.to_string())
+/// The bytes as `[0a, 1b]`. Every outcome needs two, so it does without the formatter.
+fn listed(digest: &[u8; 32]) -> String {
+    let mut text = String::with_capacity(digest.len() * 4);
+    let mut before = "[";
+    for byte in digest {
+        text.push_str(before);
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+        before = ", ";
+    }
+    text.push(']');
+    text
 }
 
 /// Each field with its length before it.
-fn joined<const N: usize>(fields: [Option<String>; N]) -> Vec<u8> {
+fn joined<const N: usize>(fields: [Option<&String>; N]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512);
     for field in fields {
         // A field that is absent differs from an empty one.
-        let length = field
-            .as_ref()
-            .map_or(-1, |field| i64::try_from(field.len()).unwrap_or(i64::MAX));
+        let length = field.map_or(-1, |field| i64::try_from(field.len()).unwrap_or(i64::MAX));
         bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(field.unwrap_or_default().as_bytes());
+        bytes.extend_from_slice(field.map_or(&[], String::as_bytes));
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ mod cuts;
 mod faults;
 mod place;
 mod script;
+mod upgrading;
 
 use cuts::{Cutter, Day, Size};
 use powercut::Random;

@@ -15,9 +15,10 @@ type Applied<T> = Result<T, Stop>;
 
 pub(super) fn accept(connection: &Connection, chain: &Chain, accept: &Accept) -> Applied<Written> {
     message::check(&accept.message)?;
-    let accepted = if let Some(known) = by_request(connection, &accept.communication_key)? {
+    let is_known = is_known(connection, accept)?;
+    let accepted = if is_known && let Some(known) = by_request(connection, &accept.communication_key)? {
         repeat(connection, accept, known)?
-    } else if let Some(known) = by_business(connection, accept)? {
+    } else if is_known && let Some(known) = by_business(connection, accept)? {
         again(connection, accept, known)?
     } else if let Some(original) = &accept.cancels {
         cancel(connection, accept, original)?
@@ -62,7 +63,7 @@ fn again(connection: &Connection, accept: &Accept, known: Known) -> Applied<Acce
             exchange: known.exchange,
         });
     }
-    insert_request(connection, known.exchange.id, accept)?;
+    insert_request(connection, known.exchange.id, accept, true)?;
     message::append(connection, known.exchange.id, &accept.message)?;
     Ok(Accepted::Again {
         exchange: known.exchange,
@@ -81,7 +82,8 @@ fn joins(connection: &Connection, accept: &Accept, exchange: ExchangeId) -> Appl
         }
     }
     for original in free {
-        insert_slot(connection, &original, Some(exchange), None)?;
+        let taken = Taken::Further(exchange);
+        insert_slot(connection, &original, taken)?;
     }
     Ok(true)
 }
@@ -91,7 +93,7 @@ fn cancel(connection: &Connection, accept: &Accept, original: &OriginalKey) -> A
     let id = insert_new(connection, accept, None)?;
     let cancelled = match slot {
         None => {
-            insert_slot(connection, original, None, Some(id))?;
+            insert_slot(connection, original, Taken::ByCancel(id))?;
             None
         }
         Some(Slot { exchange_id: None }) => None,
@@ -129,8 +131,11 @@ fn request(connection: &Connection, chain: &Chain, accept: &Accept) -> Applied<A
         return Ok(Accepted::Tombstoned { id });
     }
     let id = insert_new(connection, accept, None)?;
+    let own = (&accept.initiator, &accept.msg_id, &accept.msg_code);
     for original in &originals {
-        insert_slot(connection, original, Some(id), None)?;
+        let is_own = (&original.initiator, &original.msg_id, &original.msg_code) == own;
+        let taken = if is_own { Taken::Own(id) } else { Taken::Further(id) };
+        insert_slot(connection, original, taken)?;
     }
     Ok(Accepted::New { id, original: None })
 }
@@ -142,6 +147,16 @@ fn cancelled() -> StoredOutcome {
         text: None,
     }
 }
+
+/// One statement for what nearly every request is: new.
+fn is_known(connection: &Connection, accept: &Accept) -> Applied<bool> {
+    Ok(connection
+        .prepare_cached(KNOWN)?
+        .query_row(params![accept.communication_key, accept.business_key], |row| row.get(0))?)
+}
+
+pub(super) const KNOWN: &str = "SELECT EXISTS (SELECT 1 FROM request WHERE communication_key = ?1)
+    OR EXISTS (SELECT 1 FROM exchange WHERE business_key = ?2)";
 
 fn by_request(connection: &Connection, key: &str) -> Applied<Option<Known>> {
     let sql = concat!(
@@ -182,15 +197,26 @@ fn slot(connection: &Connection, key: &OriginalKey) -> Applied<Option<Slot>> {
         .optional()?)
 }
 
-fn insert_slot(
-    connection: &Connection,
-    key: &OriginalKey,
-    exchange: Option<ExchangeId>,
-    cancel: Option<ExchangeId>,
-) -> Applied<()> {
+/// Who takes a row of `original`.
+enum Taken {
+    /// The exchange whose first request bears that name.
+    Own(ExchangeId),
+    /// An exchange, under another name.
+    Further(ExchangeId),
+    ByCancel(ExchangeId),
+}
+
+fn insert_slot(connection: &Connection, key: &OriginalKey, taken: Taken) -> Applied<()> {
+    let (exchange, cancel, is_further) = match taken {
+        Taken::Own(id) => (Some(id), None, false),
+        Taken::Further(id) => (Some(id), None, true),
+        Taken::ByCancel(id) => (None, Some(id), false),
+    };
     connection
-        .prepare_cached("INSERT INTO original (initiator, msg_id, msg_code, exchange_id, cancel_id) VALUES (?1, ?2, ?3, ?4, ?5)")?
-        .execute(params![key.initiator, key.msg_id, key.msg_code, exchange, cancel])?;
+        .prepare_cached(
+            "INSERT INTO original (initiator, msg_id, msg_code, exchange_id, cancel_id, further) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![key.initiator, key.msg_id, key.msg_code, exchange, cancel, is_further])?;
     Ok(())
 }
 
@@ -204,10 +230,11 @@ fn mark_cancel(connection: &Connection, key: &OriginalKey, cancel: ExchangeId) -
     Ok(())
 }
 
-fn insert_request(connection: &Connection, exchange: ExchangeId, accept: &Accept) -> Applied<()> {
+/// A further request is one whose key does not stand in the exchange.
+fn insert_request(connection: &Connection, exchange: ExchangeId, accept: &Accept, is_further: bool) -> Applied<()> {
     connection
-        .prepare_cached("INSERT INTO request (communication_key, exchange_id, reply_seq, accepted_at) VALUES (?1, ?2, NULL, ?3)")?
-        .execute(params![accept.communication_key, exchange, accept.at])?;
+        .prepare_cached("INSERT INTO request (communication_key, exchange_id, accepted_at, further) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![accept.communication_key, exchange, accept.at, is_further])?;
     Ok(())
 }
 
@@ -245,7 +272,7 @@ fn insert_new(connection: &Connection, accept: &Accept, outcome: Option<&StoredO
             accept.at,
         ])?;
     let id = connection.last_insert_rowid();
-    insert_request(connection, id, accept)?;
+    insert_request(connection, id, accept, false)?;
     message::insert(connection, id, 1, &accept.message)?;
     Ok(id)
 }

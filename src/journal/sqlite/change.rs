@@ -6,38 +6,60 @@ use crate::journal::chain::{Chain, is_final, reply_digest};
 use crate::journal::{Exchange, ExchangeId, MessageRecord, Millis, Move, State, Written};
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// The compare-and-set. Besides (id, epoch, state) it holds what no caller may undo: delivered is the end, nothing goes back
-/// to accepted, and a final outcome is neither exchanged for another one nor followed by a send.
-const MOVE: &str = "
-    UPDATE exchange SET
-        state = ?8, due = ?9,
-        outcome = CASE WHEN outcome IN ('success', 'failed') THEN outcome ELSE COALESCE(?10, outcome) END,
-        reason = CASE WHEN outcome IN ('success', 'failed') OR ?10 IS NULL THEN reason ELSE ?11 END,
-        outcome_text = CASE WHEN ?10 IS NULL THEN outcome_text
-            WHEN outcome IN ('success', 'failed') THEN COALESCE(outcome_text, ?12) ELSE ?12 END,
-        link_out = COALESCE(?13, link_out), out_key = CASE WHEN ?16 = 0 THEN COALESCE(?14, out_key) ELSE out_key END,
-        attempts = attempts + ?15, queries = queries + ?16,
-        sent_at = CASE WHEN ?8 = 'sent' THEN COALESCE(sent_at, ?17) ELSE sent_at END,
-        attempted_at = CASE WHEN ?15 = 1 THEN ?17 ELSE attempted_at END,
-        answered_at = CASE WHEN ?8 = 'answered' THEN COALESCE(answered_at, ?17) ELSE answered_at END,
-        delivered_at = CASE WHEN ?8 = 'delivered' THEN COALESCE(delivered_at, ?17) ELSE delivered_at END
-    WHERE id = ?1 AND epoch = ?2 AND state IN (?3, ?4, ?5, ?6, ?7)
-        AND (state <> 'delivered' OR ?8 = 'delivered')
-        AND (state = 'accepted' OR ?8 <> 'accepted')
-        AND (outcome IS NULL OR outcome = 'unknown' OR (?8 NOT IN ('sent', 'unknown') AND (?10 IS NULL
-            OR (outcome = ?10 AND (reason IS NULL OR ?11 IS NULL OR reason = ?11)))))";
+/// The compare-and-set, given what an outcome that stands allows. Besides (id, epoch, state) it holds what no caller may undo:
+/// delivered is the end, nothing goes back to accepted, and a final outcome is neither exchanged for another one nor followed by
+/// a send. For IN with more than two values SQLite builds a table of its own each time, which costs more than the move.
+macro_rules! where_it_fits {
+    ($settled:literal) => {
+        concat!(
+            "WHERE id = ?1 AND epoch = ?2 AND (state = ?3 OR state = ?4 OR state = ?5 OR state = ?6 OR state = ?7) \
+             AND (state <> 'delivered' OR ?8 = 'delivered') AND (state = 'accepted' OR ?8 <> 'accepted') \
+             AND (outcome IS NULL OR outcome = 'unknown' OR (?8 NOT IN ('sent', 'unknown')",
+            $settled,
+            "))"
+        )
+    };
+}
+
+/// What every move sets: the state, when the sweeper looks again, and the first time in this state.
+macro_rules! set_state {
+    () => {
+        "UPDATE exchange SET state = ?8, due = ?9, \
+         sent_at = CASE WHEN ?8 = 'sent' THEN COALESCE(sent_at, ?10) ELSE sent_at END, \
+         answered_at = CASE WHEN ?8 = 'answered' THEN COALESCE(answered_at, ?10) ELSE answered_at END, \
+         delivered_at = CASE WHEN ?8 = 'delivered' THEN COALESCE(delivered_at, ?10) ELSE delivered_at END "
+    };
+}
+
+/// A move that brings nothing but a state.
+pub(super) const MOVE_BARE: &str = concat!(set_state!(), where_it_fits!(""));
+
+pub(super) const MOVE: &str = concat!(
+    set_state!(),
+    ", outcome = CASE WHEN outcome IN ('success', 'failed') THEN outcome ELSE COALESCE(?11, outcome) END, \
+     reason = CASE WHEN outcome IN ('success', 'failed') OR ?11 IS NULL THEN reason ELSE ?12 END, \
+     outcome_text = CASE WHEN ?11 IS NULL THEN outcome_text \
+     WHEN outcome IN ('success', 'failed') THEN COALESCE(outcome_text, ?13) ELSE ?13 END, \
+     link_out = COALESCE(?14, link_out), out_key = CASE WHEN ?17 = 0 THEN COALESCE(?15, out_key) ELSE out_key END, \
+     attempts = attempts + ?16, queries = queries + ?17, attempted_at = CASE WHEN ?16 = 1 THEN ?10 ELSE attempted_at END ",
+    where_it_fits!(" AND (?11 IS NULL OR (outcome = ?11 AND (reason IS NULL OR ?12 IS NULL OR reason = ?12)))")
+);
 
 pub(super) fn move_exchange(connection: &Connection, chain: &Chain, change: &Move) -> Result<Written, Stop> {
     check(change)?;
-    let new_key = new_out_key(connection, change)?;
     if let Some(request) = &change.answers {
         message::check_request(connection, change.id, request)?;
     }
+    let former = former_key(connection, change)?;
+    let new_key = new_out_key(connection, change)?;
     if update(connection, change)? != 1 {
+        if let Some(key) = new_key {
+            forget_key(connection, key)?;
+        }
         return stale(connection, change.id);
     }
-    if let Some(key) = new_key {
-        insert_sent(connection, change.id, key)?;
+    if let Some(former) = former {
+        make_further(connection, &former)?;
     }
     let mut newest = None;
     for (seq, record) in message::append_all(connection, change.id, &change.messages)? {
@@ -130,6 +152,9 @@ fn claim(connection: &Connection, take: &TakeOver<'_>, id: ExchangeId, epoch: i6
 }
 
 fn check(change: &Move) -> Result<(), Stop> {
+    if change.from.len() > State::ALL.len() {
+        return Stop::refused("a move names each state at most once");
+    }
     for record in &change.messages {
         message::check(record)?;
     }
@@ -141,45 +166,75 @@ fn check(change: &Move) -> Result<(), Stop> {
     }
 }
 
-/// The key that a move adds to those of its exchange; the same key may be given again, with the same bytes. One outbound key
-/// for two exchanges would let a reply settle the wrong one; the schema forbids it too.
+/// Adds the key that goes out with a move to those of its exchange, and gives it if it is new; the same key may be given again,
+/// with the same bytes. One outbound key for two exchanges would let a reply settle the wrong one.
 fn new_out_key<'a>(connection: &Connection, change: &'a Move) -> Result<Option<&'a str>, Stop> {
     let Some(key) = &change.out_key else { return Ok(None) };
-    let holder: Option<ExchangeId> = connection
-        .prepare_cached("SELECT exchange_id FROM sent WHERE out_key = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()?;
-    match holder {
-        None => Ok(Some(key)),
-        Some(holder) if holder == change.id => Ok(None),
-        Some(_) => Stop::refused("another exchange has this outbound key"),
+    let inserted = connection
+        .prepare_cached("INSERT INTO sent (out_key, exchange_id, further) VALUES (?1, ?2, ?3) ON CONFLICT (out_key) DO NOTHING")?
+        .execute(params![key, change.id, change.query])?;
+    if inserted == 1 {
+        return Ok(Some(key));
     }
+    let is_ours = connection
+        .prepare_cached("SELECT 1 FROM sent WHERE out_key = ?1 AND exchange_id = ?2")?
+        .exists(params![key, change.id])?;
+    if is_ours {
+        return Ok(None);
+    }
+    Stop::refused("another exchange has this outbound key")
 }
 
-fn insert_sent(connection: &Connection, id: ExchangeId, key: &str) -> Result<(), Stop> {
+/// A move that does not fit changes nothing.
+fn forget_key(connection: &Connection, key: &str) -> Result<(), Stop> {
     connection
-        .prepare_cached("INSERT INTO sent (out_key, exchange_id) VALUES (?1, ?2)")?
-        .execute(params![key, id])?;
+        .prepare_cached("DELETE FROM sent WHERE out_key = ?1")?
+        .execute([key])?;
+    Ok(())
+}
+
+/// The key of an earlier request that a move's own takes the place of. Nothing was sent for what is just accepted.
+fn former_key(connection: &Connection, change: &Move) -> Result<Option<String>, Stop> {
+    let is_first = change.from == [State::Accepted] && change.to == State::Sent;
+    if change.out_key.is_none() || change.query || is_first {
+        return Ok(None);
+    }
+    let former: Option<Option<String>> = connection
+        .prepare_cached("SELECT out_key FROM exchange WHERE id = ?1")?
+        .query_row([change.id], |row| row.get(0))
+        .optional()?;
+    Ok(former.flatten().filter(|former| change.out_key.as_ref() != Some(former)))
+}
+
+/// It does not stand in the exchange any longer, by which a prune would find it.
+fn make_further(connection: &Connection, key: &str) -> Result<(), Stop> {
+    connection
+        .prepare_cached("UPDATE sent SET further = 1 WHERE out_key = ?1")?
+        .execute([key])?;
     Ok(())
 }
 
 fn update(connection: &Connection, change: &Move) -> Result<usize, Stop> {
     // Fewer states than places: the empty name stands for none.
     let from = |index: usize| change.from.get(index).map_or("", |state: &State| state.name());
-    if change.from.len() > State::ALL.len() {
-        return Stop::refused("a move names each state at most once");
+    let (from, to) = ([0, 1, 2, 3, 4].map(from), change.to.name());
+    let (id, epoch, due, at) = (change.id, change.epoch, change.due, change.at);
+    if is_bare(change) {
+        let values = params![id, epoch, from[0], from[1], from[2], from[3], from[4], to, due, at];
+        return Ok(connection.prepare_cached(MOVE_BARE)?.execute(values)?);
     }
     let outcome = change.outcome.as_ref();
     Ok(connection.prepare_cached(MOVE)?.execute(params![
-        change.id,
-        change.epoch,
-        from(0),
-        from(1),
-        from(2),
-        from(3),
-        from(4),
-        change.to.name(),
-        change.due,
+        id,
+        epoch,
+        from[0],
+        from[1],
+        from[2],
+        from[3],
+        from[4],
+        to,
+        due,
+        at,
         outcome.map(|outcome| &outcome.name),
         outcome.and_then(|outcome| outcome.reason.as_ref()),
         outcome.and_then(|outcome| outcome.text.as_ref()),
@@ -187,8 +242,11 @@ fn update(connection: &Connection, change: &Move) -> Result<usize, Stop> {
         change.out_key,
         i64::from(change.attempt),
         i64::from(change.query),
-        change.at,
     ])?)
+}
+
+fn is_bare(change: &Move) -> bool {
+    change.outcome.is_none() && change.link_out.is_none() && change.out_key.is_none() && !change.attempt && !change.query
 }
 
 fn stale(connection: &Connection, id: ExchangeId) -> Result<Written, Stop> {

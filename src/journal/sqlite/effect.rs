@@ -14,12 +14,6 @@ pub(super) fn append(
     reply: Option<[u8; 32]>,
     at: Millis,
 ) -> Result<(), Stop> {
-    let is_chained = connection
-        .prepare_cached("SELECT 1 FROM effect WHERE exchange_id = ?1")?
-        .exists([id])?;
-    if is_chained {
-        return Ok(());
-    }
     let exchange = query::existing(connection, id)?;
     let date = chain::date_of(&exchange);
     let (last, before) = tip(connection, chain.name(), date)?.map_or((0, FIRST), |tip| (tip.seq, tip.digest));
@@ -51,19 +45,15 @@ pub(super) fn page(connection: &Connection, after: &EffectKey, limit: u32) -> Re
         .collect()
 }
 
-/// Where every chain ends.
+/// Where every chain ends: from one chain to the next, however long they are.
 pub(super) fn tips(connection: &Connection) -> Result<Vec<Tip>> {
-    connection
-        .prepare_cached(TIPS)?
-        .query_map([], |row| {
-            Ok(Tip {
-                chain: row.get(0)?,
-                date: row.get(1)?,
-                seq: row.get(2)?,
-                digest: row.get(3)?,
-            })
-        })?
-        .collect()
+    let mut tips = Vec::new();
+    let mut place = (String::new(), String::new());
+    while let Some(next) = chain_after(connection, &place)? {
+        tips.extend(tip(connection, &next.0, &next.1)?);
+        place = next;
+    }
+    Ok(tips)
 }
 
 /// Marks the record of an exchange that goes; a chain of which nothing stands any more goes with it.
@@ -88,11 +78,16 @@ pub(super) const OF_EXCHANGE: &str =
 pub(super) const PAGE: &str = "
     SELECT chain, date, seq, exchange_id, reply, facts, digest, at, pruned FROM effect
     WHERE (chain, date, seq) > (?1, ?2, ?3) ORDER BY chain, date, seq LIMIT ?4";
-pub(super) const TIPS: &str = "
-    SELECT chain, date, seq, digest FROM effect
-    WHERE (chain, date, seq) IN (SELECT chain, date, MAX(seq) FROM effect GROUP BY chain, date) ORDER BY chain, date";
+pub(super) const CHAIN_AFTER: &str = "SELECT chain, date FROM effect WHERE (chain, date) > (?1, ?2) ORDER BY chain, date LIMIT 1";
 pub(super) const TIP: &str =
     "SELECT chain, date, seq, digest FROM effect WHERE chain = ?1 AND date = ?2 ORDER BY seq DESC LIMIT 1";
+
+fn chain_after(connection: &Connection, place: &(String, String)) -> Result<Option<(String, String)>> {
+    connection
+        .prepare_cached(CHAIN_AFTER)?
+        .query_row([&place.0, &place.1], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
 
 fn tip(connection: &Connection, chain: &str, date: &str) -> Result<Option<Tip>> {
     connection
@@ -111,7 +106,8 @@ fn tip(connection: &Connection, chain: &str, date: &str) -> Result<Option<Tip>> 
 fn insert(connection: &Connection, effect: &Effect) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO effect (chain, date, seq, exchange_id, reply, facts, digest, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO effect (chain, date, seq, exchange_id, reply, facts, digest, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+             ON CONFLICT (exchange_id) DO NOTHING",
         )?
         .execute(params![
             effect.chain,

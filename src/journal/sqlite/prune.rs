@@ -1,5 +1,8 @@
 //! Deletion of what is delivered and older than the window in which a repeat can come.
 
+#[cfg(test)]
+mod tests;
+
 use super::effect;
 use super::failure::Stop;
 use crate::journal::{ExchangeId, Millis};
@@ -25,11 +28,16 @@ pub(super) fn prune(connection: &Connection, before: Millis, limit: u32) -> Resu
 pub(super) const OLD: &str =
     "SELECT id FROM exchange WHERE state = 'delivered' AND accepted_at < ?1 AND delivered_at < ?1 ORDER BY accepted_at LIMIT ?2";
 
-pub(super) const DELETIONS: [&str; 7] = [
-    "DELETE FROM sent WHERE exchange_id = ?1",
-    "DELETE FROM request WHERE exchange_id = ?1",
+/// What stands under a name of the exchange itself is found by it, so the exchange goes last.
+pub(super) const DELETIONS: [&str; 10] = [
+    "DELETE FROM sent WHERE out_key = (SELECT out_key FROM exchange WHERE id = ?1) AND exchange_id = ?1",
+    "DELETE FROM sent WHERE exchange_id = ?1 AND further = 1",
+    "DELETE FROM request WHERE communication_key = (SELECT communication_key FROM exchange WHERE id = ?1) AND exchange_id = ?1",
+    "DELETE FROM request WHERE exchange_id = ?1 AND further = 1",
     "DELETE FROM message WHERE exchange_id = ?1",
-    "DELETE FROM original WHERE exchange_id = ?1",
+    "DELETE FROM original WHERE (initiator, msg_id, msg_code) = (SELECT initiator, msg_id, msg_code FROM exchange WHERE id = ?1)
+     AND exchange_id = ?1",
+    "DELETE FROM original WHERE exchange_id = ?1 AND further = 1",
     "DELETE FROM original WHERE cancel_id = ?1 AND exchange_id IS NULL",
     "UPDATE original SET cancel_id = NULL WHERE cancel_id = ?1",
     "DELETE FROM exchange WHERE id = ?1",

@@ -46,7 +46,8 @@ pub(super) const TWINS: &str = "
 pub(super) const REQUESTS: &str = "
     SELECT request.communication_key, message.part FROM request
     LEFT JOIN message ON message.exchange_id = request.exchange_id AND message.seq = request.reply_seq
-    WHERE request.exchange_id = ?1 ORDER BY request.accepted_at, request.communication_key";
+    WHERE request.communication_key IN (SELECT communication_key FROM exchange WHERE id = ?1
+        UNION ALL SELECT communication_key FROM request WHERE exchange_id = ?1 AND further = 1) ORDER BY request.accepted_at, request.communication_key";
 /// Delivered exchanges are counted over their index alone, the few others over theirs.
 pub(super) const COUNT_OPEN: &str = "SELECT state, count(*) FROM exchange WHERE state <> 'delivered' GROUP BY state";
 pub(super) const COUNT_DELIVERED: &str = "SELECT count(*) FROM exchange WHERE state = 'delivered'";

@@ -1,0 +1,162 @@
+//! What the journal alone costs a payment: plays payments on a file, in batches as they come under load. Not a clock: it is to be
+//! run under a counter of instructions, as `docs/performance.md` shows.
+
+use hangu::journal::sqlite::Store;
+use hangu::journal::{
+    Accept, EPOCH_FIRST, ExchangeId, JournalError, MessageRecord, Move, Read, SealedRecord, Search, State, StoredOutcome, Write,
+};
+use std::error::Error;
+use std::io::{Write as _, stdout};
+use std::path::Path;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, file, number] = arguments.as_slice() else {
+        return Err("journal_cost FILE NUMBER".into());
+    };
+    let number: usize = number.parse()?;
+    let mut store = Store::open(Path::new(file))?;
+    let first = newest(&store)?;
+    played(&mut store, first, number)?;
+    writeln!(stdout(), "{} pages of the log for {number} payments", pages(file))?;
+    Ok(())
+}
+
+fn newest(store: &Store) -> Result<ExchangeId, JournalError> {
+    let search = Search {
+        limit: 1,
+        ..Search::default()
+    };
+    let found = store
+        .query(&Read::Search(Box::new(search)))?
+        .exchanges()
+        .map_err(|error| JournalError::Refused(error.to_string()))?;
+    Ok(found.first().map_or(0, |exchange| exchange.id))
+}
+
+fn pages(file: &str) -> u64 {
+    std::fs::metadata(format!("{file}-wal")).map_or(0, |log| log.len() / 4120)
+}
+
+/// Each batch accepts some, and takes those of the three batches before it one step on.
+#[inline(never)]
+fn played(store: &mut Store, first: ExchangeId, number: usize) -> Result<(), JournalError> {
+    let ids: Vec<ExchangeId> = (first + 1..).take(number).collect();
+    let batches: Vec<&[ExchangeId]> = ids.chunks(TOGETHER).collect();
+    for turn in 0..batches.len() + 3 {
+        let of = |back: usize| {
+            turn.checked_sub(back)
+                .and_then(|index| batches.get(index))
+                .copied()
+                .unwrap_or_default()
+        };
+        let mut writes: Vec<Write> = of(0).iter().map(|id| Write::Accept(Box::new(accept(*id)))).collect();
+        let steps = [(1, sent as fn(ExchangeId) -> Move), (2, answered), (3, delivered)];
+        for (back, step) in steps {
+            writes.extend(of(back).iter().map(|id| Write::Move(Box::new(step(*id)))));
+        }
+        for result in store.apply_batch(&writes)? {
+            result?;
+        }
+    }
+    Ok(())
+}
+
+fn accept(id: ExchangeId) -> Accept {
+    Accept {
+        owner: "bench".into(),
+        lease_until: NOW + 10_000,
+        communication_key: key(id),
+        business_key: Some(format!("900584099999|debit|E{}", serial(id))),
+        content: [7; 32],
+        link_in: "centre".into(),
+        operation: "debit".into(),
+        institution: Some("Z2099999000010".into()),
+        amount_fen: Some(1_250),
+        initiator: "900584099999".into(),
+        msg_id: format!("M{}", serial(id)),
+        msg_code: CODE.into(),
+        end_to_end_id: Some(format!("E{}", serial(id))),
+        settlement_date: Some("2026-12-01".into()),
+        batch: Some("B202612010001".into()),
+        account_digest: Some(keys::sm3::sm3(&[&id.to_be_bytes()])),
+        cancels: None,
+        identities: Vec::new(),
+        message: message("received", "request", 2_500),
+        at: NOW,
+        deadline: NOW + 30_000,
+    }
+}
+
+fn sent(id: ExchangeId) -> Move {
+    Move {
+        link_out: Some("platform".into()),
+        out_key: Some(format!("platform|Z2099999000010|NPS|20261201|{}|{CODE}", serial(id))),
+        messages: vec![message("sent", "request", 1_200)],
+        attempt: true,
+        ..step(id, State::Accepted, State::Sent)
+    }
+}
+
+fn answered(id: ExchangeId) -> Move {
+    Move {
+        outcome: Some(StoredOutcome {
+            name: "success".into(),
+            reason: None,
+            text: None,
+        }),
+        messages: vec![message("received", "reply", 1_200), message("sent", "reply", 2_100)],
+        answers: Some(key(id)),
+        ..step(id, State::Sent, State::Answered)
+    }
+}
+
+fn delivered(id: ExchangeId) -> Move {
+    step(id, State::Answered, State::Delivered)
+}
+
+/// Counts up, as the centre's serials do.
+fn serial(id: ExchangeId) -> String {
+    format!("20261201{id:024}")
+}
+
+fn key(id: ExchangeId) -> String {
+    format!("centre|900584099999|NPS|20261201|{}|{CODE}", serial(id))
+}
+
+fn message(direction: &'static str, part: &str, bytes: usize) -> MessageRecord {
+    MessageRecord {
+        link: "centre".into(),
+        direction,
+        part: part.into(),
+        code: CODE.into(),
+        record: SealedRecord {
+            key: "journal-1".into(),
+            sealed: vec![0xa5; bytes],
+        },
+        at: NOW,
+    }
+}
+
+fn step(id: ExchangeId, from: State, to: State) -> Move {
+    Move {
+        id,
+        epoch: EPOCH_FIRST,
+        from: vec![from],
+        to,
+        at: NOW + 5,
+        due: NOW + 30_000,
+        outcome: None,
+        link_out: None,
+        out_key: None,
+        messages: Vec::new(),
+        answers: None,
+        attempt: false,
+        query: false,
+    }
+}
+
+const NOW: i64 = 1_796_000_000_000;
+const CODE: &str = "NPS.142.001.01";
+/// Payments that each batch accepts: 32 at a time and four steps each made about 0.22 commits for a payment.
+const TOGETHER: usize = 5;
