@@ -6,11 +6,12 @@ use crate::envelope::gcm_fields::additional;
 use crate::envelope::session::ciphertext_to_raw;
 use crate::envelope::{RawCiphertext, RawSignature, SealingScheme, SignatureScheme, SignatureValue, ciphertext_to_der};
 use crate::error::BuildError;
-use crate::field::{Broken, base64_encode, canonical};
+use crate::field::{Broken, base64_encode, canonical, hex_encode};
+use crate::format::write_parts;
 use crate::mapping;
-use crate::payment::Payment;
+use crate::payment::{Payment, Value};
 use crate::signed;
-use crate::spec::plan::{FieldId, Http, Over, Place};
+use crate::spec::plan::{Field, FieldId, Http, Over, Piece, Place};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::Values;
 use crate::wire::{Start, Wire};
@@ -19,11 +20,11 @@ use time::OffsetDateTime;
 
 /// A message under construction: seal, then sign, then `finish`.
 pub struct Draft<'a> {
-    spec: &'a Spec,
-    kind: &'a MessageSpec,
-    values: Values<'static>,
+    pub(crate) spec: &'a Spec,
+    pub(crate) kind: &'a MessageSpec,
+    pub(crate) values: Values<'static>,
     /// The body as signed, where the signature covers its bytes and stands outside of it.
-    signed_body: OnceCell<Vec<u8>>,
+    pub(crate) signed_body: OnceCell<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Draft<'_> {
@@ -176,8 +177,20 @@ impl Draft<'_> {
         if let Some(field) = signing.serial {
             self.values.set(field, serial.to_owned());
         }
-        if let (Some(field), Some(moment)) = (signing.made_at, canonical(made_at)) {
+        let written = |id: FieldId| {
+            let kind = &self.kind.plan.field(id)?.rules.kind;
+            Some((id, kind.text(&Value::Text(canonical(made_at)?))?))
+        };
+        if let Some((field, moment)) = signing.made_at.and_then(written) {
             self.values.set(field, moment);
+        }
+    }
+
+    /// Puts a text in place that is new in every message, where the spec has one; the bytes are the caller's randomness.
+    pub fn set_nonce(&mut self, random: &[u8; 16]) {
+        self.signed_body.take();
+        if let Some(field) = self.kind.plan.signing.nonce {
+            self.values.set(field, hex_encode(random));
         }
     }
 
@@ -258,11 +271,39 @@ impl Draft<'_> {
         let content_type = (!self.kind.is_bodyless()).then(|| ("content-type".to_owned(), content_type.clone()));
         let mut headers: Vec<(String, String)> = content_type.into_iter().collect();
         for (id, field) in self.kind.plan.fields.iter().enumerate() {
-            if let (Place::Head(name), Some(item)) = (&field.place, self.values.get(id)) {
-                headers.push((name.clone(), item.sent.to_string()));
+            match (&field.place, self.values.get(id)) {
+                (Place::Head(name), Some(item)) => headers.push((name.clone(), item.sent.to_string())),
+                (Place::Part { header, .. }, Some(_)) if headers.iter().all(|(name, _)| name != header) => {
+                    headers.push((header.clone(), write_parts(self.parts(header))));
+                }
+                (
+                    Place::Head(_)
+                    | Place::Part { .. }
+                    | Place::Body(_)
+                    | Place::Inside(..)
+                    | Place::Whole(_)
+                    | Place::Target
+                    | Place::Trailer,
+                    _,
+                ) => {}
             }
         }
         headers
+    }
+
+    /// The named values of one header, in the spec's order.
+    fn parts<'d>(&'d self, of: &'d str) -> impl Iterator<Item = (&'d str, &'d str)> {
+        let part = move |(id, field): (usize, &'d Field)| match &field.place {
+            Place::Part { header, name } if header == of => Some((name.as_str(), self.values.get(id)?.sent.as_ref())),
+            Place::Head(_)
+            | Place::Part { .. }
+            | Place::Body(_)
+            | Place::Inside(..)
+            | Place::Whole(_)
+            | Place::Target
+            | Place::Trailer => None,
+        };
+        self.kind.plan.fields.iter().enumerate().filter_map(part)
     }
 
     fn start(&self) -> Result<Start, BuildError> {
@@ -272,17 +313,18 @@ impl Draft<'_> {
         let Some(target) = &self.kind.plan.target else {
             return Ok(self.common_start(http));
         };
-        let parameter = match target.parameter {
-            None => "",
-            Some(field) => {
-                let missing = || self.broken(field, Broken::new("field.missing", "the target needs it"));
-                self.values.get(field).map(|item| item.sent.as_ref()).ok_or_else(missing)?
+        let mut written = String::new();
+        for piece in &target.pieces {
+            match piece {
+                Piece::Fixed(text) => written.push_str(text),
+                Piece::Field(field) => {
+                    let missing = || self.broken(*field, Broken::new("field.missing", "the target needs it"));
+                    written.push_str(self.values.get(*field).map(|item| item.sent.as_ref()).ok_or_else(missing)?);
+                }
             }
-        };
-        Ok(Start::Request {
-            method: target.method.clone(),
-            target: format!("{}{parameter}", target.prefix),
-        })
+        }
+        let (method, target) = (target.method.clone(), written);
+        Ok(Start::Request { method, target })
     }
 
     /// An answer, or a request that is posted where all are.
@@ -308,7 +350,10 @@ impl Draft<'_> {
             .as_ref()
             .filter(|_| sealed)
             .map(|sealing| [Some(sealing.serial), Some(sealing.key)]);
-        let due = due.into_iter().flatten().chain([signing.serial, signing.made_at]);
+        let due = due
+            .into_iter()
+            .flatten()
+            .chain([signing.serial, signing.made_at, signing.nonce]);
         for id in due.flatten() {
             let Some(item) = self.values.get(id) else {
                 return Err(self.broken(id, Broken::new("field.missing", "sealing and signing come before it")));

@@ -56,7 +56,11 @@ fn everything(spec: &Spec, wire: &Wire) -> Result<(), ParseError> {
         message.envelope(),
         message.wrapped_key(),
         message.signed_text(),
+        message.sealed_whole(),
     ));
+    if message.sealed_whole()?.is_some() {
+        drop(message.set_whole(&wire.body));
+    }
     match message.sealing_scheme() {
         Some(SealingScheme::TextKey(_) | SealingScheme::Session(_)) => {
             for sealed in message.sealed_blocks()? {

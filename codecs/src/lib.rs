@@ -18,6 +18,7 @@ pub mod sample; // text files beside each spec: bytes and what is expected of th
 mod signed; // the exact text that a signature covers
 pub mod spec; // spec.toml: loaded, wholly checked, compiled to a plan
 mod values; // the values of one message, and the order in which they are signed
+mod whole; // an object of a message that is sealed whole
 pub mod wire; // bytes of one message with what the transport says about them // entry points for fuzzing
 
 /// Specs and samples of every institution's folder, found by `build.rs`.

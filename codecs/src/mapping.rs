@@ -122,7 +122,8 @@ fn outcome_of(spec: &Spec, plan: &OutcomePlan, values: &Values<'_>) -> Outcome {
         (None, Some((field, table))) => (clear(*field), table),
         (status, _) => (status, &plan.table),
     };
-    let Some(row) = table.iter().find(|row| Some(row.code.as_str()) == status) else {
+    // A row without a code is that of an absent status.
+    let Some(row) = table.iter().find(|row| row.code == status.unwrap_or_default()) else {
         return Outcome::Unknown;
     };
     match row.verdict {
@@ -209,8 +210,12 @@ fn enclose(spec: &Spec, plan: &Plan, values: &mut Values<'static>, outer: FieldI
 fn reserved(spec: &Spec, message: &MessageSpec, id: FieldId) -> bool {
     let signing = &message.plan.signing;
     let sealing = spec.envelope.sealing.as_ref().map(|sealing| [sealing.serial, sealing.key]);
-    let own = [signing.signature, signing.serial, signing.made_at];
-    own.contains(&Some(id)) || sealing.is_some_and(|sealing| sealing.contains(&id))
+    let own = [signing.signature, signing.serial, signing.made_at, signing.nonce];
+    let whole = message
+        .plan
+        .whole
+        .is_some_and(|whole| [whole.ciphertext, whole.nonce].contains(&id));
+    whole || own.contains(&Some(id)) || sealing.is_some_and(|sealing| sealing.contains(&id))
 }
 
 fn push(spec: &Spec, values: &mut Values<'static>, id: FieldId, field: &Field, occurrence: usize, text: String) {
@@ -305,15 +310,17 @@ fn outcome_text(spec: &Spec, plan: &OutcomePlan, payment: &Payment, id: FieldId,
     if id == plan.status {
         let elsewhere = otherwise.is_some_and(|(_, table)| status_row(table, outcome).is_some());
         return match row {
+            Some(row) if row.code.is_empty() => Ok(Vec::new()),
             Some(row) => Ok(vec![row.code.clone()]),
             None if elsewhere => Ok(Vec::new()),
             None => Err(Broken::new("outcome.unmapped", format!("no status for {}", outcome.name()))),
         };
     }
     if let Some((_, table)) = otherwise.filter(|(field, _)| *field == id && row.is_none()) {
-        return Ok(status_row(table, outcome).map(|row| row.code.clone()).into_iter().collect());
+        let code = status_row(table, outcome).map(|row| row.code.clone());
+        return Ok(code.filter(|code| !code.is_empty()).into_iter().collect());
     }
-    if otherwise.is_some_and(|(field, _)| *field == id) {
+    if otherwise.is_some_and(|(field, _)| *field == id) && plan.code != Some(id) {
         return Ok(field.default.iter().cloned().collect());
     }
     let Outcome::Failed { reason, text } = outcome else {

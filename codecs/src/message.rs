@@ -4,6 +4,7 @@
 
 pub use crate::describe::DescribedField;
 pub use crate::draft::{Draft, SealTarget};
+pub use crate::whole::{SealedWhole, WholeTarget};
 
 use crate::envelope::{
     RawCiphertext, SealingScheme, SessionCipher, SignatureScheme, SignatureValue, TextCipher, Wrapped, ciphertext_from_der,
@@ -189,13 +190,21 @@ impl<'a> Message<'a> {
             Some(serial) => Signer::Named(self.sent(serial)?.to_owned()),
             None => Signer::OneKey,
         };
+        if envelope
+            .probe
+            .as_ref()
+            .is_some_and(|probe| self.values.get(at).is_some_and(|item| item.sent.starts_with(probe)))
+        {
+            let probe = Broken::new("signature.invalid", "a probe: its sender means to see it refused");
+            return Err(self.broken(at, probe));
+        }
         let value = envelope.encoding.read(self.sent(at)?).map_err(|error| self.at(at, error))?;
-        let made_at = signing.made_at.map(|field| self.sent(field)).transpose()?;
+        let made_at = signing.made_at.map(|field| Ok((field, self.sent(field)?))).transpose()?;
         Ok(Some(SignatureFound {
             scheme: envelope.scheme,
             signer,
             value,
-            made_at: made_at.and_then(crate::field::rfc3339),
+            made_at: made_at.and_then(|(field, text)| self.kind.plan.field(field)?.rules.kind.moment(text)),
             window_s: envelope.window_s.filter(|_| signing.made_at.is_some()),
         }))
     }
@@ -365,7 +374,7 @@ impl<'a> Message<'a> {
         };
         let skipped = |field: &Field| self.kind.is_bodyless() && matches!(field.place, Place::Body(_));
         for (_, field) in self.kind.plan.fields.iter().enumerate().filter(absent) {
-            let optional = field.group.is_some_and(|group| self.group_absent(group));
+            let optional = field.group.is_some_and(|group| self.group_absent(group)) || matches!(field.place, Place::Whole(_));
             if !optional && !skipped(field) {
                 return Err(Broken::new("field.missing", "a required field is missing").read(&field.path, None));
             }
@@ -425,7 +434,8 @@ impl<'a> Message<'a> {
             return Ok(());
         };
         let expected = mapping::status(self.spec, self.kind, &self.values, http);
-        if *status == expected {
+        let is_success = mapping::outcome(self.spec, self.kind, &self.values) == Some(Outcome::Success);
+        if *status == expected || (http.status_free && (*status < 400 || !is_success)) {
             return Ok(());
         }
         Err(crate::format::fault(
@@ -450,13 +460,13 @@ impl<'a> Message<'a> {
     }
 
     /// The text of a field that must be there.
-    fn sent(&self, field: FieldId) -> Result<&str, ParseError> {
+    pub(crate) fn sent(&self, field: FieldId) -> Result<&str, ParseError> {
         let item = self.values.get(field);
         item.map(|item| item.sent.as_ref())
             .ok_or_else(|| self.broken(field, Broken::new("field.missing", "it is missing")))
     }
 
-    fn broken(&self, field: FieldId, broken: Broken) -> ParseError {
+    pub(crate) fn broken(&self, field: FieldId, broken: Broken) -> ParseError {
         let path = self
             .kind
             .plan

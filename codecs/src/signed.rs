@@ -1,6 +1,6 @@
 //! The exact text that a signature covers, for a message read and for one about to be written.
 
-use crate::envelope::{member, pairs};
+use crate::envelope::{lines, member, pairs};
 use crate::field::Broken;
 use crate::format::xml_document;
 use crate::spec::plan::{FieldId, Over, Plan};
@@ -27,9 +27,15 @@ pub(crate) fn text(
         Over::Fields => fields(spec, plan, values),
         Over::Http => Ok(http(plan, values, start, body)),
         Over::Document => Ok(xml_document(body).to_vec()),
-        Over::Pairs => {
-            let escaping = spec.format_of(kind.is_answer()).escaping(kind.is_answer());
-            pairs::text(body, signing, escaping).map_err(|error| broken(error.to_string()))
+        Over::Pairs => pairs::text(spec.format_of(kind.is_answer()), kind.is_answer(), body, signing)
+            .map_err(|error| broken(error.to_string())),
+        Over::Lines => Ok(lines::text(first(plan, values), body)),
+        Over::CallLines => {
+            let call = match start {
+                Start::Request { method, target } => [method.as_str(), target.as_str()],
+                Start::Status(_) | Start::Queue => return Err(broken("only a request has method and target".to_owned())),
+            };
+            Ok(lines::text(call.into_iter().chain(first(plan, values)), body))
         }
         Over::Member => {
             let root = plan.root.as_deref().unwrap_or_default();
@@ -48,6 +54,12 @@ fn fields(spec: &Spec, plan: &Plan, values: &Values<'_>) -> Result<Vec<u8>, (Fie
     Ok(text)
 }
 
+/// The chosen fields that stand before the body.
+fn first<'v>(plan: &'v Plan, values: &'v Values<'_>) -> impl Iterator<Item = &'v str> {
+    let sent = |&field: &FieldId| values.get(field).map_or("", |item| item.sent.as_ref());
+    plan.signing.first.iter().map(sent)
+}
+
 /// Lines that cannot hold a line end themselves, then the body as it is.
 fn http(plan: &Plan, values: &Values<'_>, start: &Start, body: &[u8]) -> Vec<u8> {
     let mut text = match start {
@@ -55,8 +67,8 @@ fn http(plan: &Plan, values: &Values<'_>, start: &Start, body: &[u8]) -> Vec<u8>
         Start::Status(status) => format!("{status}\n"),
         Start::Queue => String::new(),
     };
-    for &field in &plan.signing.first {
-        text.push_str(values.get(field).map_or("", |item| &item.sent));
+    for line in first(plan, values) {
+        text.push_str(line);
         text.push('\n');
     }
     let mut text = text.into_bytes();

@@ -8,6 +8,8 @@ pub enum Algorithm {
     Rsa,
     HmacSm3,
     HmacSha256,
+    /// HMAC-SHA256 over the text with the very key behind it.
+    HmacSha256Key,
     /// MD5 over the text with the key behind it.
     Md5Key,
     /// SHA-256 over the text with the key behind it.
@@ -36,11 +38,12 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Sm2,
         Self::Rsa,
         Self::HmacSm3,
         Self::HmacSha256,
+        Self::HmacSha256Key,
         Self::Md5Key,
         Self::Sha256Key,
         Self::Sha256KeyDigest,
@@ -64,6 +67,7 @@ impl Algorithm {
             Self::Rsa => "rsa",
             Self::HmacSm3 => "hmac-sm3",
             Self::HmacSha256 => "hmac-sha256",
+            Self::HmacSha256Key => "hmac-sha256-key",
             Self::Md5Key => "md5-key",
             Self::Sha256Key => "sha256-key",
             Self::Sha256KeyDigest => "sha256-key-digest",
@@ -104,6 +108,7 @@ impl Algorithm {
             Self::Sm4Gcm => is_shared && matches!(usage, Usage::Seal | Usage::Journal),
             Self::HmacSm3
             | Self::HmacSha256
+            | Self::HmacSha256Key
             | Self::Md5Key
             | Self::Sha256Key
             | Self::Sha256KeyDigest
@@ -136,6 +141,7 @@ impl Algorithm {
             Self::Sm2
             | Self::HmacSm3
             | Self::HmacSha256
+            | Self::HmacSha256Key
             | Self::Sha256Key
             | Self::Sha256KeyDigest
             | Self::Sm3KeyDigest
@@ -157,6 +163,7 @@ impl Algorithm {
             Self::TripleDesEcb => Some(24),
             Self::HmacSm3
             | Self::HmacSha256
+            | Self::HmacSha256Key
             | Self::Md5Key
             | Self::Sha256Key
             | Self::Sha256KeyDigest
@@ -173,7 +180,8 @@ impl Algorithm {
     pub fn is_text(self) -> bool {
         matches!(
             self,
-            Self::Md5Key
+            Self::HmacSha256Key
+                | Self::Md5Key
                 | Self::Sha256Key
                 | Self::Sha256KeyDigest
                 | Self::Sm3KeyDigest

@@ -15,7 +15,7 @@ mod kinds; // what a key is, by its algorithm
 mod shelf; // the keys of one link, side and usage
 
 pub use builder::{BuildError, KeyringBuilder};
-pub use kinds::{KeyPair, MacKey, SealKey, SignKey, UnwrapKey, VerifyKey, WrapKey};
+pub use kinds::{KeyPair, MacKey, SealKey, Sealed, SignKey, UnwrapKey, VerifyKey, WrapKey};
 
 use shelf::Shelf;
 
@@ -178,6 +178,23 @@ impl Keyring {
             |keys| &keys.seal_shared,
             now,
         )
+    }
+
+    /// The link's one shared sealing key, for messages that name none.
+    pub fn one_sealer(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, SealKey>, KeyError> {
+        let named = Named {
+            link,
+            usage: "shared sealing",
+            serial: "",
+        };
+        let found = self.links.get(link).and_then(|keys| keys.seal_shared.only_live());
+        valid(found.ok_or_else(|| named.unknown())?, now)
+    }
+
+    /// Every shared sealing key of a link, whatever its status and validity: only for bytes that the journal vouches for, where
+    /// the message names no key and what opens says itself whether it fits.
+    pub fn held_sealers(&self, link: &str) -> impl Iterator<Item = Usable<'_, SealKey>> {
+        self.links.get(link).into_iter().flat_map(|keys| keys.seal_shared.all())
     }
 
     /// The primary journal key: seals stored bytes.

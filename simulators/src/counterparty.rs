@@ -7,6 +7,7 @@ mod session; // sealing under a session key whose bytes are wrapped
 #[cfg(test)]
 mod tests;
 mod text_key; // sealing under a key that travels as text
+mod whole; // objects sealed under a key that both sides hold
 
 use codecs::envelope::{MacKind, RawCiphertext, RawSignature, RsaKind, SealingScheme, SignatureScheme, SignatureValue, Sm2Input};
 use codecs::error::{BuildError, ParseError};
@@ -226,6 +227,7 @@ impl Party {
 
     fn open(&self, message: &mut Message<'_>, now: OffsetDateTime) -> Result<(), Refusal> {
         let refuse = |text: &dyn fmt::Display| Refusal::new(Step::Open, text);
+        whole::open(message, (&self.keyring, &self.link), now).map_err(|error| refuse(&error))?;
         if let Some(SealingScheme::TextKey(cipher)) = message.sealing_scheme() {
             let keys = (self.keyring.as_ref(), self.link.as_str());
             return text_key::open(message, cipher, keys, now).map_err(|error| refuse(&error));
@@ -255,6 +257,10 @@ impl Party {
 
     /// A fresh data key seals every field of one message (design.md 7).
     fn seal(&self, draft: &mut Draft<'_>, now: OffsetDateTime, rng: &mut dyn CryptoRng, twist: Twist) -> Result<(), Refusal> {
+        let mut random = [0; 16];
+        rng.fill_bytes(&mut random);
+        draft.set_nonce(&random);
+        whole::seal(draft, (&self.keyring, &self.link), now).map_err(|error| Refusal::new(Step::Seal, error))?;
         let targets = draft.seal_targets();
         if targets.is_empty() {
             return Ok(());
@@ -378,6 +384,7 @@ fn mac_algorithm(kind: MacKind) -> Algorithm {
     match kind {
         MacKind::HmacSm3 => Algorithm::HmacSm3,
         MacKind::HmacSha256 => Algorithm::HmacSha256,
+        MacKind::HmacSha256Key => Algorithm::HmacSha256Key,
         MacKind::Md5Key => Algorithm::Md5Key,
         MacKind::Sha256Key => Algorithm::Sha256Key,
         MacKind::Sha256KeyDigest => Algorithm::Sha256KeyDigest,

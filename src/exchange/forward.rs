@@ -86,6 +86,7 @@ impl Gateway {
     ) -> Result<(), Trouble> {
         let sent = Instant::now();
         let answer = call_until(&**caller, sent_wire, Duration::from_millis(link.config.answer_ms)).await;
+        let answer = answer.map(|answer| link.spec.named(sent_wire, answer));
         let arrived = Instant::now();
         job.place = None;
         job.timing.away += arrived - sent;
@@ -161,7 +162,9 @@ impl Gateway {
         }
         // A proxy may hand over the answer to somebody else's request.
         let is_named = link.spec.message(&received.code).is_some_and(MessageSpec::names_request);
-        if is_named && (sent.serial.is_none() || sent.serial.as_deref() != payment.text(Attribute::Serial)) {
+        // Where only the connection names answers, one that names nothing is tied to it alone.
+        let is_silent = link.spec.names_answers() && payment.text(Attribute::Serial).is_none();
+        if is_named && !is_silent && (sent.serial.is_none() || sent.serial.as_deref() != payment.text(Attribute::Serial)) {
             return Err("the answer is to another request".to_owned());
         }
         Ok(received)

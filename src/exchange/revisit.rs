@@ -160,7 +160,10 @@ impl Gateway {
             Transport::Call(caller) => {
                 let limit = Duration::from_millis(link.config.answer_ms);
                 match call_until(&**caller, signed.wire(), limit).await {
-                    Ok(wire) => self.take_query_answer(job, exchange, link, &ids, &wire).await,
+                    Ok(answer) => {
+                        let answer = link.spec.named(signed.wire(), answer);
+                        self.take_query_answer(job, exchange, link, &ids, &answer).await
+                    }
                     Err(error) => {
                         tracing::warn!(exchange = job.id, %error, "query not answered");
                         Ok(())

@@ -17,6 +17,7 @@ mod sign;
 mod text_key;
 mod translate;
 mod verify;
+mod whole;
 
 pub use open::Opened;
 pub use parse::Parsed;

@@ -2,7 +2,7 @@
 
 use super::parse::Parsed;
 use super::verify::Verified;
-use super::{LinkView, Rejection, Step, session, text_key};
+use super::{LinkView, Rejection, Step, session, text_key, whole};
 use codecs::envelope::{RawCiphertext, SealingScheme};
 use codecs::message::{EnvelopeFound, Message};
 use keys::envelope;
@@ -68,6 +68,7 @@ pub(super) fn open_stored<'a>(parsed: Parsed<'a>, link: LinkView<'_>) -> Result<
     open_fields(&mut message, &choose, &|ours, wrapped| {
         envelope::unwrapped(ours.key, wrapped).map(Arc::new)
     })?;
+    whole::open_stored(&mut message, link)?;
     Ok(Opened {
         message,
         signed_by: String::new(),
@@ -85,6 +86,7 @@ fn open_usable(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTim
     let choose = |serial: &str| link.keyring.unwrapper(link.name, serial, now);
     let envelopes = link.keyring.envelopes(link.name);
     open_fields(message, &choose, &|ours, wrapped| envelopes.inbound(ours, wrapped, now))
+        .and_then(|()| whole::open(message, link, now))
         .map_err(|rejection| rejection.with_header(Some(message.header())))
 }
 

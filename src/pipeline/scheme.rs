@@ -19,6 +19,7 @@ pub(super) const fn mac(kind: MacKind) -> Algorithm {
     match kind {
         MacKind::HmacSm3 => Algorithm::HmacSm3,
         MacKind::HmacSha256 => Algorithm::HmacSha256,
+        MacKind::HmacSha256Key => Algorithm::HmacSha256Key,
         MacKind::Md5Key => Algorithm::Md5Key,
         MacKind::Sha256Key => Algorithm::Sha256Key,
         MacKind::Sha256KeyDigest => Algorithm::Sha256KeyDigest,

@@ -3,7 +3,7 @@
 //! The draft keeps the clear values beside the sealed ones, for specs whose signature covers clear values.
 
 use super::translate::Drafted;
-use super::{Fault, LinkView, session, text_key};
+use super::{Fault, LinkView, session, text_key, whole};
 use codecs::envelope::{RawCiphertext, SealingScheme};
 use codecs::message::Draft;
 use keys::sm2::Ciphertext;
@@ -29,6 +29,10 @@ pub(super) fn seal<'a>(
 ) -> Result<Sealed<'a>, Fault> {
     let mut draft = drafted.into_draft();
     name_signer(&mut draft, link, now)?;
+    let mut random = [0; 16];
+    rng.fill_bytes(&mut random);
+    draft.set_nonce(&random);
+    whole::seal(&mut draft, link, now, rng)?;
     let targets = draft.seal_targets();
     if targets.is_empty() {
         return Ok(Sealed { draft });

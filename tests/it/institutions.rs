@@ -1,6 +1,8 @@
 //! Directly connected institutions through the whole gateway: their own format, signature and sealing on one side, the platform
 //! on the other, each played by a party that shares no code with the pipeline.
 
+mod tenpay;
+
 use crate::stand::{Instance, Stand, party, until, world};
 use codecs::payment::{Attribute, Money, Operation, Outcome, Payment, Reason, Role};
 use codecs::wire::{Start, Wire};
@@ -348,6 +350,9 @@ fn enter(folder: &Path, entry: &Entry<'_>, pem: &str) {
         ("file", name),
     ] {
         writeln!(text, "{key} = \"{value}\"").unwrap();
+    }
+    if entry.side == "shared" {
+        text.push_str("encoding = \"text\"\n");
     }
     std::fs::write(&list, text).unwrap();
     only_us(&list, 0o600);

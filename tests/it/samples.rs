@@ -1,7 +1,7 @@
 //! Signed samples through the whole pipeline, under keys that the tests know: what another implementation signed and sealed is
 //! verified and opened, and what is wrong with it on purpose is found.
 
-use codecs::envelope::SignatureScheme;
+use codecs::envelope::{SignatureScheme, WholeScheme};
 use codecs::sample::{Sample, embedded};
 use codecs::spec::{Spec, Specs};
 use codecs::wire::{Start, Wire};
@@ -51,6 +51,9 @@ fn no_flipped_bit_of_a_signed_sample_changes_what_is_accepted() {
         ("alipay", "query_waiting.txt"),
         ("unionpay-form", "consume_answer_sm3.txt"),
         ("unionpay-quick", "pay_answer_rsa.txt"),
+        ("tenpay", "query_paid.txt"),
+        ("tenpay", "notice_sm2.txt"),
+        ("tenpay-v2", "notice_hmac.txt"),
     ] {
         let sample = all
             .iter()
@@ -149,7 +152,20 @@ fn keyring(sample: &Sample, spec: &Spec) -> Keyring {
     if let (false, Ok(Some((serial, _)))) = (sample.opens.is_empty(), message.wrapped_key()) {
         builder = with_private(builder, &sample.opens, &serial);
     }
+    if let (false, Ok(Some(whole))) = (sample.opens.is_empty(), message.sealed_whole()) {
+        builder = builder.add_secret(
+            entry(Side::Shared, Usage::Seal, shared_algorithm(whole.scheme), "1"),
+            secret(&sample.opens).trim_end().as_bytes(),
+        );
+    }
     builder.build().unwrap()
+}
+
+fn shared_algorithm(scheme: WholeScheme) -> Algorithm {
+    match scheme {
+        WholeScheme::Aes256Gcm => Algorithm::Aes256Gcm,
+        WholeScheme::Sm4Gcm => Algorithm::Sm4GcmText,
+    }
 }
 
 fn with_public(builder: KeyringBuilder, name: &str, serial: &str, user_id: Option<&str>) -> KeyringBuilder {
@@ -171,11 +187,12 @@ fn with_public(builder: KeyringBuilder, name: &str, serial: &str, user_id: Optio
 /// A secret that both sides have; schemes and algorithms have the same names but for the dash.
 fn with_secret(builder: KeyringBuilder, name: &str, scheme: SignatureScheme, serial: &str) -> KeyringBuilder {
     let algorithm = Algorithm::parse(&scheme.name().replace('_', "-")).unwrap();
-    let secret = std::fs::read_to_string(folder().join(format!("{name}.mac"))).unwrap();
-    builder.add_secret(
-        entry(Side::Shared, Usage::Mac, algorithm, serial),
-        secret.trim_end().as_bytes(),
-    )
+    let entry = entry(Side::Shared, Usage::Mac, algorithm, serial);
+    builder.add_secret(entry, secret(name).trim_end().as_bytes())
+}
+
+fn secret(name: &str) -> String {
+    std::fs::read_to_string(folder().join(format!("{name}.mac"))).unwrap()
 }
 
 fn with_private(builder: KeyringBuilder, name: &str, serial: &str) -> KeyringBuilder {

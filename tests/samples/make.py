@@ -87,6 +87,8 @@ def main():
     sys.dont_write_bytecode = True
     import alipay
     import epcc
+    import tenpay
+    import tenpay_v2
     import unionpay_form
     import unionpay_quick
     KEYS.mkdir(exist_ok=True)
@@ -94,6 +96,8 @@ def main():
     alipay.make()
     unionpay_form.make()
     unionpay_quick.make()
+    tenpay.make()
+    tenpay_v2.make()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 mod der;
 pub mod gcm_fields; // each value under SM4-GCM, bound to its place
+pub(crate) mod lines; // lines that end in a line feed, the last one too
 pub(crate) mod member; // the exact bytes of a member of a JSON object
 pub(crate) mod pairs; // sorted pairs of a form
 pub mod session; // an element under a session key whose bytes are wrapped
@@ -44,6 +45,8 @@ pub enum Sm2Input {
 pub enum MacKind {
     HmacSm3,
     HmacSha256,
+    /// HMAC-SHA256 of the text with the very key behind it.
+    HmacSha256Key,
     /// MD5 of the text with the key behind it.
     Md5Key,
     /// SHA-256 of the text with the key behind it.
@@ -70,12 +73,13 @@ pub enum RsaKind {
 
 impl SignatureScheme {
     /// As specs name them.
-    pub const NAMES: [(&'static str, Self); 15] = [
+    pub const NAMES: [(&'static str, Self); 16] = [
         ("none", Self::None),
         ("sm2sm3", Self::Sm2(Sm2Input::Text)),
         ("sm2sm3_of_digest", Self::Sm2(Sm2Input::Digest)),
         ("hmac_sm3", Self::Mac(MacKind::HmacSm3)),
         ("hmac_sha256", Self::Mac(MacKind::HmacSha256)),
+        ("hmac_sha256_key", Self::Mac(MacKind::HmacSha256Key)),
         ("md5_key", Self::Mac(MacKind::Md5Key)),
         ("sha256_key", Self::Mac(MacKind::Sha256Key)),
         ("sha256_key_digest", Self::Mac(MacKind::Sha256KeyDigest)),
@@ -151,6 +155,19 @@ impl SealingScheme {
         ("aes_text_key", Self::TextKey(TextCipher::Aes256)),
         ("sm4_text_key", Self::TextKey(TextCipher::Sm4)),
     ];
+}
+
+/// How an object is sealed whole under a key that both sides hold (`crate::whole`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WholeScheme {
+    /// AES-256-GCM under the 32 characters of the key.
+    Aes256Gcm,
+    /// SM4-GCM under 16 bytes of SM3 of the 32 characters.
+    Sm4Gcm,
+}
+
+impl WholeScheme {
+    pub(crate) const NAMES: [(&'static str, Self); 2] = [("aes_256_gcm", Self::Aes256Gcm), ("sm4_gcm_text", Self::Sm4Gcm)];
 }
 
 /// A data key as it is wrapped for its receiver.

@@ -56,6 +56,12 @@ pub(crate) fn rfc3339(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok()
 }
 
+/// Reads whole seconds since 1970, as many digits as this century needs.
+pub(super) fn unix_seconds(text: &str) -> Option<OffsetDateTime> {
+    let plain = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit());
+    OffsetDateTime::from_unix_timestamp(text.parse().ok().filter(|_| plain)?).ok()
+}
+
 /// A moment as a payment may hold it: with or without its offset.
 pub(super) fn moment(text: &str) -> Option<OffsetDateTime> {
     rfc3339(text).or_else(|| local(text))

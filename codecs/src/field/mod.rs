@@ -17,6 +17,7 @@ pub(crate) use mask::Mask;
 
 use crate::error::{BuildError, ParseError};
 use crate::payment::{Money, Shape, Value};
+use time::OffsetDateTime;
 
 /// A broken rule, before it is known whether bytes are read or written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,6 +80,8 @@ pub(crate) enum Kind {
     DateTimeDigits,
     /// `2030-01-02T18:30:05+08:00`.
     Rfc3339,
+    /// `1893580205`: seconds since 1970.
+    UnixSeconds,
     /// An identifier that begins with its date, perhaps after a capital letter: `B203001020019`.
     DatedId,
     Base64,
@@ -100,6 +103,7 @@ impl Kind {
         "datetime_space",
         "datetime_digits",
         "rfc3339",
+        "unix_seconds",
         "dated_id",
         "base64",
     ];
@@ -120,6 +124,7 @@ impl Kind {
             "datetime_space" => Self::DateTimeSpace,
             "datetime_digits" => Self::DateTimeDigits,
             "rfc3339" => Self::Rfc3339,
+            "unix_seconds" => Self::UnixSeconds,
             "dated_id" => Self::DatedId,
             "base64" => Self::Base64,
             _ => return None,
@@ -140,6 +145,7 @@ impl Kind {
             | Self::DateTimeSpace
             | Self::DateTimeDigits
             | Self::Rfc3339
+            | Self::UnixSeconds
             | Self::DatedId
             | Self::Base64 => Shape::Text,
         }
@@ -164,7 +170,31 @@ impl Kind {
             Self::DateTimeDigits => fits(date::local_digits(text).is_some(), "a moment such as 20300102183005"),
             Self::DatedId => fits(dated(text).is_some(), "an identifier that begins with its date"),
             Self::Rfc3339 => fits(rfc3339(text).is_some(), "a moment such as 2030-01-02T18:30:05+08:00"),
+            Self::UnixSeconds => fits(date::unix_seconds(text).is_some(), "seconds since 1970 such as 1893580205"),
             Self::Base64 => fits(is_base64(text), "base64"),
+        }
+    }
+
+    /// The moment of a text of a kind that names one exactly, for freshness windows.
+    pub(crate) fn moment(&self, text: &str) -> Option<OffsetDateTime> {
+        match self {
+            Self::Rfc3339 => rfc3339(text),
+            Self::UnixSeconds => date::unix_seconds(text),
+            Self::Text
+            | Self::Digits
+            | Self::Alnum
+            | Self::Code(_)
+            | Self::AmountYuan
+            | Self::AmountCny
+            | Self::AmountFen
+            | Self::Date8
+            | Self::DateDash
+            | Self::Time6
+            | Self::DateTime
+            | Self::DateTimeSpace
+            | Self::DateTimeDigits
+            | Self::DatedId
+            | Self::Base64 => None,
         }
     }
 
@@ -179,7 +209,7 @@ impl Kind {
             Self::DateTime => Value::Text(canonical(date::local(text)?)?),
             Self::DateTimeSpace => Value::Text(canonical(date::local_space(text)?)?),
             Self::DateTimeDigits => Value::Text(canonical(date::local_digits(text)?)?),
-            Self::Rfc3339 => Value::Text(canonical(rfc3339(text)?)?),
+            Self::Rfc3339 | Self::UnixSeconds => Value::Text(canonical(self.moment(text)?)?),
             Self::Text | Self::Digits | Self::Alnum | Self::Code(_) | Self::Time6 | Self::DatedId | Self::Base64 => {
                 Value::Text(text.to_owned())
             }
@@ -198,6 +228,7 @@ impl Kind {
             (Self::DateTimeSpace, Value::Text(text)) => date::write_local(date::moment(text)?)?.replacen('T', " ", 1),
             (Self::DateTimeDigits, Value::Text(text)) => date::write_digits(text)?,
             (Self::Rfc3339, Value::Text(text)) => canonical(date::moment(text)?)?,
+            (Self::UnixSeconds, Value::Text(text)) => date::moment(text)?.unix_timestamp().to_string(),
             (_, Value::Text(text)) => text.clone(),
             (_, Value::Money(_) | Value::Date(_) | Value::List(_)) => return None,
         })

@@ -5,17 +5,22 @@
 mod form;
 mod http; // start line and headers, alike for every container
 mod json;
+mod parts; // one header of several named values
 mod utf8;
 mod xml;
 
-pub(crate) use form::{Escaping, FormPlan, pairs as form_pairs};
-pub(crate) use json::JsonPlan;
+pub(crate) use form::{FormPlan, Pair};
+pub(crate) use http::request_kind;
+pub(crate) use json::{JsonNames, JsonPlan, inside_read, inside_write};
+pub(crate) use parts::write as write_parts;
+pub(crate) use xml::flat::FlatPlan;
 pub(crate) use xml::{XmlPlan, document as xml_document, elements as xml_elements, fragment as xml_fragment};
 
 use crate::error::ParseError;
 use crate::spec::{MessageSpec, Spec};
 use crate::values::Values;
 use crate::wire::Wire;
+use xml::flat;
 
 /// The container of a spec.
 #[derive(Clone, Debug)]
@@ -23,6 +28,7 @@ pub(crate) enum Format {
     Xml(XmlPlan),
     Json(JsonPlan),
     Form(FormPlan),
+    Flat(FlatPlan),
 }
 
 /// What a container found: which message it is, and its values.
@@ -45,14 +51,16 @@ impl Format {
             Self::Xml(plan) => xml::read(plan, spec, wire),
             Self::Json(plan) => json::read(plan, spec, wire),
             Self::Form(plan) => form::read(plan, spec, wire),
+            Self::Flat(plan) => flat::read(plan, spec, wire),
         }
     }
 
-    /// How the pairs of a form are written; other formats have none.
-    pub(crate) fn escaping(&self, is_answer: bool) -> Escaping {
+    /// The pairs of a body that is made of such, in their order.
+    pub(crate) fn pairs<'a>(&self, body: &'a [u8], is_answer: bool) -> Result<Vec<Pair<'a>>, ParseError> {
         match self {
-            Self::Form(plan) => plan.escaping(is_answer),
-            Self::Xml(_) | Self::Json(_) => Escaping::Percent,
+            Self::Form(plan) => form::pairs(body, plan.escaping(is_answer)),
+            Self::Flat(plan) => flat::pairs(plan, body),
+            Self::Xml(_) | Self::Json(_) => Err(fault("form.syntax", None, "no pairs")),
         }
     }
 
@@ -63,7 +71,7 @@ impl Format {
         }
         match self {
             Self::Xml(plan) => xml::peek(plan, spec, &wire.body),
-            Self::Json(_) | Self::Form(_) => http::peek(spec, wire),
+            Self::Json(_) | Self::Form(_) | Self::Flat(_) => http::peek(spec, wire),
         }
     }
 
@@ -72,6 +80,7 @@ impl Format {
             Self::Xml(plan) => xml::write(plan, message, values),
             Self::Json(_) => json::write(message, values),
             Self::Form(plan) => form::write(plan, message, values),
+            Self::Flat(plan) => flat::write(plan, message, values),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::plan::{Covers, Field, Over, Place, Plan, Signing, Tag};
 use super::{MessageSpec, Spec, SpecWarning};
 use crate::envelope::{SealingScheme, SignatureScheme};
 use crate::error::SpecError;
+use crate::field::Kind;
 use crate::format::Format;
 use crate::payment::{Role, Shape};
 use std::collections::BTreeSet;
@@ -109,8 +110,8 @@ fn envelope(at: &At, spec: &Spec) -> Result<(), SpecError> {
         if signing.over != Over::Fields && envelope.covers == Covers::Clear {
             return Err(at.fail("a signature over the body's bytes covers them as sent"));
         }
-        if signing.over == Over::Http && spec.http.is_none() {
-            return Err(at.fail("`over = \"http\"` needs the table `http`"));
+        if matches!(signing.over, Over::Http | Over::Lines | Over::CallLines) && spec.http.is_none() {
+            return Err(at.fail("`over` needs the table `http`"));
         }
     }
     Ok(())
@@ -127,10 +128,18 @@ fn signing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
     }
     let at = at.inside("envelope");
     let signing = &plan.signing;
-    // Beside a signed member nothing is signed, so its signer's name is not either.
-    let serial = signing.serial.filter(|_| signing.over != Over::Member);
+    // Beside a signed member and in signed lines the signer's name is not signed: a wrong one chooses a key that does not verify.
+    let unnamed = matches!(signing.over, Over::Member | Over::Lines | Over::CallLines);
+    let serial = signing.serial.filter(|_| !unnamed);
     let sealed = spec.envelope.sealing.as_ref().map(|sealing| [sealing.serial, sealing.key]);
-    let bound = [serial, signing.made_at]
+    let exact = |id: usize| {
+        plan.field(id)
+            .is_some_and(|field| matches!(field.rules.kind, Kind::Rfc3339 | Kind::UnixSeconds))
+    };
+    if signing.made_at.is_some_and(|id| !exact(id)) {
+        return Err(at.fail("`made_at` is of kind rfc3339 or unix_seconds"));
+    }
+    let bound = [serial, signing.made_at, signing.nonce]
         .into_iter()
         .flatten()
         .chain(sealed.into_iter().flatten());
@@ -213,7 +222,7 @@ fn sealing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
     }
     let orphan = |field: &&Field| match &field.place {
         Place::Inside(steps, _) => !plan.fields.iter().any(|other| other.seal && other.place.steps() == steps),
-        Place::Body(_) | Place::Head(_) | Place::Target | Place::Trailer => false,
+        Place::Body(_) | Place::Head(_) | Place::Part { .. } | Place::Whole(_) | Place::Target | Place::Trailer => false,
     };
     if let Some(field) = plan.fields.iter().find(orphan) {
         return Err(at.fail(format!("field {} stands inside of no sealed field", field.path)));
@@ -319,7 +328,8 @@ fn outcome(at: &At, spec: &Spec, message: &MessageSpec) -> Result<(), SpecError>
     };
     let rules = |id: usize| message.plan.field(id).map(|field| &field.rules);
     for row in &plan.table {
-        if rules(plan.status).is_some_and(|rules| rules.check(&row.code).is_err()) {
+        let absent = row.code.is_empty();
+        if !absent && rules(plan.status).is_some_and(|rules| rules.check(&row.code).is_err()) {
             return Err(at.fail(format!("status `{}` breaks the rules of its own field", row.code)));
         }
     }
@@ -379,7 +389,7 @@ fn resolvable(at: &At, spec: &Spec) -> Result<(), SpecError> {
             return Err(at.fail("duplicate message code"));
         }
         let target = message.plan.target.as_ref();
-        if target.is_some_and(|target| !targets.insert((&target.method, &target.prefix))) {
+        if target.is_some_and(|target| !targets.insert((&target.method, target.pattern()))) {
             return Err(at.fail("another message has this method and target"));
         }
         let common = spec.http.as_ref().is_none_or(|http| http.target.is_some());
@@ -401,7 +411,7 @@ fn resolvable(at: &At, spec: &Spec) -> Result<(), SpecError> {
             .iter()
             .filter(|field| field.place == Place::Target)
             .count();
-        let parameters = usize::from(target.is_some_and(|target| target.parameter.is_some()));
+        let parameters = target.map_or(0, |target| target.fields().count());
         if places != parameters {
             return Err(at.fail("a `:name` field and the `:name` of the target go together"));
         }

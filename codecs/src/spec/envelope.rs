@@ -2,8 +2,8 @@
 
 use super::names::At;
 use super::plan::{Covers, EnvelopePlan, Field, FieldId, Over, Place, Plan, SealingPlan, Signing};
-use super::text::{EnvelopeText, SealingText, SigningText};
-use crate::envelope::{SealingScheme, SignatureEncoding, SignatureScheme};
+use super::text::{EnvelopeText, SealingText, SigningText, WholeText};
+use crate::envelope::{SealingScheme, SignatureEncoding, SignatureScheme, WholeScheme};
 use crate::error::SpecError;
 
 pub(super) fn load(at: &At, text: &EnvelopeText, frame: &[Field]) -> Result<EnvelopePlan, SpecError> {
@@ -28,6 +28,8 @@ pub(super) fn load(at: &At, text: &EnvelopeText, frame: &[Field]) -> Result<Enve
         signing: signing(at, &text.signing(), frame)?,
         parts: parts.collect::<Result<_, SpecError>>()?,
         sealing: text.sealing.as_ref().map(|text| sealing(at, text, frame)).transpose()?,
+        whole: text.whole.as_ref().map(|text| whole(at, text)).transpose()?,
+        probe: text.probe.clone(),
     })
 }
 
@@ -35,11 +37,12 @@ pub(super) fn load(at: &At, text: &EnvelopeText, frame: &[Field]) -> Result<Enve
 pub(super) fn covers(plan: &Plan, field: &Field) -> bool {
     let signing = &plan.signing;
     match (signing.over, &field.place) {
-        (Over::Http | Over::Document, Place::Body(_) | Place::Inside(..)) | (Over::Http, Place::Target) => true,
+        (Over::Http | Over::Document | Over::Lines | Over::CallLines, Place::Body(_) | Place::Inside(..) | Place::Whole(_))
+        | (Over::Http | Over::CallLines, Place::Target) => true,
         (Over::Pairs, Place::Body(steps)) => steps.first().is_some_and(|key| !signing.excluded.contains(key)),
         (Over::Member, Place::Body(steps)) => steps.first() == plan.root.as_ref(),
-        (Over::Http, Place::Head(_)) | (Over::Fields, _) => field.signed,
-        (Over::Http | Over::Document | Over::Pairs | Over::Member, _) => false,
+        (Over::Http | Over::Lines | Over::CallLines, Place::Head(_) | Place::Part { .. }) | (Over::Fields, _) => field.signed,
+        (Over::Http | Over::Document | Over::Pairs | Over::Member | Over::Lines | Over::CallLines, _) => false,
     }
 }
 
@@ -55,6 +58,7 @@ fn signing(at: &At, text: &SigningText, frame: &[Field]) -> Result<Signing, Spec
             Some(name) => return at.known("unnamed", name, None, ["refused", "one_key"]),
         },
         made_at: one(&text.made_at)?,
+        nonce: one(&text.nonce)?,
         over: listed(at, "over", over, &OVER)?,
         first: text
             .first
@@ -80,6 +84,14 @@ fn sealing(at: &At, text: &SealingText, frame: &[Field]) -> Result<SealingPlan, 
     })
 }
 
+fn whole(at: &At, text: &WholeText) -> Result<WholeScheme, SpecError> {
+    let name = text
+        .scheme
+        .as_deref()
+        .ok_or_else(|| at.fail("no `scheme` of what is sealed whole"))?;
+    listed(at, "scheme", name, &WholeScheme::NAMES)
+}
+
 fn find(at: &At, path: &str, frame: &[Field]) -> Result<FieldId, SpecError> {
     let found = frame.iter().position(|field| field.path == *path);
     at.known("frame field", path, found, frame.iter().map(|field| field.path.as_str()))
@@ -91,10 +103,12 @@ fn listed<T: Copy>(at: &At, what: &str, name: &str, list: &[(&'static str, T)]) 
     at.known(what, name, found, list.iter().map(|(known, _)| *known))
 }
 
-const OVER: [(&str, Over); 5] = [
+const OVER: [(&str, Over); 7] = [
     ("fields", Over::Fields),
     ("http", Over::Http),
     ("document", Over::Document),
     ("pairs", Over::Pairs),
     ("member", Over::Member),
+    ("lines", Over::Lines),
+    ("call_lines", Over::CallLines),
 ];

@@ -123,7 +123,7 @@ fn rules(at: &At, text: &FieldText) -> Result<Rules, SpecError> {
 fn own_length(kind: &Kind) -> Option<&'static str> {
     match kind {
         Kind::Date8 => Some("8"),
-        Kind::DateDash => Some("10"),
+        Kind::DateDash | Kind::UnixSeconds => Some("10"),
         Kind::Time6 => Some("6"),
         Kind::DateTime | Kind::DateTimeSpace => Some("19"),
         Kind::DateTimeDigits => Some("14"),
@@ -139,7 +139,7 @@ fn own_length(kind: &Kind) -> Option<&'static str> {
 fn own_charset(kind: &Kind) -> &'static str {
     match kind {
         Kind::Text => "text",
-        Kind::Digits | Kind::Date8 | Kind::Time6 | Kind::DateTimeDigits | Kind::AmountFen => "digits",
+        Kind::Digits | Kind::Date8 | Kind::Time6 | Kind::DateTimeDigits | Kind::AmountFen | Kind::UnixSeconds => "digits",
         Kind::Alnum | Kind::DatedId => "alnum",
         Kind::Code(_)
         | Kind::AmountYuan
@@ -153,6 +153,29 @@ fn own_charset(kind: &Kind) -> &'static str {
 }
 
 fn place(at: &At, step: &str) -> Result<Place, SpecError> {
+    if let Some(steps) = step.strip_prefix('#') {
+        return match place(at, steps)? {
+            Place::Body(steps) => Ok(Place::Whole(steps)),
+            Place::Head(_) | Place::Part { .. } | Place::Inside(..) | Place::Whole(_) | Place::Target | Place::Trailer => {
+                Err(at.fail("after `#` stand names joined by `/`"))
+            }
+        };
+    }
+    if let Some((header, name)) = step.strip_prefix('@').and_then(|step| step.split_once('/')) {
+        return match place(at, &format!("@{header}"))? {
+            Place::Head(header) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') => {
+                let name = name.to_owned();
+                Ok(Place::Part { header, name })
+            }
+            Place::Body(_)
+            | Place::Head(_)
+            | Place::Part { .. }
+            | Place::Inside(..)
+            | Place::Whole(_)
+            | Place::Target
+            | Place::Trailer => Err(at.fail("a part of a header is `@header/name`, lower case")),
+        };
+    }
     if let Some(header) = step.strip_prefix('@') {
         let lower = header
             .bytes()
@@ -224,6 +247,9 @@ fn shape(at: &At, field: &Field, max: Option<usize>) -> Result<(), SpecError> {
     }
     if field.seal && !matches!(field.rules.kind, Kind::Text | Kind::Digits | Kind::Alnum) {
         return Err(at.fail("only text, digits and alnum can be sealed"));
+    }
+    if max.is_some() && matches!(field.place, Place::Whole(_)) {
+        return Err(at.fail("what is sealed whole holds no repeats"));
     }
     if field.seal && (max.is_some() || !matches!(field.place, Place::Body(_))) {
         return Err(at.fail("what is sealed stands once, in the body"));

@@ -5,7 +5,7 @@ use super::plan::{Code, Field, Habits, Http, Limits, Place, Status, Tree, Verdic
 use super::text::{AbsentText, CodeText, HttpText, LimitsText, NamedByText, SpecText, StatusText, SuiteText, UnknownText};
 use super::{Spec, check, envelope, field, message, origin, suite};
 use crate::error::SpecError;
-use crate::format::{FormPlan, Format, JsonPlan, XmlPlan};
+use crate::format::{FlatPlan, FormPlan, Format, JsonNames, JsonPlan, XmlPlan};
 use crate::payment::{Attribute, Money, Reason, Shape, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,6 +94,7 @@ fn formats(at: &At, text: &SpecText) -> Result<(Format, Option<Format>), SpecErr
         ("xml", text.xml.is_some()),
         ("json", text.json.is_some()),
         ("form", text.form.is_some()),
+        ("flat", text.flat.is_some()),
     ];
     for name in &names {
         let known = tables.iter().find(|(known, _)| known == name).map(drop);
@@ -107,6 +108,9 @@ fn formats(at: &At, text: &SpecText) -> Result<(Format, Option<Format>), SpecErr
 }
 
 fn format(at: &At, name: &str, text: &SpecText) -> Result<Format, SpecError> {
+    if let ("flat", Some(flat)) = (name, &text.flat) {
+        return Ok(Format::Flat(FlatPlan { root: flat.root.clone() }));
+    }
     match (name, &text.xml, &text.json, &text.form) {
         ("xml", Some(xml), _, _) => Ok(Format::Xml(XmlPlan {
             root: xml.root.clone(),
@@ -119,14 +123,18 @@ fn format(at: &At, name: &str, text: &SpecText) -> Result<Format, SpecError> {
             reject_unknown: xml.unknown == UnknownText::Reject,
         })),
         ("json", _, Some(json), _) => Ok(Format::Json(JsonPlan {
-            by_member: json.named_by == NamedByText::Member,
+            named_by: match json.named_by {
+                NamedByText::Field => JsonNames::Field,
+                NamedByText::Member => JsonNames::Member,
+                NamedByText::Target => JsonNames::Target,
+            },
             reject_unknown: json.unknown == UnknownText::Reject,
         })),
         ("form", _, _, Some(form)) => Ok(Format::Form(FormPlan {
             plain_answers: form.plain_answers,
             reject_unknown: form.unknown == UnknownText::Reject,
         })),
-        (name, _, _, _) => at.known("format", name, None, ["xml", "json", "form"]),
+        (name, _, _, _) => at.known("format", name, None, ["xml", "json", "form", "flat"]),
     }
 }
 
@@ -136,6 +144,7 @@ fn http(text: HttpText) -> Http {
         answer_type: text.answer_type,
         target: text.target,
         refused: text.refused.map(|refused| (refused.content_type, refused.body)),
+        status_free: text.status_free,
         status_final: text.status_final,
         status_unknown: text.status_unknown,
     }

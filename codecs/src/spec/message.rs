@@ -3,8 +3,8 @@
 use super::field::{self, Loaded, attribute};
 use super::names::At;
 use super::plan::{
-    EnvelopePlan, Field, FieldId, Group, Named, OutcomePlan, Over, Place, Plan, Selector, SignItem, Signing, Status, Tag, Target,
-    Tree,
+    EnvelopePlan, Field, FieldId, Group, Named, OutcomePlan, Over, Piece, Place, Plan, Selector, SignItem, Signing, Status, Tag,
+    Target, Tree, WholePlan,
 };
 use super::text::{MessageText, OperationsText, OutcomeText, SpecText};
 use super::{Direction, MessageSpec};
@@ -40,6 +40,8 @@ pub(super) fn load(at: &At, text: &MessageText, parts: &Parts<'_>) -> Result<Mes
     let operations = operations(at, text, selector.as_ref())?;
     let plan = Plan {
         tree: tree(at, format, role, &fields, &groups, parts.frame.len())?,
+        inside: inside(at, role, &fields)?,
+        whole: whole(at, parts, &fields)?,
         written: written(format, parts.frame.len(), &fields),
         signed: signed(&signing, parts.frame.len(), &fields),
         root,
@@ -216,6 +218,33 @@ fn tree(at: &At, format: &Format, role: Role, fields: &[Field], groups: &[Group]
     Ok(tree)
 }
 
+/// The tree of what is sealed whole.
+fn inside(at: &At, role: Role, fields: &[Field]) -> Result<Tree, SpecError> {
+    let mut tree = Tree::new();
+    for (id, field) in fields.iter().enumerate().filter(|(_, field)| field.belongs_to(role)) {
+        let Place::Whole(steps) = &field.place else { continue };
+        let node = tree.grow(steps).ok_or_else(|| at.fail("no place in the tree"))?;
+        if node.field.replace(id).is_some() {
+            return Err(at.fail(format!("field {}: duplicate path", field.path)));
+        }
+    }
+    Ok(tree)
+}
+
+/// The fields around what is sealed whole, in a message that has such an object.
+fn whole(at: &At, parts: &Parts<'_>, fields: &[Field]) -> Result<Option<WholePlan>, SpecError> {
+    if !fields.iter().any(|field| matches!(field.place, Place::Whole(_))) {
+        return Ok(None);
+    }
+    let names = parts.text.envelope.whole.as_ref();
+    let names = names.ok_or_else(|| at.fail("a field is inside what is sealed whole, but `envelope.whole` is missing"))?;
+    Ok(Some(WholePlan {
+        ciphertext: find(at, &names.ciphertext, fields)?,
+        nonce: find(at, &names.nonce, fields)?,
+        additional: find(at, &names.additional, fields)?,
+    }))
+}
+
 /// Frame fields before the body, the body, frame fields after it.
 fn written(format: &Format, frame: usize, fields: &[Field]) -> Vec<FieldId> {
     let top = |id: FieldId| match format {
@@ -224,8 +253,8 @@ fn written(format: &Format, frame: usize, fields: &[Field]) -> Vec<FieldId> {
             .get(id)
             .and_then(|field| field.place.steps().first())
             .and_then(|top| xml.order.iter().position(|name| name == top)),
-        Format::Json(json) if json.by_member => Some(usize::from(id < frame)),
-        Format::Json(_) | Format::Form(_) => Some(usize::from(id >= frame)),
+        Format::Json(json) if json.by_member() => Some(usize::from(id < frame)),
+        Format::Json(_) | Format::Form(_) | Format::Flat(_) => Some(usize::from(id >= frame)),
     };
     let mut ids: Vec<FieldId> = (0..fields.len()).collect();
     ids.sort_by_key(|&id| top(id));
@@ -261,8 +290,9 @@ fn named(at: &At, text: &MessageText, format: &Format) -> Result<Option<Named>, 
 fn root(at: &At, text: &MessageText, format: &Format) -> Result<Option<String>, SpecError> {
     let (needed, allowed) = match format {
         Format::Xml(xml) => (!xml.bare, !xml.bare),
-        Format::Json(json) => (json.by_member, json.by_member),
+        Format::Json(json) => (json.by_member(), json.by_member()),
         Format::Form(_) => (false, true),
+        Format::Flat(_) => (false, false),
     };
     match &text.root {
         None if needed && text.literal.is_none() => Err(at.fail("a message of this format needs `root`")),
@@ -279,15 +309,22 @@ fn target(at: &At, text: &MessageText, fields: &[Field]) -> Result<Option<Target
             Err(at.fail("`method` and `target` go together"))
         };
     };
-    let (prefix, parameter) = match target.split_once(':') {
-        Some((prefix, name)) => (prefix.to_owned(), Some(find(at, &format!(":{name}"), fields)?)),
-        None => (target.clone(), None),
-    };
-    Ok(Some(Target {
-        method: method.clone(),
-        prefix,
-        parameter,
-    }))
+    let mut pieces = Vec::new();
+    let mut rest = target.as_str();
+    while let Some((fixed, named)) = rest.split_once(':') {
+        let ends = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+        let (name, after) = named
+            .split_at_checked(named.find(ends).unwrap_or(named.len()))
+            .unwrap_or((named, ""));
+        pieces.push(Piece::Fixed(fixed.to_owned()));
+        pieces.push(Piece::Field(find(at, &format!(":{name}"), fields)?));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Fixed(rest.to_owned()));
+    }
+    let method = method.clone();
+    Ok(Some(Target { method, pieces }))
 }
 
 fn outcome(

@@ -21,9 +21,9 @@ pub use text::Confidence;
 
 use crate::envelope::SignatureScheme;
 use crate::error::SpecError;
-use crate::format::Format;
+use crate::format::{Format, JsonNames, request_kind};
 use crate::payment::{Attribute, Operation, Reason, Role, Value};
-use crate::wire::Start;
+use crate::wire::{Start, Wire};
 use plan::{Code, EnvelopePlan, Habits, Http, Limits, Plan, Tree};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -270,11 +270,35 @@ impl Spec {
     /// The start lines at which a spec takes requests, one of each kind.
     pub(crate) fn targets(&self) -> Vec<Start> {
         let own = self.messages.iter().find_map(|message| message.plan.target.as_ref());
-        let own = own.map(|target| (target.method.clone(), target.prefix.clone()));
+        let own = own.map(|target| (target.method.clone(), target.pattern()));
         let common = self.http.as_ref().and_then(|http| http.target.clone());
         let common = common.map(|target| ("POST".to_owned(), target));
         let start = |(method, target)| Start::Request { method, target };
         own.into_iter().chain(common).map(start).collect()
+    }
+
+    /// Whether answers say nothing of which message they are: the request that they answer names them.
+    pub fn names_answers(&self) -> bool {
+        match self.format_of(true) {
+            Format::Json(json) => json.named_by == JsonNames::Target,
+            Format::Flat(_) => true,
+            Format::Xml(_) | Format::Form(_) => false,
+        }
+    }
+
+    /// An answer as `parse` wants it: where only the request tells which message it is, that is said in a header of ours, and
+    /// whatever the counterparty said there is taken out.
+    #[must_use]
+    pub fn named(&self, request: &Wire, mut answer: Wire) -> Wire {
+        let field = self.messages().next().and_then(|message| message.plan.field(self.code_field));
+        let (Some(plan::Place::Head(name)), true) = (field.map(|field| &field.place), self.names_answers()) else {
+            return answer;
+        };
+        answer.headers.retain(|(header, _)| header != name);
+        if let Some(reply) = request_kind(self, request).and_then(|kind| kind.reply.clone()) {
+            answer.headers.push((name.clone(), reply));
+        }
+        answer
     }
 
     pub(crate) fn format_of(&self, is_answer: bool) -> &Format {

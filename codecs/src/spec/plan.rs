@@ -2,7 +2,7 @@
 //!
 //! Only `load` makes these; whoever reads them may rely on what `load` and `check` have proved.
 
-use crate::envelope::{SealingScheme, SignatureEncoding, SignatureScheme};
+use crate::envelope::{SealingScheme, SignatureEncoding, SignatureScheme, WholeScheme};
 use crate::field::{Mask, Rules};
 use crate::payment::{Attribute, Operation, Reason, Role};
 use std::collections::BTreeMap;
@@ -71,6 +71,10 @@ pub(crate) enum Place {
     Body(Vec<String>),
     /// A header of the transport.
     Head(String),
+    /// One `name="value"` of a header that holds several after a word; the word itself is its `scheme`.
+    Part { header: String, name: String },
+    /// Steps from the root of the object that is sealed whole.
+    Whole(Vec<String>),
     /// A segment of the request's target.
     Target,
     /// `{S:...}` after the document.
@@ -83,7 +87,7 @@ impl Place {
     pub(crate) fn steps(&self) -> &[String] {
         match self {
             Self::Body(steps) => steps,
-            Self::Head(_) | Self::Target | Self::Trailer | Self::Inside(..) => &[],
+            Self::Head(_) | Self::Part { .. } | Self::Inside(..) | Self::Whole(_) | Self::Target | Self::Trailer => &[],
         }
     }
 }
@@ -235,9 +239,33 @@ pub(crate) struct Selector {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Target {
     pub(crate) method: String,
-    /// Fixed text, and what follows it up to the end.
-    pub(crate) prefix: String,
-    pub(crate) parameter: Option<FieldId>,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+impl Target {
+    /// The fields that stand in it, in order.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = FieldId> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Fixed(_) => None,
+            Piece::Field(id) => Some(*id),
+        })
+    }
+
+    /// The target with a mark where a field stands; two that look alike are one.
+    pub(crate) fn pattern(&self) -> String {
+        let text = |piece: &Piece| match piece {
+            Piece::Fixed(text) => text.clone(),
+            Piece::Field(_) => ":".to_owned(),
+        };
+        self.pieces.iter().map(text).collect()
+    }
+}
+
+/// A part of a request's target.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Piece {
+    Fixed(String),
+    Field(FieldId),
 }
 
 /// How a form is known as this message, where the field of the code does not hold its code.
@@ -255,6 +283,10 @@ pub(crate) struct Plan {
     pub(crate) fields: Vec<Field>,
     pub(crate) groups: Vec<Group>,
     pub(crate) tree: Tree,
+    /// Finds the fields of what is sealed whole.
+    pub(crate) inside: Tree,
+    /// Where that stands, if the message has it.
+    pub(crate) whole: Option<WholePlan>,
     /// Field ids in the order of writing.
     pub(crate) written: Vec<FieldId>,
     pub(crate) signed: Vec<SignItem>,
@@ -313,6 +345,18 @@ pub(crate) struct EnvelopePlan {
     /// By the name that a message's `signed_as` gives.
     pub(crate) parts: BTreeMap<String, Signing>,
     pub(crate) sealing: Option<SealingPlan>,
+    /// How an object is sealed whole, where messages have one.
+    pub(crate) whole: Option<WholeScheme>,
+    /// How a signature begins that its sender means to be refused.
+    pub(crate) probe: Option<String>,
+}
+
+/// The fields around an object that is sealed whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct WholePlan {
+    pub(crate) ciphertext: FieldId,
+    pub(crate) nonce: FieldId,
+    pub(crate) additional: FieldId,
 }
 
 /// What the signature of a message covers, and where it and its signer's name stand.
@@ -323,6 +367,8 @@ pub(crate) struct Signing {
     /// A message that names no serial is verified under the link's one key.
     pub(crate) one_key: bool,
     pub(crate) made_at: Option<FieldId>,
+    /// A text that is new in every message.
+    pub(crate) nonce: Option<FieldId>,
     pub(crate) over: Over,
     /// Frame fields of the signed text, in order (`fields`, `http`).
     pub(crate) first: Vec<FieldId>,
@@ -344,6 +390,10 @@ pub(crate) enum Over {
     Pairs,
     /// The exact bytes of the answer's own member of a JSON object.
     Member,
+    /// Chosen headers and the body's bytes, each ended by a line feed.
+    Lines,
+    /// The same, method and target before them.
+    CallLines,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -388,4 +438,6 @@ pub(crate) struct Http {
     pub(crate) refused: Option<(String, String)>,
     pub(crate) status_final: u16,
     pub(crate) status_unknown: u16,
+    /// Answers come with any status; only a success never comes with that of an error.
+    pub(crate) status_free: bool,
 }

@@ -24,6 +24,11 @@ pub(super) fn choose(at: &At, envelope: &mut EnvelopeText, suite: &SuiteText) ->
     for part in envelope.parts.values_mut() {
         part.suffix.push_str(&suite.suffix);
     }
+    match (&mut envelope.whole, &suite.whole) {
+        (Some(whole), Some(_)) => whole.scheme.clone_from(&suite.whole),
+        (None, Some(_)) => return Err(at.fail("`whole` needs the table `envelope.whole`")),
+        (_, None) => {}
+    }
     if !suite.names_key {
         envelope.serial = None;
         envelope.unnamed = Some("one_key".to_owned());

@@ -17,6 +17,7 @@ pub(super) struct SpecText {
     pub(super) xml: Option<XmlText>,
     pub(super) json: Option<JsonText>,
     pub(super) form: Option<FormText>,
+    pub(super) flat: Option<FlatText>,
     pub(super) http: Option<HttpText>,
     pub(super) envelope: EnvelopeText,
     /// Sets of algorithms, one of which a link uses; the first unless the link names another.
@@ -114,6 +115,8 @@ pub(super) struct XmlText {
 #[serde(deny_unknown_fields)]
 pub(super) struct JsonText {
     /// `field`: the frame field of `com.code` names the message. `member`: the one member that is a message's `root` does.
+    /// `target`: its target does, and an answer is named by the request that it answers, which the transport says in the
+    /// header of `com.code`.
     #[serde(default)]
     pub(super) named_by: NamedByText,
     #[serde(default)]
@@ -126,6 +129,14 @@ pub(super) enum NamedByText {
     #[default]
     Field,
     Member,
+    Target,
+}
+
+/// One element a field under one root.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FlatText {
+    pub(super) root: String,
 }
 
 #[derive(Deserialize, Debug)]
@@ -153,6 +164,9 @@ pub(super) struct HttpText {
     /// Status of an answer whose outcome is final, and of one whose outcome is unknown.
     pub(super) status_final: u16,
     pub(super) status_unknown: u16,
+    /// Answers come with any status; only a success never comes with that of an error.
+    #[serde(default)]
+    pub(super) status_free: bool,
     /// Content type of answers, where it is not that of requests.
     pub(super) answer_type: Option<String>,
     /// The path of every request that has no target of its own; they are posted there.
@@ -194,6 +208,11 @@ pub(super) struct EnvelopeText {
     #[serde(default)]
     pub(super) parts: BTreeMap<String, SigningText>,
     pub(super) sealing: Option<SealingText>,
+    /// An object that is sealed whole.
+    pub(super) whole: Option<WholeText>,
+    /// How a signature begins that its sender means to be refused.
+    pub(super) probe: Option<String>,
+    pub(super) nonce: Option<String>,
     pub(super) source: String,
     pub(super) confidence: Confidence,
 }
@@ -211,6 +230,8 @@ pub(super) struct SuiteText {
     pub(super) encoding: Option<String>,
     /// Sealing scheme.
     pub(super) sealing: Option<String>,
+    /// Scheme of what is sealed whole.
+    pub(super) whole: Option<String>,
     /// What the sorted pairs of this suite end with.
     #[serde(default)]
     pub(super) suffix: String,
@@ -232,6 +253,7 @@ impl EnvelopeText {
             serial: self.serial.clone(),
             unnamed: self.unnamed.clone(),
             made_at: self.made_at.clone(),
+            nonce: self.nonce.clone(),
             over: self.over.clone(),
             first: self.first.clone(),
             excluded: self.excluded.clone(),
@@ -252,13 +274,16 @@ pub(super) struct SigningText {
     pub(super) unnamed: Option<String>,
     /// Where the moment of signing stands, for schemes with a window.
     pub(super) made_at: Option<String>,
-    /// `fields`, `http`, `document`, `pairs` or `member`.
+    /// Where a text stands that is new in every message.
+    pub(super) nonce: Option<String>,
+    /// One of the signed texts.
     pub(super) over: Option<String>,
     /// Frame fields of the signed text, in order.
     pub(super) first: Vec<String>,
     /// Keys that sorted pairs leave out.
     pub(super) excluded: Vec<String>,
     /// What sorted pairs end with, such as the `&` before a key.
+    /// What sorted pairs end with.
     pub(super) suffix: String,
 }
 
@@ -270,6 +295,17 @@ pub(super) struct SealingText {
     pub(super) scheme: Option<String>,
     pub(super) serial: String,
     pub(super) key: String,
+}
+
+/// The fields around an object that is sealed whole under a key that both sides hold.
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WholeText {
+    pub(super) scheme: Option<String>,
+    pub(super) ciphertext: String,
+    pub(super) nonce: String,
+    /// Where the additional data stands.
+    pub(super) additional: String,
 }
 
 #[derive(Deserialize, Debug, Default)]

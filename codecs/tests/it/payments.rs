@@ -45,6 +45,11 @@ pub(crate) fn finish(mut draft: Draft<'_>) -> (Vec<u8>, Wire) {
             },
         );
     }
+    if let Some(target) = draft.whole_target() {
+        let ciphertext: Vec<u8> = target.clear.iter().map(|byte| !byte).collect();
+        draft.set_whole("nonce-of-12-", &ciphertext, &[9; 16]);
+    }
+    draft.set_nonce(&[7; 16]);
     draft.set_signer("sign-1", datetime!(2030-01-02 18:30:05 +8));
     let text = draft.signed_text().unwrap();
     let wire = match draft.signature_scheme() {
@@ -64,6 +69,10 @@ fn blocks(clear: &str) -> Vec<u8> {
 
 /// Opens what `finish` sealed.
 pub(crate) fn open(message: &mut Message<'_>) {
+    if let Some(sealed) = message.sealed_whole().unwrap() {
+        let clear: Vec<u8> = sealed.ciphertext.iter().map(|byte| !byte).collect();
+        message.set_whole(&clear).unwrap();
+    }
     if matches!(
         message.sealing_scheme(),
         Some(SealingScheme::TextKey(_) | SealingScheme::Session(_))

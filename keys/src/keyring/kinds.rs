@@ -62,6 +62,35 @@ pub enum SealKey {
     TripleDes(TripleDes),
 }
 
+/// Ciphertext, as long as the clear bytes, and tag.
+pub type Sealed = (Vec<u8>, [u8; 16]);
+
+impl SealKey {
+    /// Seals with authentication; an error for a key whose algorithm has none.
+    pub fn seal_authenticated(&self, nonce: &[u8; 12], additional: &[u8], clear: &[u8]) -> Result<Sealed, CryptoError> {
+        match self {
+            Self::Sm4Gcm(key) => Ok(key.seal(nonce, additional, clear)),
+            Self::AesGcm(key) => key.seal(nonce, additional, clear),
+            Self::AesCbc(_) | Self::AesEcb(_) | Self::TripleDes(_) => Err(CryptoError::Key),
+        }
+    }
+
+    /// Opens what is authenticated; an error for a key whose algorithm does not do so.
+    pub fn open_authenticated(
+        &self,
+        nonce: &[u8; 12],
+        additional: &[u8],
+        ciphertext: &[u8],
+        tag: &[u8; 16],
+    ) -> Result<Vec<u8>, CryptoError> {
+        match self {
+            Self::Sm4Gcm(key) => key.open(nonce, additional, ciphertext, tag),
+            Self::AesGcm(key) => key.open(nonce, additional, ciphertext, tag),
+            Self::AesCbc(_) | Self::AesEcb(_) | Self::TripleDes(_) => Err(CryptoError::Key),
+        }
+    }
+}
+
 impl<'a, S: ?Sized, R> Usable<'a, KeyPair<S, R>> {
     /// With its description, for what takes SM2 keys alone.
     pub fn as_sm2(&self) -> Result<Usable<'a, S>, KeyError> {

@@ -49,6 +49,13 @@ impl<T> Shelf<T> {
         if live.next().is_some() { None } else { found }
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = Usable<'_, T>> {
+        self.by_serial.values().map(|placed| Usable {
+            info: &placed.info,
+            key: &placed.key,
+        })
+    }
+
     pub(super) fn infos(&self) -> impl Iterator<Item = &KeyInfo> {
         self.by_serial.values().map(|placed| &placed.info)
     }

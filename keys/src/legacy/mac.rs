@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 /// A prepared HMAC-SHA256 key.
 pub struct HmacSha256 {
     keyed: Hmac<Sha256>,
+    /// Stands behind every text; empty unless the institution puts the key there too.
+    suffix: Secret,
 }
 
 impl HmacSha256 {
@@ -24,7 +26,20 @@ impl HmacSha256 {
             return Err(CryptoError::Key);
         }
         let keyed = <Hmac<Sha256> as KeyInit>::new_from_slice(key).map_err(|_| CryptoError::Key)?;
-        Ok(Self { keyed })
+        let suffix = Secret::new(Vec::new());
+        Ok(Self { keyed, suffix })
+    }
+
+    /// HMAC over the text with the very key behind it, as WeChat Pay v2 has it.
+    pub fn with_key_behind(key: &[u8]) -> Result<Self, CryptoError> {
+        if key.len() < SUFFIX_KEY_BYTES_MIN {
+            return Err(CryptoError::Key);
+        }
+        let suffix = Secret::new(key.to_vec());
+        Ok(Self {
+            suffix,
+            ..Self::new(key)?
+        })
     }
 
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
@@ -32,6 +47,7 @@ impl HmacSha256 {
         for part in parts {
             state.update(part);
         }
+        state.update(self.suffix.danger_expose());
         state.finalize().into_bytes().into()
     }
 

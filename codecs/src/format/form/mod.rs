@@ -8,7 +8,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use read::{Escaping, pairs, read};
+pub(crate) use read::{Escaping, Pair, pairs, read};
 pub(crate) use write::write;
 
 /// How a spec's messages stand in a form.

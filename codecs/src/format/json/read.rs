@@ -1,7 +1,7 @@
 //! From an HTTP message to fields: start line and headers, then the object by the tree of paths.
 
-use super::JsonPlan;
 use super::tree::{Json, parse};
+use super::{JsonNames, JsonPlan};
 use crate::error::ParseError;
 use crate::field::Kind;
 use crate::format::{Found, fault, http, utf8};
@@ -22,15 +22,19 @@ pub(crate) fn read<'a>(plan: &JsonPlan, spec: &'a Spec, wire: &'a Wire) -> Resul
             Err(fault("message.body", Some(0), "a body is not expected"))
         };
     }
-    let text = utf8::text(&wire.body)?;
+    let text = match utf8::text(&wire.body)? {
+        // An answer that has nothing to say says so with no body at all.
+        "" if plan.named_by == JsonNames::Target && place.is_answer() => "{}",
+        text => text,
+    };
     let json = parse(text, &spec.limits).map_err(|(rule, detail, offset)| fault(rule, offset, detail))?;
     let Json::Object(pairs) = json else {
         return Err(fault("json.type", Some(0), "the body is one object"));
     };
-    let message = if plan.by_member {
-        by_member(spec, &pairs)?
-    } else {
-        by_field(spec, &pairs)?
+    let message = match plan.named_by {
+        JsonNames::Member => by_member(spec, &pairs)?,
+        JsonNames::Field => by_field(spec, &pairs)?,
+        JsonNames::Target => http::named(spec, &place, &values)?,
     };
     place.check(message)?;
     let mut reading = Reading::new(plan.reject_unknown, message, values);
@@ -67,6 +71,7 @@ fn by_member<'a>(spec: &'a Spec, pairs: &[(Cow<'_, str>, Json<'_>)]) -> Result<&
 pub(in crate::format) struct Reading<'p, 'a> {
     reject_unknown: bool,
     plan: &'p Plan,
+    tree: &'p Tree,
     pub(in crate::format) values: Values<'a>,
 }
 
@@ -75,7 +80,16 @@ impl<'p, 'a> Reading<'p, 'a> {
         Self {
             reject_unknown,
             plan: &message.plan,
+            tree: &message.plan.tree,
             values,
+        }
+    }
+
+    /// For what is sealed whole.
+    pub(super) fn inside(message: &'p MessageSpec) -> Self {
+        Self {
+            tree: &message.plan.inside,
+            ..Self::new(false, message, Values::new())
         }
     }
 
@@ -86,7 +100,7 @@ impl<'p, 'a> Reading<'p, 'a> {
         occurrence: usize,
     ) -> Result<(), ParseError> {
         for (key, json) in pairs {
-            match self.plan.tree.child(node, &key) {
+            match self.tree.child(node, &key) {
                 Some(child) => self.value(json, child, occurrence)?,
                 None if self.reject_unknown => return Err(fault("json.unknown", None, "an unknown key")),
                 None => {}
@@ -96,7 +110,7 @@ impl<'p, 'a> Reading<'p, 'a> {
     }
 
     pub(in crate::format) fn value(&mut self, json: Json<'a>, id: usize, occurrence: usize) -> Result<(), ParseError> {
-        let Some(node) = self.plan.tree.node(id) else { return Ok(()) };
+        let Some(node) = self.tree.node(id) else { return Ok(()) };
         match (node.group, json) {
             (Some(group), Json::Array(items)) => {
                 let max = self.plan.groups.get(group).map_or(0, |group| group.max);

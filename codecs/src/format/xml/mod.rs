@@ -1,6 +1,7 @@
 //! XML: tokens of a strict layer, elements found by a tree of paths, one line written.
 
 mod attributes;
+pub(in crate::format) mod flat; // one element a field, nothing below it
 mod fragment;
 mod read;
 mod scan;

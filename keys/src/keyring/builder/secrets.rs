@@ -17,6 +17,7 @@ pub(super) fn mac(algorithm: Algorithm, secret: &[u8]) -> Result<MacKey, String>
         Algorithm::HmacSm3 => return hmac_sm3(secret),
         Algorithm::HmacSha256 if secret.len() < MAC_BYTES_MIN => return Err(wants("at least 16 bytes")),
         Algorithm::HmacSha256 => HmacSha256::new(secret).map(MacKey::HmacSha256),
+        Algorithm::HmacSha256Key => HmacSha256::with_key_behind(secret).map(MacKey::HmacSha256),
         Algorithm::Md5Key => suffix(Digest::Md5),
         Algorithm::Sha256Key => suffix(Digest::Sha256),
         Algorithm::Sha256KeyDigest => hashed(Digest::Sha256),
@@ -54,6 +55,7 @@ pub(super) fn seal(algorithm: Algorithm, secret: &[u8]) -> Result<SealKey, Strin
         | Algorithm::Rsa
         | Algorithm::HmacSm3
         | Algorithm::HmacSha256
+        | Algorithm::HmacSha256Key
         | Algorithm::Md5Key
         | Algorithm::Sha256Key
         | Algorithm::Sha256KeyDigest
@@ -82,7 +84,8 @@ fn sm4_gcm(secret: &[u8]) -> Result<SealKey, String> {
 
 fn length(algorithm: Algorithm) -> &'static str {
     match algorithm {
-        Algorithm::Md5Key
+        Algorithm::HmacSha256Key
+        | Algorithm::Md5Key
         | Algorithm::Sha256Key
         | Algorithm::Sha256KeyDigest
         | Algorithm::Sm3KeyDigest

@@ -1,0 +1,72 @@
+//! An object that is sealed whole under a key that both sides hold (`codecs::whole`): no serial names the key, so a link has one.
+
+use super::{Fault, LinkView, Rejection, Step};
+use codecs::envelope::WholeScheme;
+use codecs::message::{Draft, Message, SealedWhole};
+use keys::algorithm::Algorithm;
+use keys::error::CryptoError;
+use keys::keyring::SealKey;
+use rand_core::CryptoRng;
+use time::OffsetDateTime;
+
+/// Opens it under the one key that may be used now.
+pub(super) fn open(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Result<(), Box<Rejection>> {
+    let Some(sealed) = sealed(message)? else { return Ok(()) };
+    let of_key = |error| Rejection::of_key(Step::Open, &error);
+    let ours = link.keyring.one_sealer(link.name, now).map_err(of_key)?;
+    let key = ours.of(algorithm(sealed.scheme)).map_err(of_key)?;
+    let clear = opened(key, &sealed).map_err(invalid)?;
+    message.set_whole(&clear).map_err(refused)
+}
+
+/// Opens what the journal vouches for under any key that we still hold: the tag tells which it was.
+pub(super) fn open_stored(message: &mut Message<'_>, link: LinkView<'_>) -> Result<(), Box<Rejection>> {
+    let Some(sealed) = sealed(message)? else { return Ok(()) };
+    let mut held = link.keyring.held_sealers(link.name);
+    let clear = held.find_map(|held| opened(held.of(algorithm(sealed.scheme)).ok()?, &sealed).ok());
+    message
+        .set_whole(&clear.ok_or_else(|| invalid(CryptoError::Ciphertext))?)
+        .map_err(refused)
+}
+
+pub(super) fn seal(draft: &mut Draft<'_>, link: LinkView<'_>, now: OffsetDateTime, rng: &mut dyn CryptoRng) -> Result<(), Fault> {
+    let Some(target) = draft.whole_target() else { return Ok(()) };
+    let key = link.keyring.sealer(link.name, now)?.of(algorithm(target.scheme))?;
+    let nonce = nonce(rng);
+    let (ciphertext, tag) = key.seal_authenticated(&nonce, &target.additional, &target.clear)?;
+    let nonce: String = nonce.iter().map(|&byte| char::from(byte)).collect();
+    draft.set_whole(&nonce, &ciphertext, &tag);
+    Ok(())
+}
+
+fn sealed(message: &Message<'_>) -> Result<Option<SealedWhole>, Box<Rejection>> {
+    message.sealed_whole().map_err(refused)
+}
+
+fn opened(key: &SealKey, sealed: &SealedWhole) -> Result<Vec<u8>, CryptoError> {
+    key.open_authenticated(&sealed.nonce, &sealed.additional, &sealed.ciphertext, &sealed.tag)
+}
+
+const fn algorithm(scheme: WholeScheme) -> Algorithm {
+    match scheme {
+        WholeScheme::Aes256Gcm => Algorithm::Aes256Gcm,
+        WholeScheme::Sm4Gcm => Algorithm::Sm4GcmText,
+    }
+}
+
+/// Twelve characters of 64, since it travels as text: 72 random bits.
+fn nonce(rng: &mut dyn CryptoRng) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    rng.fill_bytes(&mut nonce);
+    nonce.map(|byte| CHARACTERS[usize::from(byte % 64)])
+}
+
+fn refused(error: codecs::error::ParseError) -> Box<Rejection> {
+    Rejection::of_parse(Step::Open, error)
+}
+
+fn invalid(error: CryptoError) -> Box<Rejection> {
+    Rejection::of_crypto(Step::Open, "seal.invalid", "envelope", error)
+}
+
+const CHARACTERS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
