@@ -198,12 +198,17 @@ fn own_debit() -> Payment {
 }
 
 fn notice(fen: i64) -> Payment {
+    success_notice("2021000122671080", "notice", "2030010222001400000000000001", fen)
+}
+
+/// That `own_debit` succeeded, with this amount.
+fn success_notice(sender: &str, serial: &str, bank_tx_id: &str, fen: i64) -> Payment {
     let mut notice = Payment::new(Operation::Notice, Role::Notice);
     notice
-        .set_text(Attribute::Sender, "2021000122671080")
-        .set_text(Attribute::Serial, format!("notice-{fen}"))
+        .set_text(Attribute::Sender, sender)
+        .set_text(Attribute::Serial, format!("{serial}-{fen}"))
         .set_text(Attribute::OriginalEndToEndId, "20300102183005000001")
-        .set_text(Attribute::BankTxId, "2030010222001400000000000001")
+        .set_text(Attribute::BankTxId, bank_tx_id)
         .set_money(Attribute::Amount, Money::from_fen(fen));
     notice.outcome = Some(Outcome::Success);
     notice

@@ -1,9 +1,9 @@
 //! WeChat Pay as the bank calls it: the signature in `Authorization`, answers that name nothing, a notice whose content is
 //! sealed whole, SM2 and SM4-GCM throughout.
 
-use super::{Entry, GRACE, ask, emit, enter, link, own_debit, route, sample_key, text};
+use super::{Entry, GRACE, ask, emit, enter, link, own_debit, route, sample_key, success_notice, text};
 use crate::stand::{Instance, Stand, party, until, world};
-use codecs::payment::{Attribute, Money, Operation, Outcome, Payment, Role};
+use codecs::payment::{Attribute, Operation, Outcome, Payment, Role};
 use codecs::wire::{Start, Wire};
 use hangu::exchange::HttpAnswer;
 use hangu::journal::State;
@@ -155,13 +155,5 @@ fn keyed(stand: &Stand) -> Party {
 }
 
 fn notice(fen: i64) -> Payment {
-    let mut notice = Payment::new(Operation::Notice, Role::Notice);
-    notice
-        .set_text(Attribute::Sender, "1900000109")
-        .set_text(Attribute::Serial, format!("EV-{fen}"))
-        .set_text(Attribute::OriginalEndToEndId, "20300102183005000001")
-        .set_text(Attribute::BankTxId, "4200000000203001020000000001")
-        .set_money(Attribute::Amount, Money::from_fen(fen));
-    notice.outcome = Some(Outcome::Success);
-    notice
+    success_notice("1900000109", "EV", "4200000000203001020000000001", fen)
 }
