@@ -16,6 +16,7 @@ mod certificates;
 mod cli;
 mod database;
 mod envelopes;
+mod hostile;
 mod instances;
 mod institutions;
 mod journal;

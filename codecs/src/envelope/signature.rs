@@ -39,6 +39,8 @@ pub(crate) enum SignatureEncoding {
 }
 
 impl SignatureEncoding {
+    pub(crate) const ALL: [Self; 5] = [Self::Der, Self::Raw, Self::Base64, Self::Hex, Self::UpperHex];
+
     /// The encoding of this name, if it is one of the scheme's.
     pub(crate) fn parse(scheme: SignatureScheme, name: Option<&str>) -> Option<Self> {
         match (scheme, name) {

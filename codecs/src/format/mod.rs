@@ -17,6 +17,7 @@ pub(crate) use xml::flat::FlatPlan;
 pub(crate) use xml::{XmlPlan, document as xml_document, elements as xml_elements, fragment as xml_fragment};
 
 use crate::error::ParseError;
+use crate::spec::plan::Limits;
 use crate::spec::{MessageSpec, Spec};
 use crate::values::Values;
 use crate::wire::Wire;
@@ -35,6 +36,16 @@ pub(crate) enum Format {
 pub(crate) type Found<'a> = (&'a MessageSpec, Values<'a>);
 
 impl Format {
+    /// As specs name it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Xml(_) => "xml",
+            Self::Json(_) => "json",
+            Self::Form(_) => "form",
+            Self::Flat(_) => "flat",
+        }
+    }
+
     pub(crate) fn read<'a>(&self, spec: &'a Spec, wire: &'a Wire) -> Result<Found<'a>, ParseError> {
         let max = spec.limits.message_bytes_max;
         if wire.body.len() > max {
@@ -83,6 +94,11 @@ impl Format {
             Self::Flat(plan) => flat::write(plan, message, values),
         }
     }
+}
+
+/// The strict XML layer over a whole document, with the limits that specs have unless they say otherwise.
+pub(crate) fn strict_xml(body: &[u8]) -> Result<(), ParseError> {
+    xml::strict(utf8::text(body)?, &Limits::default())
 }
 
 /// An error about the message as a whole.

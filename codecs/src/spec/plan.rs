@@ -20,6 +20,18 @@ pub(crate) struct Limits {
     pub(crate) nodes_max: usize,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes_max: 1 << 20,
+            depth_max: 32,
+            attributes_max: 64,
+            attribute_bytes_max: 4096,
+            nodes_max: 20_000,
+        }
+    }
+}
+
 /// One field of a message.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the spec")]

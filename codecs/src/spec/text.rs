@@ -1,5 +1,6 @@
 //! The tables of `spec.toml` as they are written. Nothing here is checked beyond names and types; `load` does that.
 
+use super::plan::Limits;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -78,12 +79,13 @@ pub(super) struct LimitsText {
 
 impl Default for LimitsText {
     fn default() -> Self {
+        let limits = Limits::default();
         Self {
-            message_bytes_max: 1 << 20,
-            depth_max: 32,
-            attributes_max: 64,
-            attribute_bytes_max: 4096,
-            nodes_max: 20_000,
+            message_bytes_max: limits.message_bytes_max,
+            depth_max: limits.depth_max,
+            attributes_max: limits.attributes_max,
+            attribute_bytes_max: limits.attribute_bytes_max,
+            nodes_max: limits.nodes_max,
         }
     }
 }

@@ -14,3 +14,5 @@ mod payments;
 mod round_trip;
 mod samples;
 mod strict_xml;
+mod wrapping;
+mod xml_suite;

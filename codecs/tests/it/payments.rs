@@ -69,30 +69,32 @@ fn blocks(clear: &str) -> Vec<u8> {
 
 /// Opens what `finish` sealed.
 pub(crate) fn open(message: &mut Message<'_>) {
-    if let Some(sealed) = message.sealed_whole().unwrap() {
-        let clear: Vec<u8> = sealed.ciphertext.iter().map(|byte| !byte).collect();
-        message.set_whole(&clear).unwrap();
+    try_open(message).unwrap();
+}
+
+/// Opens what `finish` sealed, if it still is as it was.
+pub(crate) fn try_open(message: &mut Message<'_>) -> Option<()> {
+    let inverted = |bytes: &[u8]| -> Vec<u8> { bytes.iter().map(|byte| !byte).collect() };
+    if let Some(sealed) = message.sealed_whole().ok()? {
+        message.set_whole(&inverted(&sealed.ciphertext)).ok()?;
     }
     if matches!(
         message.sealing_scheme(),
         Some(SealingScheme::TextKey(_) | SealingScheme::Session(_))
     ) {
-        for sealed in message.sealed_blocks().unwrap() {
-            let clear: Vec<u8> = sealed
-                .ciphertext
-                .iter()
-                .filter(|&&byte| byte != 0)
-                .map(|byte| !byte)
-                .collect();
-            message.set_opened(sealed.slot, &clear).unwrap();
+        for sealed in message.sealed_blocks().ok()? {
+            let filled: Vec<u8> = sealed.ciphertext.iter().copied().filter(|&byte| byte != 0).collect();
+            message.set_opened(sealed.slot, &inverted(&filled)).ok()?;
         }
-        return;
+        return Some(());
     }
-    for sealed in message.sealed_fields().unwrap() {
-        assert_eq!((sealed.nonce, sealed.tag), (NONCE, TAG));
-        let clear: Vec<u8> = sealed.ciphertext.iter().map(|byte| !byte).collect();
-        message.set_opened(sealed.slot, &clear).unwrap();
+    for sealed in message.sealed_fields().ok()? {
+        if (sealed.nonce, sealed.tag) != (NONCE, TAG) {
+            return None;
+        }
+        message.set_opened(sealed.slot, &inverted(&sealed.ciphertext)).ok()?;
     }
+    Some(())
 }
 
 /// A value of every attribute that fits all messages of a spec.

@@ -13,6 +13,17 @@ pub(crate) use read::{peek, read};
 pub(crate) use trailer::document;
 pub(crate) use write::write;
 
+use crate::error::ParseError;
+use crate::spec::plan::Limits;
+use scan::{Scanner, Token};
+
+/// Reads a whole document for its form alone.
+pub(in crate::format) fn strict(text: &str, limits: &Limits) -> Result<(), ParseError> {
+    let mut scanner = Scanner::new(text, limits);
+    while !matches!(scanner.next()?, Token::End) {}
+    Ok(())
+}
+
 /// How a spec's messages stand in XML.
 #[derive(Clone, Debug)]
 pub(crate) struct XmlPlan {
