@@ -2,6 +2,7 @@
 
 mod bulkhead;
 mod envelope_reuse;
+mod http;
 mod journal;
 mod mq;
 mod settle;
@@ -9,6 +10,7 @@ mod settle;
 use crate::limits;
 pub use bulkhead::{BulkheadConfig, Shares};
 pub use envelope_reuse::EnvelopeReuseConfig;
+pub use http::HttpConfig;
 pub use journal::{JournalConfig, PostgresConfig};
 use keys::sm2::Engine;
 pub use mq::MqConfig;
@@ -120,15 +122,6 @@ pub struct LinkConfig {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HttpConfig {
-    /// Where we call the counterparty.
-    pub base_url: String,
-    /// Where the counterparty calls us.
-    pub listen: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RouteConfig {
     pub from: String,
     pub to: String,
@@ -166,6 +159,9 @@ impl Config {
         config.keys.folder = folder.join(&config.keys.folder);
         for mq in config.link.values_mut().filter_map(|link| link.mq.as_mut()) {
             mq.take_files_from(folder);
+        }
+        for http in config.link.values_mut().filter_map(|link| link.http.as_mut()) {
+            http.take_files_from(folder);
         }
         Ok(config)
     }
@@ -239,25 +235,9 @@ fn check_link(name: &str, link: &LinkConfig) -> Result<(), ConfigError> {
     }
     match (&link.mq, &link.http) {
         (Some(mq), None) => mq::check(name, mq),
-        (None, Some(http)) => check_http(name, http),
+        (None, Some(http)) => http::check(name, http),
         (None, None) | (Some(_), Some(_)) => Err(wrong(&format!("link.{name}"), "exactly one of the tables mq and http")),
     }
-}
-
-fn check_http(name: &str, http: &HttpConfig) -> Result<(), ConfigError> {
-    if http
-        .base_url
-        .parse::<hyper::Uri>()
-        .ok()
-        .and_then(|uri| uri.scheme_str().map(|s| s == "http"))
-        != Some(true)
-    {
-        return Err(wrong(&format!("link.{name}.http.base_url"), "http://host:port"));
-    }
-    if http.listen.parse::<std::net::SocketAddr>().is_err() {
-        return Err(wrong(&format!("link.{name}.http.listen"), "address:port"));
-    }
-    Ok(())
 }
 
 fn wrong(place: &str, allowed: &str) -> ConfigError {

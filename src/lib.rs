@@ -16,3 +16,4 @@ pub mod secret; // passwords and keys of others, read when they are needed
 pub mod shell; // tasks, clock, start and stop
 pub mod start; // from a configuration to a gateway
 pub mod telemetry; // logs, health, metrics
+pub mod tls; // certificates and keys of connections, from files

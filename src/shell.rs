@@ -3,25 +3,29 @@
 mod consume;
 mod process;
 mod release;
+mod renew;
 mod revisit;
 mod serve;
+mod shake;
 
 use crate::clock::{Clock, Entropy};
 use crate::exchange::{Gateway, HttpAnswer, Phase, Taken, Trouble};
 use crate::limits;
-use crate::link::http::{Handler, router};
+use crate::link::door::{Bounds, Door};
+use crate::link::http::{Handler, router_within};
 use crate::mq::{SharedMq, dead_letter_queue};
 use axum::Router;
 use codecs::wire::Wire;
 use consume::{Consuming, hear_hand_offs};
 use revisit::Revisitor;
+use serve::Served;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -66,6 +70,9 @@ pub struct HttpLink {
     pub name: String,
     pub listener: TcpListener,
     pub in_flight_max: usize,
+    pub bounds: Bounds,
+    /// Its certificates and counts.
+    pub door: Arc<Door>,
 }
 
 /// A running gateway.
@@ -81,6 +88,8 @@ pub struct Running {
     loops: TaskTracker,
     revisitor: Revisitor,
     mqs: Vec<SharedMq>,
+    /// An operator wants the certificates read again.
+    renewal_asked: Arc<Notify>,
 }
 
 impl Running {
@@ -100,6 +109,7 @@ impl Running {
             work,
             loops: TaskTracker::new(),
             mqs: queues.iter().map(|link| link.mq.clone()).collect(),
+            renewal_asked: Arc::new(Notify::new()),
         };
         running.run_leases();
         running.take_over_first().await?;
@@ -110,6 +120,7 @@ impl Running {
         for link in queues {
             running.run_queue_link(&link);
         }
+        running.run_renewal(&https);
         for link in https {
             running.run_http_link(link);
         }
@@ -125,6 +136,11 @@ impl Running {
 
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// Reads certificates again at once; whatever changed is seen within a second anyway.
+    pub fn renew_certificates(&self) {
+        self.renewal_asked.notify_one();
     }
 
     /// Stops taking, lets what is in flight finish within the grace period; the rest stays in the journal, free for any other
@@ -177,11 +193,21 @@ impl Running {
         }
     }
 
+    fn run_renewal(&self, https: &[HttpLink]) {
+        let doors = https.iter().map(|link| (link.name.clone(), link.door.clone())).collect();
+        let asked = self.renewal_asked.clone();
+        self.loops.spawn(renew::renew(doors, asked, self.end.clone()));
+    }
+
     fn run_http_link(&self, link: HttpLink) {
-        let connections_max = link.in_flight_max.saturating_mul(2);
-        let app = serve::closing(router(self.handler(link.name, link.in_flight_max)), self.gateway.clone());
-        self.loops
-            .spawn(serve::serve(link.listener, app, connections_max, self.end.clone()));
+        let answering = router_within(self.handler(link.name.clone(), link.in_flight_max), link.bounds.body_max);
+        let served = Served {
+            name: link.name,
+            app: serve::closing(answering, self.gateway.clone()),
+            bounds: link.bounds,
+            door: link.door,
+        };
+        self.loops.spawn(serve::serve(link.listener, served, self.end.clone()));
     }
 
     /// Every request runs on a task of its own, so that a requester who goes away does not take the exchange with it.
@@ -316,7 +342,13 @@ impl Running {
 
 /// Serves the admin port, with the same bounds on connections and heads as a link.
 pub async fn serve_bounded(listener: TcpListener, app: Router) {
-    serve::serve(listener, app, limits::ADMIN_CONNECTIONS_MAX, CancellationToken::new()).await;
+    let served = Served {
+        name: "admin".to_owned(),
+        app,
+        bounds: Bounds::of(limits::ADMIN_CONNECTIONS_MAX),
+        door: Arc::new(Door::default()),
+    };
+    serve::serve(listener, served, CancellationToken::new()).await;
 }
 
 /// Our own leases first: after the journal was away all have ended, and what we have in hand must not change its epoch.

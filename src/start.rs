@@ -4,11 +4,13 @@ use crate::clock::{Clock, Entropy};
 use crate::config::{Config, ConfigError, LinkConfig, MqConfig};
 use crate::exchange::{Caller, Gateway, LinkParts, Parts, Transport};
 use crate::journal::SharedJournal;
+use crate::link::door::Door;
 use crate::link::http::HttpCaller;
 use crate::mq::SharedMq;
-use crate::mq::amqp::{AmqpConfig, AmqpMq, QueueType, TlsClient, TlsConfig};
+use crate::mq::amqp::{AmqpConfig, AmqpMq, QueueType};
 use crate::secret::{self, Password};
 use crate::shell::{HttpLink, QueueLink};
+use crate::tls::{Renewing, TlsError};
 use codecs::spec::{Spec, Specs};
 use keys::keyring::Keyring;
 use std::collections::BTreeMap;
@@ -132,7 +134,7 @@ fn amqp_config(name: &str, config: &MqConfig) -> Result<AmqpConfig, ConfigError>
         vhost: config.vhost.clone(),
         user: config.user.clone(),
         password: broker_password(name, config)?,
-        tls: tls(config),
+        tls: config.tls(),
         heartbeat_s: config.heartbeat_s,
         confirm_timeout_ms: config.confirm_ms,
         queue_type: if config.queue_type == "quorum" {
@@ -157,16 +159,6 @@ fn broker_password(name: &str, config: &MqConfig) -> Result<Password, ConfigErro
     Ok(found.unwrap_or_else(|| Password::new("guest")))
 }
 
-/// The authorities' file means TLS; the configuration's check saw that the rest goes with it.
-fn tls(config: &MqConfig) -> Option<TlsConfig> {
-    let client = config.tls_cert_file.clone().zip(config.tls_key_file.clone());
-    Some(TlsConfig {
-        ca_file: config.tls_ca_file.clone()?,
-        server_name: config.tls_server_name.clone(),
-        client: client.map(|(cert_file, key_file)| TlsClient { cert_file, key_file }),
-    })
-}
-
 fn queue_link(instance: &str, name: &str, link: &LinkConfig, config: &MqConfig, mq: SharedMq) -> QueueLink {
     QueueLink {
         name: name.to_owned(),
@@ -188,13 +180,27 @@ async fn http_link(name: &str, link: &LinkConfig) -> Result<(Arc<dyn Caller>, Ht
     let Some(http) = &link.http else {
         return Err(wrong("the link has neither mq nor http".to_owned()));
     };
+    let of_tls = |error: TlsError| ConfigError {
+        place: format!("link.{name}.http.{}", error.field),
+        detail: error.detail,
+    };
+    let caller = HttpCaller::open(http.called()).map_err(of_tls)?;
+    let listening = http.listening_tls();
+    let renewing = listening.map(|tls| Renewing::open(tls.files(), move || tls.load()).map(Arc::new));
     let listener = TcpListener::bind(&http.listen)
         .await
         .map_err(|error| wrong(format!("{}: {error}", http.listen)))?;
+    let door = Door {
+        listener: renewing.transpose().map_err(of_tls)?,
+        caller: caller.certificates(),
+        ..Door::default()
+    };
     let listening = HttpLink {
         name: name.to_owned(),
         listener,
         in_flight_max: link.in_flight_max,
+        bounds: link.listener_bounds(http),
+        door: Arc::new(door),
     };
-    Ok((Arc::new(HttpCaller::new(&http.base_url)), listening))
+    Ok((Arc::new(caller), listening))
 }

@@ -1,7 +1,10 @@
 //! Logs, health and metrics. Labels are bounded; no account, name or key appears in any of them.
 
+mod http;
+
 use crate::exchange::{Gateway, Phase};
 use crate::journal::{Figures, Found, Read, State};
+use crate::link::door::Door;
 use crate::mq::SharedMq;
 use axum::Router;
 use axum::extract::State as Shared;
@@ -19,6 +22,8 @@ pub struct Watched {
     pub gateway: Arc<Gateway>,
     /// Queue services by link name.
     pub mqs: Vec<(String, SharedMq)>,
+    /// Certificates and counts of HTTP links by name.
+    pub doors: Vec<(String, Arc<Door>)>,
 }
 
 /// Logs to standard error: lines for people, or JSON lines.
@@ -159,6 +164,7 @@ fn exposition(watched: &Watched, figures: &Figures) -> String {
         page.line("hangu_exchanges", &format!("state=\"{}\"", state.name()), count);
     }
     counted(&mut page, watched);
+    http::figures(&mut page, watched);
     for (operation, times) in counters.operations() {
         page.quantiles(
             "hangu_inside_seconds",

@@ -1,9 +1,11 @@
 //! `hangu check`: whatever can be known before a start, one line each, with what to do about it.
 
+mod descriptors;
 mod keys;
 mod links;
 mod report;
 mod services;
+mod tls;
 
 pub(crate) use keys::{days_left, hold, keyring_checks};
 pub(crate) use report::{Check, Report};
@@ -51,6 +53,8 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     config_checks(&config, &mut report);
     links::journal_check(&config, &mut report);
     links::hand_off_check(&config, &mut report);
+    descriptors::check(&config, &mut report);
+    tls::expiry_checks(&config, SystemClock.now(), &mut report);
     if args.connect {
         services::checks(&config, &mut report)?;
     }
@@ -64,4 +68,5 @@ fn config_checks(config: &Config, report: &mut Report) {
     keys::link_checks(config, &specs, SystemClock.now(), report);
     links::route_checks(config, &specs, report);
     links::broker_checks(config, report);
+    tls::file_checks(config, report);
 }

@@ -1,7 +1,7 @@
-//! `hangu run`: the gateway, until SIGTERM or SIGINT.
+//! `hangu run`: the gateway, until SIGTERM or SIGINT. SIGHUP has it read its certificates again.
 
 use super::output::{Exit, Failure, Form};
-use super::signals::Signals;
+use super::signals::{HangUp, Signals};
 use hangu::config::Config;
 use hangu::journal::SharedJournal;
 use hangu::shell::{Running, SystemClock, SystemEntropy, serve_bounded};
@@ -29,14 +29,15 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     init_logs(args.log, form == Form::Json || !std::io::stderr().is_terminal());
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     let signals = Signals::heard_by(&runtime)?;
+    let hang_up = HangUp::heard_by(&runtime)?;
     let config = Config::load(&args.config)?;
     if let Some(first) = super::check::obstacles(&config).into_iter().next() {
         return Err(Failure::config("hangu check", first));
     }
-    runtime.block_on(serve(config, signals))
+    runtime.block_on(serve(config, signals, hang_up))
 }
 
-async fn serve(config: Config, mut signals: Signals) -> Result<Exit, Failure> {
+async fn serve(config: Config, mut signals: Signals, mut hang_up: HangUp) -> Result<Exit, Failure> {
     let (admin_listen, grace) = (config.admin.listen.clone(), Duration::from_secs(config.stop.grace_s));
     let (Assembled { gateway, queues, https }, journal) = tokio::select! {
         prepared = prepare(config) => prepared?,
@@ -48,6 +49,7 @@ async fn serve(config: Config, mut signals: Signals) -> Result<Exit, Failure> {
     let watched = Watched {
         gateway: gateway.clone(),
         mqs: queues.iter().map(|link| (link.name.clone(), link.mq.clone())).collect(),
+        doors: https.iter().map(|link| (link.name.clone(), link.door.clone())).collect(),
     };
     if let Some(address) = admin_listen {
         serve_admin(&address, watched).await?;
@@ -57,9 +59,12 @@ async fn serve(config: Config, mut signals: Signals) -> Result<Exit, Failure> {
         .map_err(|error| Failure::new(Exit::Unavailable, "journal", error))?;
     tracing::info!("gateway is running");
     let gateway = running.gateway().clone();
-    let is_displaced = tokio::select! {
-        () = signals.one() => false,
-        () = gateway.displaced() => true,
+    let is_displaced = loop {
+        tokio::select! {
+            () = signals.one() => break false,
+            () = gateway.displaced() => break true,
+            () = hang_up.next() => running.renew_certificates(),
+        }
     };
     tracing::info!(grace_s = grace.as_secs(), "stopping: nothing new is taken");
     let is_finished = running.stop(grace).await;

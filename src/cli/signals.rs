@@ -1,6 +1,7 @@
 //! SIGTERM and SIGINT, heard from the first moment of a command on: one that comes before it is asked for is kept.
 
 use super::output::{Exit, Failure};
+use std::io::IsTerminal;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -30,6 +31,30 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// SIGHUP as service managers send it: files are to be read again. A process on a terminal ends with its terminal, as ever.
+pub(super) struct HangUp(Option<Signal>);
+
+impl HangUp {
+    pub(super) fn heard_by(runtime: &Runtime) -> Result<Self, Failure> {
+        let _entered = runtime.enter();
+        if std::io::stderr().is_terminal() {
+            return Ok(Self(None));
+        }
+        let heard = signal(SignalKind::hangup()).map_err(|error| Failure::new(Exit::Unavailable, "signals", error))?;
+        Ok(Self(Some(heard)))
+    }
+
+    /// Waits for the next one.
+    pub(super) async fn next(&mut self) {
+        match &mut self.0 {
+            Some(signal) => {
+                signal.recv().await;
+            }
+            None => std::future::pending().await,
         }
     }
 }

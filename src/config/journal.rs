@@ -2,6 +2,7 @@
 
 use super::{ConfigError, wrong};
 use crate::limits;
+use crate::tls::TlsConfig;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -56,6 +57,13 @@ impl JournalConfig {
             (None, Some(postgres)) => check_postgres(postgres),
             (None, None) | (Some(_), Some(_)) => Err(wrong("journal", "exactly one of file and the table postgres")),
         }
+    }
+}
+
+impl PostgresConfig {
+    /// Whom to trust, if the connection is to be encrypted.
+    pub fn tls(&self) -> Option<TlsConfig> {
+        self.tls_ca_file.as_deref().map(TlsConfig::trusting)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{ConfigError, wrong};
 use crate::mq::{DEAD_LETTER_SUFFIX, dead_letter_queue};
+use crate::tls::{TlsClient, TlsConfig};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -79,6 +80,16 @@ impl MqConfig {
         let dead: Vec<String> = dead.filter(|_| self.has_dead_letters()).collect();
         let ours = inbound.into_iter().chain([self.outbound_queue.clone()]);
         ours.chain(dead).chain(self.hand_off_queue(instance)).collect()
+    }
+
+    /// The authorities' file means TLS; the check saw that the rest goes with it.
+    pub fn tls(&self) -> Option<TlsConfig> {
+        let client = self.tls_cert_file.clone().zip(self.tls_key_file.clone());
+        Some(TlsConfig {
+            ca_file: self.tls_ca_file.clone()?,
+            server_name: self.tls_server_name.clone(),
+            client: client.map(|(cert_file, key_file)| TlsClient { cert_file, key_file }),
+        })
     }
 
     pub(super) fn take_files_from(&mut self, folder: &Path) {

@@ -1,7 +1,11 @@
 //! HTTP/1.1 links: a pooled client that calls a counterparty, and a server that takes its calls.
 
+use super::dial::{Dialer, is_certificate_refused, told};
+use super::door::Bounds;
 use crate::exchange::{CallError, Caller, HttpAnswer};
 use crate::limits;
+use crate::tls::{Loaded, Renewing, TlsConfig, TlsError};
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, HttpBody};
@@ -11,45 +15,113 @@ use axum::response::Response;
 use bytes::Bytes;
 use codecs::wire::{Start, Wire};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::Uri;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-/// A counterparty that is called by HTTP, over kept connections.
+/// How a counterparty is called.
+#[derive(Clone, Debug)]
+pub struct Called {
+    /// Without a trailing slash, such as `http://127.0.0.1:8200`.
+    pub base_url: String,
+    /// For https; whom to trust is never taken from the system.
+    pub tls: Option<TlsConfig>,
+    pub connect_max: Duration,
+    pub handshake_max: Duration,
+}
+
+/// A counterparty that is called by HTTP, over kept connections. Redirects are answers like any other, and are not followed.
 pub struct HttpCaller {
-    client: Client<HttpConnector, Full<Bytes>>,
     base_url: String,
+    reach: Reach,
+    pool: ArcSwap<Pool>,
+}
+
+/// How connections are made, and whom they may lead to.
+struct Reach {
+    tls: Option<(Arc<Renewing<ClientConfig>>, ServerName<'static>)>,
+    connect_max: Duration,
+    handshake_max: Duration,
+}
+
+/// Kept connections, all made with the same certificates.
+struct Pool {
+    made_with: Option<Arc<Loaded<ClientConfig>>>,
+    client: Client<Dialer, Full<Bytes>>,
 }
 
 impl HttpCaller {
-    /// `base_url` without a trailing slash, such as `http://127.0.0.1:8200`.
+    /// In clear, with the usual patience; `base_url` as in `Called`.
     pub fn new(base_url: &str) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(limits::POOL_IDLE_MAX)
-            .build(connector);
+        let reach = Reach {
+            tls: None,
+            connect_max: CONNECT_TIMEOUT,
+            handshake_max: CONNECT_TIMEOUT,
+        };
+        Self::reaching(base_url.trim_end_matches('/').to_owned(), reach)
+    }
+
+    /// Reads the files of TLS, if there are any.
+    pub fn open(called: Called) -> Result<Self, TlsError> {
+        let base_url = called.base_url.trim_end_matches('/').to_owned();
+        let tls = called.tls.map(|config| {
+            let host = base_url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+            let name = config.name(&host.unwrap_or_default())?;
+            let renewing = Renewing::open(config.files(), move || config.load_http())?;
+            Ok((Arc::new(renewing), name))
+        });
+        let reach = Reach {
+            tls: tls.transpose()?,
+            connect_max: called.connect_max,
+            handshake_max: called.handshake_max,
+        };
+        Ok(Self::reaching(base_url, reach))
+    }
+
+    fn reaching(base_url: String, reach: Reach) -> Self {
         Self {
-            client,
-            base_url: base_url.trim_end_matches('/').to_owned(),
+            base_url,
+            pool: ArcSwap::from_pointee(reach.pool(reach.certificates())),
+            reach,
         }
     }
 
-    async fn exchange(&self, wire: &Wire) -> Result<Wire, CallError> {
-        let request = request_of(wire, &self.base_url)?;
-        let response = self.client.request(request).await.map_err(|error| {
-            if error.is_connect() {
-                CallError::NotSent(error.to_string())
+    /// The certificates that it calls with.
+    pub fn certificates(&self) -> Option<Arc<Renewing<ClientConfig>>> {
+        self.reach.tls.as_ref().map(|(renewing, _name)| renewing.clone())
+    }
+
+    /// New certificates get a pool of their own; what is under way on the old one ends there.
+    fn pool(&self) -> Arc<Pool> {
+        let pool = self.pool.load_full();
+        let current = self.reach.certificates();
+        let is_same = match (&pool.made_with, &current) {
+            (Some(before), Some(current)) => Arc::ptr_eq(before, current),
+            (before, current) => before.is_none() && current.is_none(),
+        };
+        if is_same {
+            return pool;
+        }
+        let renewed = Arc::new(self.reach.pool(current));
+        self.pool.store(renewed.clone());
+        renewed
+    }
+
+    async fn exchange(&self, request: hyper::Request<Full<Bytes>>) -> Result<Wire, CallError> {
+        let answered = self.pool().client.request(request).await;
+        let response = answered.map_err(|error| {
+            if error.is_connect() || is_certificate_refused(&error) {
+                CallError::NotSent(told(&error))
             } else {
-                CallError::Unknown(error.to_string())
+                CallError::Unknown(told(&error))
             }
         })?;
         let (head, body) = response.into_parts();
@@ -66,12 +138,38 @@ impl HttpCaller {
     }
 }
 
+impl Reach {
+    fn certificates(&self) -> Option<Arc<Loaded<ClientConfig>>> {
+        self.tls.as_ref().map(|(renewing, _name)| renewing.current())
+    }
+
+    fn pool(&self, made_with: Option<Arc<Loaded<ClientConfig>>>) -> Pool {
+        let sealed = made_with.as_ref().zip(self.tls.as_ref());
+        let sealed = sealed.map(|(loaded, (_renewing, name))| (loaded.config.clone(), name.clone()));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(limits::POOL_IDLE_MAX)
+            .build(Dialer::new(sealed, self.connect_max, self.handshake_max));
+        Pool { made_with, client }
+    }
+}
+
 #[async_trait]
 impl Caller for HttpCaller {
     async fn call(&self, wire: &Wire, timeout: Duration) -> Result<Wire, CallError> {
-        tokio::time::timeout(timeout, self.exchange(wire))
-            .await
-            .unwrap_or_else(|_elapsed| Err(CallError::Unknown(format!("no answer within {} ms", timeout.as_millis()))))
+        let mut request = request_of(wire, &self.base_url)?;
+        // Until it has a connection, nothing of a request can have been sent.
+        let connection = capture_connection(&mut request);
+        let answered = tokio::time::timeout(timeout, self.exchange(request)).await;
+        answered.unwrap_or_else(|_elapsed| {
+            let late = timeout.as_millis();
+            if connection.connection_metadata().is_none() {
+                Err(CallError::NotSent(format!("no connection within {late} ms")))
+            } else {
+                Err(CallError::Unknown(format!("no answer within {late} ms")))
+            }
+        })
     }
 }
 
@@ -80,8 +178,14 @@ pub type Handler = Arc<dyn Fn(Wire) -> Pin<Box<dyn Future<Output = HttpAnswer> +
 
 /// A router that hands every request of a link to `handler`.
 pub fn router(handler: Handler) -> Router {
+    router_within(handler, Bounds::of(1).body_max)
+}
+
+/// The same; bodies must have come within `body_max`.
+pub fn router_within(handler: Handler, body_max: Duration) -> Router {
     let server = Server {
         handler,
+        body_max,
         room_kib: Arc::new(Semaphore::new(limits::BODIES_KIB_MAX)),
     };
     Router::new().fallback(take).with_state(server)
@@ -90,6 +194,7 @@ pub fn router(handler: Handler) -> Router {
 #[derive(Clone)]
 struct Server {
     handler: Handler,
+    body_max: Duration,
     /// Room for the bodies of all requests in hand, so that many large ones cannot fill the memory.
     room_kib: Arc<Semaphore>,
 }
@@ -116,7 +221,7 @@ async fn take(State(server): State<Server>, request: Request) -> Response {
             "headers refused: too many, or not text",
         );
     };
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limits::BODY_BYTES_MAX).collect()).await;
+    let collected = tokio::time::timeout(server.body_max, Limited::new(body, limits::BODY_BYTES_MAX).collect()).await;
     let Ok(Ok(body)) = collected else {
         return plain(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -205,8 +310,6 @@ fn headers_of(headers: &HeaderMap) -> Option<Vec<(String, String)>> {
     headers.iter().map(pair).collect()
 }
 
-/// A request's body must have come within this.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shorter than servers usually keep idle connections, so that a request does not meet a closing one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);

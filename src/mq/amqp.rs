@@ -23,8 +23,8 @@ mod tls;
 mod wire;
 
 pub use crate::secret::Password;
+pub use crate::tls::{TlsClient, TlsConfig};
 pub use config::{AmqpConfig, AmqpConfigError, QueueType};
-pub use tls::{TlsClient, TlsConfig};
 
 use super::{Consumer, Mq, MqError, MqState, Publication, Published, QueueState, dead_letter_queue, limits};
 use admin::Act;

@@ -1,12 +1,16 @@
-//! The HTTP listener: bounded connections, bounded waiting for heads, a stop that waits for answers in hand.
+//! The HTTP listener: bounded connections, bounded waiting, a stop that waits for answers in hand. Each link has its own.
 
+use super::shake;
 use crate::exchange::{Gateway, Phase};
+use crate::link::door::{Bounds, Counts, Door};
+use crate::link::line::Line;
+use crate::link::patient::Patient;
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,10 +30,19 @@ pub(super) fn closing(app: Router, gateway: Arc<Gateway>) -> Router {
     }))
 }
 
-/// Serves until told to stop. Heads must come within their time, connections are counted, and a stop waits for the answers
-/// in hand but not for idle connections.
-pub(super) async fn serve(listener: TcpListener, app: Router, connections_max: usize, stop: CancellationToken) {
-    let connections = Arc::new(Semaphore::new(connections_max.max(1)));
+/// One listener as it is served.
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) name: String,
+    pub(super) app: Router,
+    pub(super) bounds: Bounds,
+    pub(super) door: Arc<Door>,
+}
+
+/// Serves until told to stop. Handshakes and heads must come within their time, connections are counted, and a stop waits
+/// for the answers in hand but not for idle connections.
+pub(super) async fn serve(listener: TcpListener, served: Served, stop: CancellationToken) {
+    let connections = Arc::new(Semaphore::new(served.bounds.connections_max.max(1)));
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -38,21 +51,36 @@ pub(super) async fn serve(listener: TcpListener, app: Router, connections_max: u
             accepted = accept(&listener, &connections) => accepted,
         };
         let Some((stream, permit)) = accepted else { continue };
-        let service = TowerToHyperService::new(app.clone());
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(HEAD_BYTES_MAX);
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        let (served, watcher, stop) = (served.clone(), graceful.watcher(), stop.clone());
         tokio::spawn(async move {
             let _permit = permit;
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "connection ended");
+            let _open = Counts::open(&served.door);
+            let line = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                line = shake::hands(stream, &served) => line,
+            };
+            if let Some(line) = line {
+                served.converse(line, watcher).await;
             }
         });
     }
     graceful.shutdown().await;
+}
+
+impl Served {
+    async fn converse(self, line: Line, watcher: Watcher) {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.bounds.head_max)
+            .max_buf_size(HEAD_BYTES_MAX);
+        let line = TokioIo::new(Patient::new(line, self.bounds.write_max));
+        let connection = builder.serve_connection(line, TowerToHyperService::new(self.app));
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, "connection ended");
+        }
+    }
 }
 
 async fn accept(listener: &TcpListener, connections: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
@@ -73,7 +101,5 @@ async fn accept(listener: &TcpListener, connections: &Arc<Semaphore>) -> Option<
     }
 }
 
-/// A request's head must have come within this; an idle connection ends with it too.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -13,6 +13,8 @@ new_certs_dir = .
 default_md = sha256
 policy = any
 [any]
+countryName = optional
+organizationName = optional
 commonName = supplied
 [leaf]
 basicConstraints = critical,CA:FALSE
@@ -47,19 +49,16 @@ impl Certificates {
             let constraints = ["-addext", "basicConstraints=critical,CA:TRUE"];
             made.request(
                 authority,
+                &format!("/CN={authority}"),
                 &[&["-x509", "-days", "2"], constraints.as_slice()].concat(),
                 ".pem",
             );
         }
-        for (name, authority) in [("server", "ca"), ("client", "ca"), ("expired", "ca"), ("stranger", "other")] {
-            made.request(name, &[], ".csr");
-            let (start, end) = if name == "expired" {
-                ("20200101000000Z", "20200201000000Z")
-            } else {
-                ("20200101000000Z", "21200101000000Z")
-            };
-            made.sign(name, authority, start, end);
+        for (name, authority) in [("server", "ca"), ("client", "ca"), ("stranger", "other")] {
+            made.issue(name, authority, &format!("/CN={name}"));
         }
+        made.request("expired", "/CN=expired", &[], ".csr");
+        made.sign("expired", "ca", "20200101000000Z", "20200201000000Z");
         made
     }
 
@@ -71,9 +70,36 @@ impl Certificates {
         self.folder.join(name).with_extension("key")
     }
 
-    fn request(&self, name: &str, more: &[&str], extension: &str) {
-        let (key, out, subject) = (format!("{name}.key"), format!("{name}{extension}"), format!("/CN={name}"));
-        let files = ["-keyout", &key, "-out", &out, "-subj", &subject];
+    /// One more, for a hundred years.
+    pub(crate) fn issue(&self, name: &str, authority: &str, subject: &str) {
+        self.request(name, subject, &[], ".csr");
+        self.sign(name, authority, "20200101000000Z", "21200101000000Z");
+    }
+
+    /// As `openssl x509 -serial` prints it.
+    pub(crate) fn serial(&self, name: &str) -> String {
+        self.printed(name, "serial=", &["-serial"])
+    }
+
+    /// RFC 4514, other letters than ASCII as they are.
+    pub(crate) fn subject(&self, name: &str) -> String {
+        self.printed(name, "subject=", &["-subject", "-nameopt", "RFC2253,utf8,-esc_msb"])
+    }
+
+    fn printed(&self, name: &str, label: &str, what: &[&str]) -> String {
+        let mut command = Command::new("openssl");
+        let ran = command
+            .args(["x509", "-noout", "-in"])
+            .arg(self.pem(name))
+            .args(what)
+            .output();
+        let said = String::from_utf8(ran.unwrap().stdout).unwrap();
+        said.trim().trim_start_matches(label).to_owned()
+    }
+
+    fn request(&self, name: &str, subject: &str, more: &[&str], extension: &str) {
+        let (key, out) = (format!("{name}.key"), format!("{name}{extension}"));
+        let files = ["-keyout", &key, "-out", &out, "-utf8", "-subj", subject];
         self.openssl(&[&["req", "-new"], NEW_KEY.as_slice(), &files, more].concat());
     }
 

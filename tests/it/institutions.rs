@@ -219,6 +219,11 @@ fn text(bytes: Vec<u8>) -> String {
 }
 
 async fn with_epcc() -> (Stand, Party, Instance) {
+    with_epcc_where(|_, _| {}).await
+}
+
+/// `change` has the last word on the configuration, and a folder for files.
+pub(crate) async fn with_epcc_where(change: impl FnOnce(&mut Config, &Path)) -> (Stand, Party, Instance) {
     let stand = Stand::set(Arc::new(SqliteJournal::memory().unwrap())).await;
     for (owner, other, name, serial) in [
         ("gateway", "epcc", "epcc-bank", "4100000001"),
@@ -247,6 +252,7 @@ async fn with_epcc() -> (Stand, Party, Instance) {
                 .link
                 .insert("epcc".to_owned(), link("epcc", "C1099999000051", "http://127.0.0.1:9"));
             config.route.push(route("epcc", "platform"));
+            change(config, stand.folder.path());
         })
         .await;
     let epcc = party(stand.folder.path(), "epcc", "epcc");
@@ -272,7 +278,7 @@ async fn serve(listener: tokio::net::TcpListener, alipay: Party) {
     axum::serve(listener, router(Arc::new(handler))).await.unwrap();
 }
 
-fn debit(trx_id: &str, fen: i64) -> Payment {
+pub(crate) fn debit(trx_id: &str, fen: i64) -> Payment {
     let mut debit = about(trx_id, Operation::Debit);
     debit
         .set_text(Attribute::Agreement, Person::at(8).agreement())
@@ -292,7 +298,7 @@ fn about(trx_id: &str, operation: Operation) -> Payment {
     request
 }
 
-fn emit(party: &Party, code: &str, payment: &Payment) -> Wire {
+pub(crate) fn emit(party: &Party, code: &str, payment: &Payment) -> Wire {
     let (world, mut payment) = (world(), payment.clone());
     payment.set_text(Attribute::MessageCode, code);
     if payment.text(Attribute::CreatedAt).is_none() {

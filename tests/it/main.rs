@@ -17,6 +17,7 @@ mod cli;
 mod database;
 mod envelopes;
 mod hostile;
+mod https;
 mod instances;
 mod institutions;
 mod journal;

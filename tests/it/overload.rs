@@ -93,6 +93,7 @@ async fn whoever_comes_during_a_stop_is_sent_away() {
     let watched = Watched {
         gateway: gateway.clone(),
         mqs: Vec::new(),
+        doors: Vec::new(),
     };
     let server = tokio::spawn(async move { axum::serve(listener, admin(watched)).await });
     assert_eq!(get(port, "/ready").await.status(), 200);

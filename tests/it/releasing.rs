@@ -228,6 +228,7 @@ async fn admin_port(life: &Life) -> HttpCaller {
     let watched = Watched {
         gateway: life.gateway().clone(),
         mqs: Vec::new(),
+        doors: Vec::new(),
     };
     drop(tokio::spawn(async move {
         axum::serve(listener, hangu::telemetry::admin(watched)).await

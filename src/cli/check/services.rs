@@ -1,12 +1,14 @@
 //! `--connect`: the journal's database, the broker, its queues, the counterparties' ports. Nothing is sent but what that needs.
 
-use super::{Check, Report};
+use super::{Check, Report, tls};
 use crate::cli::output::{Exit, Failure};
+use hangu::clock::Clock;
 use hangu::config::{Config, HttpConfig, MqConfig, PostgresConfig};
 use hangu::journal::Chain;
 use hangu::journal::open::postgres_options;
 use hangu::journal::postgres::PostgresJournal;
 use hangu::mq::{MqError, QueueState};
+use hangu::shell::SystemClock;
 use hangu::start::connect;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -73,7 +75,9 @@ fn of_queue(state: &QueueState) -> Check {
 
 async fn of_port(link: &str, config: &HttpConfig) -> Check {
     let uri = config.base_url.parse::<hyper::Uri>().ok();
-    let place = uri.as_ref().and_then(|uri| Some((uri.host()?, uri.port_u16().unwrap_or(80))));
+    let place = uri
+        .as_ref()
+        .and_then(|uri| Some((uri.host()?, uri.port_u16().unwrap_or_else(|| usual_port(uri)))));
     let Some((host, port)) = place else {
         return Check::fail("check.tcp", link, "base_url has no host", "do.config");
     };
@@ -81,10 +85,14 @@ async fn of_port(link: &str, config: &HttpConfig) -> Check {
     // A host in brackets is an IPv6 address, which a connection takes without them.
     let reached = timeout(TCP_TIMEOUT, TcpStream::connect((host.trim_matches(['[', ']']), port))).await;
     match reached {
-        Ok(Ok(_stream)) => Check::ok("check.tcp", &subject, "reachable"),
+        Ok(Ok(stream)) => tls::of_handshake(&subject, config, host, stream, SystemClock.now()).await,
         Ok(Err(error)) => Check::fail("check.tcp", &subject, error.to_string(), "do.tcp").of_service(),
         Err(_elapsed) => Check::fail("check.tcp", &subject, "no answer within 3 s", "do.tcp").of_service(),
     }
+}
+
+fn usual_port(uri: &hyper::Uri) -> u16 {
+    if uri.scheme_str() == Some("https") { 443 } else { 80 }
 }
 
 const TCP_TIMEOUT: Duration = Duration::from_secs(3);

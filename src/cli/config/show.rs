@@ -52,9 +52,8 @@ pub(super) fn table(config: &Config) -> Table {
 }
 
 fn of_postgres(postgres: &PostgresConfig) -> Value {
-    let addresses = postgres.addresses.iter().cloned().map(Value::String).collect();
     Value::Table(rows([
-        ("addresses", Some(Value::Array(addresses))),
+        ("addresses", Some(strings(&postgres.addresses))),
         ("database", string(&postgres.database)),
         ("user", string(&postgres.user)),
         ("password_file", postgres.password_file.as_deref().and_then(path)),
@@ -130,9 +129,8 @@ fn waits(waits: &[i64]) -> Value {
 }
 
 fn of_mq(mq: &MqConfig) -> Value {
-    let addresses = mq.addresses.iter().cloned().map(Value::String).collect();
     Value::Table(rows([
-        ("addresses", Some(Value::Array(addresses))),
+        ("addresses", Some(strings(&mq.addresses))),
         ("vhost", string(&mq.vhost)),
         ("user", string(&mq.user)),
         ("password_file", mq.password_file.as_deref().and_then(path)),
@@ -157,16 +155,33 @@ fn of_mq(mq: &MqConfig) -> Value {
 fn of_http(http: &HttpConfig) -> Value {
     Value::Table(rows([
         ("base_url", string(&redacted(&http.base_url))),
+        ("tls_ca_file", http.tls_ca_file.as_deref().and_then(path)),
+        ("tls_server_name", http.tls_server_name.as_deref().and_then(string)),
+        ("tls_cert_file", http.tls_cert_file.as_deref().and_then(path)),
+        ("tls_key_file", http.tls_key_file.as_deref().and_then(path)),
+        ("connect_ms", number(http.connect_ms)),
         ("listen", string(&http.listen)),
+        ("listen_cert_file", http.listen_cert_file.as_deref().and_then(path)),
+        ("listen_key_file", http.listen_key_file.as_deref().and_then(path)),
+        ("listen_client_ca_file", http.listen_client_ca_file.as_deref().and_then(path)),
+        ("listen_client", string(&http.listen_client)),
+        (
+            "listen_client_subject",
+            http.listen_client_subject.as_deref().and_then(string),
+        ),
+        ("listen_client_serials", Some(strings(&http.listen_client_serials))),
+        ("connections_max", http.connections_max.and_then(number)),
+        ("handshake_ms", number(http.handshake_ms)),
+        ("head_ms", number(http.head_ms)),
+        ("body_ms", number(http.body_ms)),
     ]))
 }
 
 fn of_route(route: &RouteConfig) -> Value {
-    let operations = |names: &Vec<String>| Value::Array(names.iter().cloned().map(Value::String).collect());
     Value::Table(rows([
         ("from", string(&route.from)),
         ("to", string(&route.to)),
-        ("operations", route.operations.as_ref().map(operations)),
+        ("operations", route.operations.as_deref().map(strings)),
     ]))
 }
 
@@ -194,6 +209,10 @@ fn nested<const N: usize>(values: [(&str, Option<Value>); N]) -> Option<Value> {
 #[expect(clippy::unnecessary_wraps, reason = "every row is optional")]
 fn string(text: &str) -> Option<Value> {
     Some(Value::String(text.to_owned()))
+}
+
+fn strings(texts: &[String]) -> Value {
+    Value::Array(texts.iter().cloned().map(Value::String).collect())
 }
 
 fn path(path: &Path) -> Option<Value> {

@@ -16,6 +16,7 @@ fn keys_of_source() -> BTreeSet<String> {
         include_str!("../../config.rs"),
         include_str!("../../config/journal.rs"),
         include_str!("../../config/mq.rs"),
+        include_str!("../../config/http.rs"),
         include_str!("../../config/bulkhead.rs"),
         include_str!("../../config/envelope_reuse.rs"),
         include_str!("../../config/settle.rs"),
@@ -88,7 +89,11 @@ fn defaults_are_those_of_the_parser() {
     }
 }
 
-const OPTIONAL: [&str; 9] = [
+const OPTIONAL: [&str; 13] = [
+    "base_url",
+    "connections_max",
+    "listen_c",
+    "listen_k",
     "suite",
     "password_file",
     "password_env",
@@ -101,7 +106,7 @@ const OPTIONAL: [&str; 9] = [
 ];
 
 /// `#key = value` without its mark, but for sections that are off. One of the two places of a password is left out, since
-/// both may not be given.
+/// both may not be given. Certificates go with https only.
 fn active(text: &str) -> String {
     let is_key = |rest: &str| rest.starts_with(|c: char| c.is_ascii_lowercase()) && !rest.starts_with("password_env");
     let mut off = false;
@@ -109,7 +114,7 @@ fn active(text: &str) -> String {
         off = line.starts_with("#[") || (off && !line.starts_with('['));
         match line.strip_prefix('#').filter(|rest| !off && is_key(rest)) {
             Some(active) => format!("{active}\n"),
-            None => format!("{line}\n"),
+            None => format!("{}\n", line.replace("\"http:", "\"https:")),
         }
     });
     lines.collect()
@@ -154,9 +159,9 @@ fn every_example_is_valid_in_its_place() {
                 }
                 if here == table && line.trim_start_matches('#').starts_with(&format!("{name} = ")) {
                     format!("{name} = {}\n", row.example)
-                } else if here == table && name.starts_with("tls_") && line.starts_with("#tls_") {
+                } else if here == table && goes_with(name, line) {
                     // None of them goes without the others.
-                    format!("{}\n", line.trim_start_matches('#'))
+                    format!("{}\n", line.trim_start_matches('#').replace("\"http:", "\"https:"))
                 } else {
                     format!("{line}\n")
                 }
@@ -176,6 +181,38 @@ fn every_example_is_valid_in_its_place() {
             parsed.unwrap_err()
         );
     }
+}
+
+fn goes_with(name: &str, line: &str) -> bool {
+    let calling = name.starts_with("tls_") && ["#tls_", "base_url = "].iter().any(|start| line.starts_with(start));
+    let listening = name.starts_with("listen_") && name != "listen_client" && line.starts_with("#listen_");
+    calling || (listening && !line.starts_with("#listen_client = "))
+}
+
+#[test]
+fn what_only_looks_like_tls_is_refused() {
+    let changed = |from: &str, to: &str| Config::parse(&sample::file().replace(from, to)).unwrap_err();
+    for (from, to, place) in [
+        ("\"http://127", "\"https://127", "tls_ca_file"),
+        ("\"http://127", "\"ftp://127", "base_url"),
+        ("#tls_ca_file = \"tenpay", "tls_ca_file = \"tenpay", "base_url"),
+        ("#listen_cert_file", "listen_cert_file", "listen_cert_file"),
+        ("#listen_client_ca_file", "listen_client_ca_file", "listen_cert_file"),
+        ("#listen_client_subject", "listen_client_subject", "listen_client_ca_file"),
+        ("#listen_client = \"required\"", "listen_client = \"never\"", "listen_client"),
+        (
+            "#listen_client_serials = []",
+            "listen_client_serials = [\"no\"]",
+            "listen_client_ca_file",
+        ),
+        ("#connections_max = 256", "connections_max = 0", "connections_max"),
+        ("#handshake_ms = 5000", "handshake_ms = 0", "handshake_ms"),
+    ] {
+        let error = changed(from, to);
+        assert_eq!(error.place, format!("link.platform.http.{place}"), "{to}: {error}");
+    }
+    let error = changed("#listen_cert_file", "listen_cert_fil");
+    assert!(error.detail.contains("listen_cert_file"), "{error}");
 }
 
 #[test]

@@ -102,7 +102,13 @@ fn http_link(config: &Config) -> Result<(&str, &str, &HttpConfig), Failure> {
         .link
         .iter()
         .find_map(|(name, link)| Some((name.as_str(), link.codec.as_str(), link.http.as_ref()?)));
-    found.ok_or_else(|| Failure::config("link", "no link has an http table"))
+    let found = found.ok_or_else(|| Failure::config("link", "no link has an http table"))?;
+    let (name, _, http) = found;
+    if http.listen_cert_file.is_some() || http.tls_ca_file.is_some() {
+        let place = format!("link.{name}.http");
+        return Err(Failure::config(place, "the simulator speaks HTTP without TLS"));
+    }
+    Ok(found)
 }
 
 const ACCOUNTS: u64 = 1_000_000;

@@ -1,21 +1,18 @@
 //! TLS to the database: the server must show a certificate for its address that leads to one of the given ones.
 
 use crate::journal::JournalError;
+use crate::tls::TlsConfig;
 use std::future::Future;
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::pki_types::{InvalidDnsNameError, ServerName};
 
 /// Makes connections encrypted; the default has no certificates and trusts nobody.
 #[derive(Clone, Default)]
@@ -31,21 +28,10 @@ pub(super) struct Encrypted(client::TlsStream<Socket>);
 
 impl Connector {
     pub(super) fn new(ca_file: &Path) -> Result<Self, JournalError> {
-        let failed = |error: String| JournalError::Refused(format!("tls_ca_file {}: {error}", ca_file.display()));
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(ca_file).map_err(|error| failed(error.to_string()))? {
-            let certificate = certificate.map_err(|error| failed(error.to_string()))?;
-            roots.add(certificate).map_err(|error| failed(error.to_string()))?;
-        }
-        if roots.is_empty() {
-            return Err(failed("there is no certificate in it".into()));
-        }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| failed(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self(Some(TlsConnector::from(Arc::new(config)))))
+        let loaded = TlsConfig::trusting(ca_file)
+            .load()
+            .map_err(|error| JournalError::Refused(error.to_string()))?;
+        Ok(Self(Some(TlsConnector::from(loaded.config))))
     }
 }
 

@@ -69,7 +69,7 @@ async fn dial(config: &AmqpConfig, address: &Address) -> Result<Box<dyn Wire>, S
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
     match &config.tls {
         None => Ok(Box::new(stream)),
-        Some(tls) => Ok(Box::new(tls.connect(&address.host, stream).await?)),
+        Some(tls) => Ok(Box::new(super::tls::connect(tls, &address.host, stream).await?)),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Where the broker is and how far it is trusted: read once, checked wholly at start.
 
-use super::tls::TlsConfig;
+use super::tls;
 use crate::secret::Password;
+use crate::tls::TlsConfig;
 use serde::Deserialize;
 
 /// Settings of one broker. Times and sizes carry their unit in the name.
@@ -90,10 +91,7 @@ impl AmqpConfig {
             detail,
         })?;
         if let Some(tls) = &self.tls {
-            tls.connector()?;
-            for address in &addresses {
-                tls.name(&address.host)?;
-            }
+            tls::check(tls, addresses.iter().map(|address| address.host.as_str()))?;
         }
         Ok(addresses)
     }
