@@ -4,20 +4,21 @@ mod bulkhead;
 mod envelope_reuse;
 mod http;
 mod journal;
+mod keys;
 mod mq;
 mod settle;
 
+pub use self::keys::{KeysConfig, MasterConfig};
 use crate::limits;
 pub use bulkhead::{BulkheadConfig, Shares};
 pub use envelope_reuse::EnvelopeReuseConfig;
 pub use http::HttpConfig;
 pub use journal::{JournalConfig, PostgresConfig};
-use keys::sm2::Engine;
 pub use mq::MqConfig;
 use serde::Deserialize;
 pub use settle::{InstitutionSettleConfig, LinkSettleConfig, SettleConfig};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,16 +38,6 @@ pub struct Config {
     pub link: BTreeMap<String, LinkConfig>,
     /// Where requests go, first match wins.
     pub route: Vec<RouteConfig>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeysConfig {
-    /// Folder with keyring.toml and key files (mode 0600).
-    pub folder: PathBuf,
-    /// Which implementation of SM2 the keys are prepared for.
-    #[serde(default)]
-    pub engine: Engine,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -156,7 +147,7 @@ impl Config {
             postgres.password_file = postgres.password_file.take().map(|file| folder.join(file));
             postgres.tls_ca_file = postgres.tls_ca_file.take().map(|file| folder.join(file));
         }
-        config.keys.folder = folder.join(&config.keys.folder);
+        config.keys.take_files_from(folder);
         for mq in config.link.values_mut().filter_map(|link| link.mq.as_mut()) {
             mq.take_files_from(folder);
         }
@@ -182,6 +173,7 @@ impl Config {
             return Err(wrong("instance", &allowed));
         }
         self.journal.check()?;
+        self.keys.check()?;
         self.settle.check("settle")?;
         for (name, link) in &self.link {
             check_link(name, link)?;

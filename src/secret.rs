@@ -81,7 +81,7 @@ pub fn password(table: &str, file: Option<&Path>, variable: Option<&str>) -> Res
 }
 
 /// Permissions are read from the open file, so that what is checked is what is read.
-pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
+pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
     let place = path.display();
     let file = File::open(path).map_err(|error| format!("{place} cannot be read: {error}"))?;
     let metadata = file.metadata().map_err(|error| format!("{place} cannot be read: {error}"))?;
@@ -95,7 +95,7 @@ pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
 }
 
 /// Reads a file that holds no secret.
-pub(crate) fn read_public(path: &Path) -> Result<String, String> {
+pub fn read_public(path: &Path) -> Result<String, String> {
     let text = File::open(path).and_then(read_limited);
     let mut text = text.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     Ok(std::mem::take(&mut *text))

@@ -6,6 +6,7 @@ pub mod algorithm; // what a key is a key of, and which are weak
 pub mod certificate; // X.509: public keys and serial numbers
 pub mod envelope; // wrapped SM4 keys, and what is reused of them
 pub mod error; // what can go wrong with a key or a computation
+pub mod guarded; // the store that officers keep: a log of proposals, wrapped keys
 mod hex; // key files and fingerprints as text
 pub mod key; // a key's description: owner, usage, serial, status, validity
 pub mod keyring; // which key signs, verifies, seals, opens

@@ -12,11 +12,13 @@ use std::path::Path;
 mod create; // a fresh key and its entry
 mod demo; // throw-away key folders
 mod entries; // keyring.toml
-mod files;
-mod material; // from a key's file to the keyring // reading and writing with the right permissions
+pub(crate) mod files; // reading and writing with the right permissions
+pub(crate) mod material; // from a key's file to the keyring
 
+pub(crate) use create::made;
 pub use create::{Created, NewKey, create};
 pub use demo::generate_demo;
+pub use entries::Encoding;
 
 /// Why a key folder was refused: file, entry, rule.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +29,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    fn new(file: &Path, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(file: &Path, detail: impl Into<String>) -> Self {
         Self {
             file: file.display().to_string(),
             detail: detail.into(),
@@ -42,6 +44,12 @@ pub fn load(folder: &Path) -> Result<Keyring, StoreError> {
 
 /// As `load`, with the keys prepared for a chosen engine.
 pub fn load_for(folder: &Path, engine: Engine) -> Result<Keyring, StoreError> {
+    if crate::guarded::is_guarded(folder) {
+        return Err(StoreError::new(
+            folder,
+            "is a guarded store, which a master key opens: name it in [keys.master]",
+        ));
+    }
     let list = folder.join(KEYRING_FILE);
     let text = files::read_public(&list)?;
     build(folder, &text, engine)

@@ -7,7 +7,7 @@ mod report;
 mod services;
 mod tls;
 
-pub(crate) use keys::{days_left, hold, keyring_checks};
+pub(crate) use keys::{days_left, hold, keyring_checks, store_check};
 pub(crate) use report::{Check, Report};
 
 use super::output::{Exit, Failure, Form};

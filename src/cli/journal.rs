@@ -111,7 +111,7 @@ enum Held {
 fn hold(config: &Config) -> Result<Held, Failure> {
     let runtime = runtime()?;
     let place = config.journal.place();
-    let keyring = Arc::new(super::key::load(&config.keys.folder)?);
+    let keyring = Arc::new(super::key::load(&config.keys)?);
     match runtime.block_on(open::open_existing(config, keyring)) {
         Ok(journal) => Ok(Held::ByUs(Opened { journal, runtime, place })),
         Err(JournalError::Refused(detail)) if config.journal.file.is_some() => Ok(Held::ByGateway(detail)),

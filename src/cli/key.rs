@@ -1,22 +1,30 @@
-//! `hangu key`: what is in a key folder, and a new key in it. Fingerprints and serials on screen, never key material.
+//! `hangu key`: what is in a key folder, and what officers do to a guarded one. Fingerprints and serials on screen, never key
+//! material.
 
-use super::check::{Check, Report, hold, keyring_checks};
+use super::check::{Check, Report, hold, keyring_checks, store_check};
 use super::output::{self, Exit, Failure, Form};
 use super::texts::{table, text, titles};
 use hangu::clock::Clock;
-use hangu::config::Config;
+use hangu::config::{Config, KeysConfig};
 use hangu::shell::SystemClock;
 use keys::key::KeyInfo;
 use keys::keyring::Keyring;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+mod approve;
+mod audit;
+mod backup;
 mod create;
 mod files;
+mod found;
+mod propose;
+mod sign;
+mod words;
 
-pub(crate) use files::listed;
+pub(crate) use files::public_half;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -37,7 +45,7 @@ enum Command {
         #[command(flatten)]
         place: Place,
     },
-    /// Make a key and enter it in keyring.toml.
+    /// Make a key: entered in keyring.toml, or in a guarded folder proposed.
     #[command(
         after_help = "Examples:\n  hangu key create centre-sign-2 --link centre --usage sign --serial 4000000003\n  \
                             hangu key create alipay-sign --link alipay --usage sign --algorithm rsa --serial app-1\n  \
@@ -48,6 +56,58 @@ enum Command {
     /// Check permissions, validity, primaries, pairs and weak algorithms.
     #[command(after_help = "Examples:\n  hangu key check\n  hangu key check --folder keys/gateway -o json")]
     Check(Place),
+    /// Make an officer's key file.
+    #[command(after_help = "Example:\n  hangu key officer li --to li.officer")]
+    Officer(found::OfficerArgs),
+    /// Found a guarded store: its officers, threshold and master key.
+    #[command(
+        after_help = "Example:\n  hangu key init --folder vault --officer li.officer=custodian+approver \
+                            --officer wang.officer=custodian+approver --officer zhao.officer=auditor --master master.key"
+    )]
+    Init(found::InitArgs),
+    /// Propose a key from a file: PKCS#8, SEC1, a certificate, a secret.
+    #[command(
+        after_help = "Example:\n  hangu key import centre-sign --link centre --side theirs --usage sign --serial 5000000001 \
+                            --file centre.pub.pem --officer-key li.officer"
+    )]
+    Import(propose::ImportArgs),
+    /// Propose status transitions: pending, accepted, primary, draining, retired; revoked from any.
+    #[command(after_help = "Example:\n  hangu key status sign-2=primary sign-1=draining --officer-key li.officer")]
+    Status(propose::StatusArgs),
+    /// Propose that keys may never be used again.
+    #[command(after_help = "Example:\n  hangu key revoke sign-1 --officer-key li.officer")]
+    Revoke(propose::RevokeArgs),
+    /// Propose another validity, officer, threshold or trust anchor.
+    #[command(after_help = "Example:\n  hangu key propose threshold 3 --officer-key li.officer")]
+    Propose(propose::Args),
+    /// List the proposals that wait, or show one.
+    #[command(after_help = "Examples:\n  hangu key proposals\n  hangu key proposals 3 -o json")]
+    Proposals(approve::ListArgs),
+    /// Approve a proposal; offline over a copy of the log, and bring that approval in.
+    #[command(
+        after_help = "Examples:\n  hangu key approve 3 --officer-key wang.officer\n  hangu key approve 3 --log store.log \
+                            --to approval.json --officer-key wang.officer\n  hangu key approve --file approval.json"
+    )]
+    Approve(approve::ApproveArgs),
+    /// Take a proposal back, or turn it down.
+    #[command(after_help = "Example:\n  hangu key withdraw 3 --officer-key li.officer")]
+    Withdraw(approve::WithdrawArgs),
+    /// Show, check and sign the log of a guarded store.
+    #[command(
+        after_help = "Example:\n  hangu key audit verify --log store.log --officers officers.toml --checkpoint 2026-11.json"
+    )]
+    Audit(audit::Args),
+    /// Copy a guarded store, its master key in shares.
+    #[command(after_help = "Example:\n  hangu key backup --to copy")]
+    Backup(backup::BackupArgs),
+    /// Open an officer's sealed share, for a restoration or a start by quorum.
+    #[command(after_help = "Example:\n  hangu key share li.sealed-share --officer-key li.officer --to /run/hangu/li.share")]
+    Share(backup::ShareArgs),
+    /// Make a store of a copy and enough shares.
+    #[command(
+        after_help = "Example:\n  hangu key restore copy --share li.share --share wang.share --to vault --master master.key"
+    )]
+    Restore(backup::RestoreArgs),
 }
 
 #[derive(clap::Args)]
@@ -55,49 +115,84 @@ struct Place {
     /// Key folder.
     #[arg(long, conflicts_with = "config")]
     folder: Option<PathBuf>,
+    /// Master key of that folder, if it is a guarded one and its keys are wanted.
+    #[arg(long, value_name = "FILE", requires = "folder")]
+    master: Option<PathBuf>,
     /// Configuration file that names the folder.
     #[arg(short, long, default_value = "hangu.toml")]
     config: PathBuf,
 }
 
 impl Place {
-    fn folder(&self) -> Result<PathBuf, Failure> {
+    fn keys(&self) -> Result<KeysConfig, Failure> {
         match &self.folder {
-            Some(folder) => Ok(folder.clone()),
-            None => Ok(Config::load(&self.config)?.keys.folder),
+            Some(folder) => Ok(KeysConfig::of_folder(folder, self.master.as_deref())),
+            None => Ok(Config::load(&self.config)?.keys),
         }
+    }
+
+    /// The folder, for what only officers do.
+    fn guarded(&self) -> Result<KeysConfig, Failure> {
+        let keys = self.keys()?;
+        if keys.is_guarded() {
+            return Ok(keys);
+        }
+        let detail = "is no guarded store; `hangu key init` founds one";
+        Err(Failure::config(keys.folder.display().to_string(), detail))
     }
 }
 
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let now = SystemClock.now();
     match &args.command {
-        Command::List(place) => Ok(list(&load(&place.folder()?)?, form, now)),
-        Command::Show { id, place } => show(&load(&place.folder()?)?, id, form, now),
+        Command::List(place) => Ok(list(&infos(&place.keys()?)?, form, now)),
+        Command::Show { id, place } => show(&infos(&place.keys()?)?, id, form, now),
         Command::Create(args) => create::run(args, form),
-        Command::Check(place) => Ok(check(&place.folder()?, form, now)),
+        Command::Check(place) => Ok(check(&place.keys()?, form, now)),
+        Command::Officer(args) => found::officer(args, form),
+        Command::Init(args) => found::init(args, form),
+        Command::Import(args) => propose::bring(args, form),
+        Command::Status(args) => propose::status(args, form),
+        Command::Revoke(args) => propose::revoke(args, form),
+        Command::Propose(args) => propose::run(args, form),
+        Command::Proposals(args) => approve::list(args, form),
+        Command::Approve(args) => approve::approve(args, form),
+        Command::Withdraw(args) => approve::withdraw(args, form),
+        Command::Audit(args) => audit::run(args, form),
+        Command::Backup(args) => backup::backup(args, form),
+        Command::Share(args) => backup::share(args, form),
+        Command::Restore(args) => backup::bring_back(args, form),
     }
 }
 
 /// Loads a keyring; a refusal is a wrong configuration.
-pub(crate) fn load(folder: &Path) -> Result<Keyring, Failure> {
-    keys::store::load(folder).map_err(|error| Failure::config(error.file, error.detail))
+pub(crate) fn load(keys: &KeysConfig) -> Result<Keyring, Failure> {
+    Ok(keys.load()?)
 }
 
-fn list(keyring: &Keyring, form: Form, now: OffsetDateTime) -> Exit {
+/// The keys of a folder; of a guarded one as its log has them, for which no master key is needed.
+fn infos(keys: &KeysConfig) -> Result<Vec<KeyInfo>, Failure> {
+    if !keys.is_guarded() {
+        return Ok(load(keys)?.infos().cloned().collect());
+    }
+    let (_, state) = keys::guarded::read(&keys.folder).map_err(|error| words::failure(&keys.folder, error))?;
+    Ok(state.keys().map(keys::guarded::Held::info).collect())
+}
+
+fn list(infos: &[KeyInfo], form: Form, now: OffsetDateTime) -> Exit {
     output::say(&match form {
-        Form::Json => output::json(&json!({ "keys": keyring.infos().map(|info| describe(info, now)).collect::<Vec<_>>() })),
+        Form::Json => output::json(&json!({ "keys": infos.iter().map(|info| describe(info, now)).collect::<Vec<_>>() })),
         Form::Text => table(
             &titles(&COLUMNS),
-            &keyring.infos().map(|info| cells(info, now)).collect::<Vec<_>>(),
+            &infos.iter().map(|info| cells(info, now)).collect::<Vec<_>>(),
         ),
     });
     Exit::Ok
 }
 
-fn show(keyring: &Keyring, id: &str, form: Form, now: OffsetDateTime) -> Result<Exit, Failure> {
-    let Some(info) = keyring.infos().find(|info| info.id == id) else {
-        let known = keyring.infos().map(|info| info.id.as_str()).collect::<Vec<_>>().join(", ");
+fn show(infos: &[KeyInfo], id: &str, form: Form, now: OffsetDateTime) -> Result<Exit, Failure> {
+    let Some(info) = infos.iter().find(|info| info.id == id) else {
+        let known = infos.iter().map(|info| info.id.as_str()).collect::<Vec<_>>().join(", ");
         return Err(Failure::new(
             Exit::CheckFailed,
             id,
@@ -117,14 +212,18 @@ fn show(keyring: &Keyring, id: &str, form: Form, now: OffsetDateTime) -> Result<
     Ok(Exit::Ok)
 }
 
-fn check(folder: &Path, form: Form, now: OffsetDateTime) -> Exit {
+fn check(keys: &KeysConfig, form: Form, now: OffsetDateTime) -> Exit {
     let mut report = Report::default();
-    report.extend(files::mode_checks(folder));
-    match hold(folder) {
+    // A guarded store has its own rules, which loading it checks.
+    if !keys.is_guarded() {
+        report.extend(files::mode_checks(&keys.folder));
+    }
+    match hold(keys) {
         Err(check) => report.add(check),
         Ok(held) => {
-            let keys = format!("{} keys", held.keyring.infos().count());
-            report.add(Check::ok("check.keyring", &folder.display().to_string(), keys));
+            let count = format!("{} keys", held.keyring.infos().count());
+            report.add(Check::ok("check.keyring", &keys.folder.display().to_string(), count));
+            report.extend(store_check(keys));
             report.extend(keyring_checks(&held.keyring, now));
         }
     }

@@ -108,7 +108,7 @@ impl Subject {
     /// The keys of the configuration; none when there is no configuration or it does not know the link.
     fn keyring(&self) -> Result<Option<Keyring>, Failure> {
         match self.known_config() {
-            Some(config) => key::load(&config.keys.folder).map(Some),
+            Some(config) => key::load(&config.keys).map(Some),
             None => Ok(None),
         }
     }

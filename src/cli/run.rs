@@ -79,8 +79,7 @@ async fn serve(config: Config, mut signals: Signals, mut hang_up: HangUp) -> Res
 
 /// Nothing is taken and nobody is told before this is done.
 async fn prepare(config: Config) -> Result<(Assembled, SharedJournal), Failure> {
-    let keyring =
-        keys::store::load_for(&config.keys.folder, config.keys.engine).map_err(|error| Failure::config("keys.folder", error))?;
+    let keyring = config.keys.load()?;
     let keyring = Arc::new(config.reusing(keyring));
     let journal = hangu::journal::open::open(&config, keyring.clone())
         .await

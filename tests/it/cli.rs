@@ -166,6 +166,67 @@ fn patterns_fit_what_they_should() {
     assert!(!check(&["a", "b"], &["a"]));
 }
 
+/// Both pages for officers, command by command: what they show is what is printed, but for values that are new each time.
+#[test]
+fn the_pages_for_officers_are_what_happens() {
+    for page in ["docs/officers.md", "docs/officers.zh-CN.md"] {
+        let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+        let scene = Scene::new();
+        for officer in ["li", "wang", "zhao"] {
+            scene.write(&format!("{officer}.pass"), &format!("a passphrase of {officer}"));
+        }
+        let blocks: Vec<&str> = page.split("```\n").skip(1).step_by(2).collect();
+        assert!(blocks.len() >= 10);
+        for command in blocks.iter().flat_map(|block| block.split("$ hangu ").skip(1)) {
+            let (line, shown) = command.split_once('\n').unwrap();
+            let mut arguments = words(line);
+            arguments.extend(passphrases(&arguments));
+            let mut run = Command::new(env!("CARGO_BIN_EXE_hangu"));
+            let done = run
+                .args(&arguments)
+                .current_dir(scene.folder())
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            let printed = String::from_utf8([done.stdout, done.stderr].concat()).unwrap();
+            assert_eq!(timeless(&printed), timeless(shown), "{line}\n{printed}");
+        }
+    }
+}
+
+/// What officers type, from files instead.
+fn passphrases(arguments: &[String]) -> Vec<String> {
+    let after = |name: &str| arguments.iter().skip_while(move |argument| *argument != name).nth(1);
+    let officer = after("--officer-key").or_else(|| after("officer"));
+    let founders = arguments
+        .iter()
+        .filter_map(|argument| argument.split_once(".officer="))
+        .map(|(name, _)| name);
+    let names = officer
+        .map(|name| name.trim_end_matches(".officer"))
+        .into_iter()
+        .chain(founders);
+    names
+        .flat_map(|name| ["--passphrase-file".to_owned(), format!("{name}.pass")])
+        .collect()
+}
+
+/// Instants and long hexadecimal values, whole or cut short, become marks.
+fn timeless(text: &str) -> String {
+    let mark = |word: &str| {
+        let bare = word.trim_end_matches([',', '\n', '~']);
+        let is_hex = bare.len() >= 24 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_instant = bare.len() == 20 && bare.ends_with('Z') && bare.contains('T');
+        if is_hex || is_instant {
+            "*".to_owned()
+        } else {
+            word.trim_end_matches(',').to_owned()
+        }
+    };
+    let line = |line: &str| line.split(' ').map(mark).collect::<Vec<_>>().join(" ");
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 fn set_mode(file: &Path, mode: u32) {
     fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
 }

@@ -55,6 +55,13 @@ pub fn create(folder: &Path, new: &NewKey, rng: &mut dyn CryptoRng) -> Result<Cr
     entered.map(|()| written)
 }
 
+/// The text of a fresh key as its file would hold it, and how that is written; its public half follows from it.
+pub(crate) fn made(new: &NewKey, rng: &mut dyn CryptoRng) -> Result<(Zeroizing<String>, Encoding), String> {
+    checked(&new.entry)?;
+    let material = Material::fresh(new, rng).map_err(|error| format!("cannot be made: {error}"))?;
+    Ok((material.secret, material.encoding.unwrap_or(Encoding::Hex)))
+}
+
 /// The rules that can be seen before anything is made; the others are the keyring's.
 fn checked(entry: &KeyEntry) -> Result<(), String> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);

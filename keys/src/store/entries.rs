@@ -19,7 +19,7 @@ pub(super) struct Listed {
 
 /// How a secret's file writes its bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Encoding {
+pub enum Encoding {
     Hex,
     Base64,
     /// The characters themselves, for keys that a counterparty gives as characters.
@@ -27,9 +27,9 @@ pub(super) enum Encoding {
 }
 
 impl Encoding {
-    const ALL: [Self; 3] = [Self::Hex, Self::Base64, Self::Text];
+    pub const ALL: [Self; 3] = [Self::Hex, Self::Base64, Self::Text];
 
-    pub(super) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Hex => "hex",
             Self::Base64 => "base64",

@@ -8,7 +8,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// Reads a file that only its owner may open.
-pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, StoreError> {
+pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<String>, StoreError> {
     let file = open(path)?;
     let metadata = file.metadata().map_err(|error| StoreError::new(path, error.to_string()))?;
     let mode = metadata.permissions().mode() & 0o7777;
@@ -23,20 +23,20 @@ pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, StoreError> 
 }
 
 /// Reads a file that holds no secret.
-pub(super) fn read_public(path: &Path) -> Result<String, StoreError> {
+pub(crate) fn read_public(path: &Path) -> Result<String, StoreError> {
     let mut text = read(path, open(path)?)?;
     Ok(std::mem::take(&mut *text))
 }
 
 /// Makes a folder of mode 0700, if there is none.
-pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), StoreError> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| StoreError::new(path, error.to_string()))
 }
 
 /// Writes a new file of mode 0600, whole or not at all: a second name takes its place only when its bytes are on disk.
 /// Never replaces a file.
-pub(super) fn write_new(path: &Path, text: &str) -> Result<(), StoreError> {
+pub(crate) fn write_new(path: &Path, text: &str) -> Result<(), StoreError> {
     let temporary = path.with_added_extension("new");
     let written = write_synced(&temporary, text).and_then(|()| std::fs::hard_link(&temporary, path));
     // The first error is the one to report: without the second name there is nothing left to clean but this.
@@ -45,19 +45,19 @@ pub(super) fn write_new(path: &Path, text: &str) -> Result<(), StoreError> {
 }
 
 /// Puts a new text in the place of a file, whole or not at all, with mode 0600.
-pub(super) fn replace(path: &Path, text: &str) -> Result<(), StoreError> {
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), StoreError> {
     let temporary = path.with_added_extension("new");
     let replaced = write_synced(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
     replaced.map_err(|error| StoreError::new(path, reason(&error)))
 }
 
 /// Takes a file away that was written a moment ago and that nobody has seen.
-pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
     std::fs::remove_file(path).map_err(|error| StoreError::new(path, reason(&error)))
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     let synced = File::open(path).and_then(|folder| folder.sync_all());
     synced.map_err(|error| StoreError::new(path, error.to_string()))
 }

@@ -28,7 +28,7 @@ pub(super) fn add(builder: KeyringBuilder, listed: Listed, folder: &Path) -> Res
     }
 }
 
-fn add_private(builder: KeyringBuilder, entry: KeyEntry, text: &str) -> Result<KeyringBuilder, String> {
+pub(crate) fn add_private(builder: KeyringBuilder, entry: KeyEntry, text: &str) -> Result<KeyringBuilder, String> {
     if entry.algorithm == Algorithm::Rsa {
         let key = RsaPrivate::from_pem(text).map_err(|_| NOT_RSA_PRIVATE)?;
         return Ok(builder.add_rsa_private(entry, key));
@@ -37,7 +37,7 @@ fn add_private(builder: KeyringBuilder, entry: KeyEntry, text: &str) -> Result<K
     Ok(builder.add_private(entry, &key))
 }
 
-fn add_public(builder: KeyringBuilder, entry: KeyEntry, text: &str) -> Result<KeyringBuilder, String> {
+pub(crate) fn add_public(builder: KeyringBuilder, entry: KeyEntry, text: &str) -> Result<KeyringBuilder, String> {
     let is_rsa = entry.algorithm == Algorithm::Rsa;
     match public_key(&entry, text)? {
         Some(CertificateKey::Rsa(key)) if is_rsa => Ok(builder.add_rsa_public(entry, key)),
@@ -88,7 +88,7 @@ fn public_key(entry: &KeyEntry, text: &str) -> Result<Option<CertificateKey>, St
     certificate.public_key().map(Some).map_err(unreadable)
 }
 
-fn secret(encoding: Encoding, text: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+pub(crate) fn secret(encoding: Encoding, text: &str) -> Result<Zeroizing<Vec<u8>>, String> {
     let text = text.trim_ascii();
     match encoding {
         Encoding::Hex => hex::decode(text).ok_or_else(|| NOT_HEX.to_owned()),

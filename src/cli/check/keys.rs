@@ -3,11 +3,10 @@
 use super::links::LinkSpecs;
 use super::{Check, Report};
 use codecs::spec::Spec;
-use hangu::config::Config;
+use hangu::config::{Config, KeysConfig};
 use keys::error::KeyError;
 use keys::key::{KeyInfo, Side, Status, Usage};
 use keys::keyring::{JOURNAL_LINK, Keyring};
-use std::path::Path;
 use time::OffsetDateTime;
 
 /// A key folder as loaded, or why it was refused.
@@ -16,17 +15,26 @@ pub(crate) struct Held {
 }
 
 /// Loads a key folder; a refusal names file and rule.
-pub(crate) fn hold(folder: &Path) -> Result<Held, Check> {
-    match keys::store::load(folder) {
+pub(crate) fn hold(keys: &KeysConfig) -> Result<Held, Check> {
+    match keys.load() {
         Ok(keyring) => Ok(Held { keyring }),
-        Err(error) => Err(Check::fail("check.keyring", &error.file, error.detail, "do.keyring")),
+        Err(error) => Err(Check::fail("check.keyring", &error.place, error.detail, "do.keyring")),
     }
+}
+
+/// What the log of a guarded store says; nothing for a plain folder, and nothing where `hold` has told why it cannot be read.
+pub(crate) fn store_check(keys: &KeysConfig) -> Option<Check> {
+    let (log, state) = keys.is_guarded().then(|| keys::guarded::read(&keys.folder))?.ok()?;
+    let head: String = state.head().chars().take(HEAD_DIGITS).collect();
+    let (records, waiting) = (log.length(), state.open().count());
+    let told = format!("{records} records, head {head}, {waiting} proposals wait");
+    Some(Check::ok("check.store", &keys.folder.display().to_string(), told))
 }
 
 /// Whether every link has the keys that its spec calls for.
 pub(super) fn link_checks(config: &Config, specs: &LinkSpecs, now: OffsetDateTime, report: &mut Report) {
     let folder = config.keys.folder.display().to_string();
-    let keyring = match hold(&config.keys.folder) {
+    let keyring = match hold(&config.keys) {
         Ok(held) => held.keyring,
         Err(check) => return report.add(check),
     };
@@ -35,6 +43,7 @@ pub(super) fn link_checks(config: &Config, specs: &LinkSpecs, now: OffsetDateTim
         &folder,
         format!("{} keys", keyring.infos().count()),
     ));
+    report.extend(store_check(&config.keys));
     for (link, spec) in specs {
         let view = View {
             keyring: &keyring,
@@ -259,6 +268,9 @@ pub(crate) fn days_left(info: &KeyInfo, now: OffsetDateTime) -> i64 {
 
 /// A rotation with a counterparty takes weeks.
 const EXPIRY_WARNING_DAYS: i64 = 30;
+
+/// Enough to compare two machines by eye.
+const HEAD_DIGITS: usize = 16;
 
 #[cfg(test)]
 mod tests;

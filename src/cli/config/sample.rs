@@ -73,7 +73,7 @@ fn comment(key: &ConfigKey) -> String {
     format!("# {}\n# {}\n# {default}; {example}\n", key.en, key.zh)
 }
 
-const SECTIONS: [Section; 15] = [
+const SECTIONS: [Section; 16] = [
     Section {
         head: "",
         parent: "",
@@ -105,6 +105,13 @@ const SECTIONS: [Section; 15] = [
         commented: true,
         off: false,
         set: &[("folder", "\"keys/gateway\"")],
+    },
+    Section {
+        head: "[keys.master]",
+        parent: "keys.master",
+        commented: true,
+        off: true,
+        set: &[("file", "\"master.key\"")],
     },
     Section {
         head: "[admin]",

@@ -1,7 +1,8 @@
 //! The effective configuration as a table. Secrets are kept by reference, so that only a URL's user part needs care.
 
 use hangu::config::{
-    Config, HttpConfig, InstitutionSettleConfig, LinkConfig, LinkSettleConfig, MqConfig, PostgresConfig, RouteConfig,
+    Config, HttpConfig, InstitutionSettleConfig, LinkConfig, LinkSettleConfig, MasterConfig, MqConfig, PostgresConfig,
+    RouteConfig,
 };
 use std::path::Path;
 use toml::{Table, Value};
@@ -33,7 +34,11 @@ pub(super) fn table(config: &Config) -> Table {
         ),
         (
             "keys",
-            nested([("folder", path(&keys.folder)), ("engine", string(keys.engine.name()))]),
+            nested([
+                ("folder", path(&keys.folder)),
+                ("engine", string(keys.engine.name())),
+                ("master", keys.master.as_ref().map(of_master)),
+            ]),
         ),
         ("admin", nested([("listen", admin.listen.as_deref().and_then(string))])),
         (
@@ -49,6 +54,15 @@ pub(super) fn table(config: &Config) -> Table {
         ("link", Some(Value::Table(links))),
         ("route", Some(Value::Array(route.iter().map(of_route).collect()))),
     ])
+}
+
+fn of_master(master: &MasterConfig) -> Value {
+    let shares = master.shares.iter().filter_map(|file| path(file)).collect::<Vec<_>>();
+    Value::Table(rows([
+        ("file", master.file.as_deref().and_then(path)),
+        ("credential", master.credential.as_deref().and_then(string)),
+        ("shares", (!shares.is_empty()).then_some(Value::Array(shares))),
+    ]))
 }
 
 fn of_postgres(postgres: &PostgresConfig) -> Value {

@@ -15,6 +15,7 @@ fn keys_of_source() -> BTreeSet<String> {
     let parts = [
         include_str!("../../config.rs"),
         include_str!("../../config/journal.rs"),
+        include_str!("../../config/keys.rs"),
         include_str!("../../config/mq.rs"),
         include_str!("../../config/http.rs"),
         include_str!("../../config/bulkhead.rs"),
@@ -41,6 +42,7 @@ fn every_key_of_the_configuration_is_in_the_table_and_none_more() {
         "envelope_reuse",
         "journal",
         "keys",
+        "master",
         "admin",
         "institution",
         "stop",

@@ -69,7 +69,7 @@ pub(super) fn release(args: &ReleaseArgs, config: &Config, form: Form) -> Result
     }
     let journal = writer(config)?;
     let parked = waiting(&journal, id)?;
-    let keyring = key::load(&config.keys.folder)?;
+    let keyring = key::load(&config.keys)?;
     let wire = whole(&keyring, &parked)?;
     let (done, place) = match &args.way.to {
         Some(file) => (text("journal.written"), save(file, &wire)?),

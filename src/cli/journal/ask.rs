@@ -67,7 +67,7 @@ impl Asked<'_> {
             let detail = format!("{held}; set admin.listen, by which a running gateway takes orders, or stop the gateway");
             return Err(Failure::new(Exit::Unavailable, place, detail));
         };
-        let keyring = key::load(&config.keys.folder)?;
+        let keyring = key::load(&config.keys)?;
         let request = admin::request(&keyring, self.order, self.id, self.note, SystemClock.now());
         let request = request.map_err(|error| Failure::config("keys.folder", error))?;
         let answer = call(address, &request)?;

@@ -70,7 +70,7 @@ fn read_account(given: &str) -> Result<String, Failure> {
 
 /// The same digest under which acceptance files the payer's account.
 fn digest(config: &Config, account: &str) -> Result<[u8; 32], Failure> {
-    let keyring = key::load(&config.keys.folder)?;
+    let keyring = key::load(&config.keys)?;
     let digest = keyring.digest().map_err(|error| Failure::config("keys.folder", error))?;
     Ok(digest.tag(&[account.as_bytes()]))
 }

@@ -114,7 +114,7 @@ fn show(id: i64, config: &Config, form: Form) -> Result<Exit, Failure> {
 /// Most refused messages do not parse; then the reason is what there is to see.
 fn fields(config: &Config, parked: &Parked) -> Result<Vec<DescribedField>, String> {
     let text = |failure: Failure| format!("{}: {}", failure.place, failure.detail);
-    let keyring = key::load(&config.keys.folder).map_err(text)?;
+    let keyring = key::load(&config.keys).map_err(text)?;
     let wire = record::open_parked(&keyring, &parked.park.link, &parked.park.record).map_err(|error| error.to_string())?;
     Reader::new(config, &keyring)
         .map_err(text)?

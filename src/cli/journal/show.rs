@@ -39,7 +39,7 @@ pub(super) fn run(id: i64, config: &Config, form: Form) -> Result<Exit, Failure>
         messages,
         exchange,
     };
-    let keyring = key::load(&config.keys.folder)?;
+    let keyring = key::load(&config.keys)?;
     let reader = Reader::new(config, &keyring)?;
     output::say(&match form {
         Form::Json => output::json(&object(&reader, &shown)),

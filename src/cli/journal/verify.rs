@@ -32,7 +32,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, config: &Config, form: Form) -> Result<Exit, Failure> {
     let journal = reader(config)?;
-    let keyring = Arc::new(key::load(&config.keys.folder)?);
+    let keyring = Arc::new(key::load(&config.keys)?);
     let known = args.tips.as_deref().map(read_known).transpose()?;
     let now = millis(SystemClock.now());
     let proof = journal

@@ -1,6 +1,7 @@
-//! `hangu key create`: a fresh key with its entry in keyring.toml. What the counterparty needs is named; nothing secret is shown.
+//! `hangu key create`: a fresh key with its entry in keyring.toml, or proposed to a guarded store.
+//! What the counterparty needs is named; nothing secret is shown.
 
-use super::Place;
+use super::propose::{self, Hand};
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::text;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -14,6 +15,18 @@ use time::Duration;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
+    #[command(flatten)]
+    description: Description,
+    /// Length of an RSA modulus: 2048, 3072 or 4096.
+    #[arg(long, default_value_t = 2048)]
+    bits: u32,
+    #[command(flatten)]
+    hand: Hand,
+}
+
+/// What is said of a new key, made here or brought in.
+#[derive(clap::Args)]
+pub(super) struct Description {
     /// Id of the key; its files are named after it.
     id: String,
     /// Link that uses it.
@@ -22,7 +35,7 @@ pub(super) struct Args {
     /// What for.
     #[arg(long, value_parser = usages())]
     usage: Usage,
-    /// A key pair of ours, or a secret shared with the counterparty (for the journal: with nobody).
+    /// A key pair of ours, a counterparty's public key, or a secret shared with the counterparty (for the journal: with nobody).
     #[arg(long, value_parser = sides(), default_value = "ours")]
     side: Side,
     /// Algorithm; without it SM2, HMAC-SM3 or SM4-GCM, as the usage asks.
@@ -37,49 +50,50 @@ pub(super) struct Args {
     /// Days from now for which it may be used.
     #[arg(long, default_value_t = 730, value_parser = clap::value_parser!(i64).range(1..=36_500))]
     days: i64,
-    /// Length of an RSA modulus: 2048, 3072 or 4096.
-    #[arg(long, default_value_t = 2048)]
-    bits: u32,
     /// User id of an SM2 signing key, where the counterparty does not take the usual one.
     #[arg(long)]
     user_id: Option<String>,
-    #[command(flatten)]
-    place: Place,
 }
 
 pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
+    let keys = args.hand.place.keys()?;
+    if keys.is_guarded() {
+        return propose::create(&args.description, args.bits, &args.hand, form);
+    }
     let new = NewKey {
-        entry: entry(args)?,
+        entry: args.description.entry()?,
         bits: args.bits,
     };
     let refused = |error: StoreError| Failure::config(error.file, error.detail);
-    let created = keys::store::create(&args.place.folder()?, &new, &mut Random(&SystemEntropy)).map_err(refused)?;
+    let created = keys::store::create(&keys.folder, &new, &mut Random(&SystemEntropy)).map_err(refused)?;
     output::say(&report(&new.entry, &created, form));
     Ok(Exit::Ok)
 }
 
-fn entry(args: &Args) -> Result<KeyEntry, Failure> {
-    let Some(algorithm) = args.algorithm.or_else(|| Algorithm::default_of(args.side, args.usage)) else {
-        let names = Algorithm::serving(args.side, args.usage)
-            .map(Algorithm::name)
-            .collect::<Vec<_>>();
-        let (side, usage) = (args.side.name(), args.usage.name());
-        let detail = format!("side {side} and usage {usage} take one of: {}", names.join(", "));
-        return Err(Failure::new(Exit::Usage, "--algorithm", detail));
-    };
-    let not_before = SystemClock.now().replace_nanosecond(0).unwrap_or_else(|_| SystemClock.now());
-    Ok(KeyEntry {
-        id: args.id.clone(),
-        link: args.link.clone(),
-        side: args.side,
-        usage: args.usage,
-        algorithm,
-        status: args.status,
-        serial: args.serial.clone(),
-        not_before,
-        not_after: not_before + Duration::days(args.days),
-        user_id: args.user_id.clone(),
-    })
+impl Description {
+    pub(super) fn entry(&self) -> Result<KeyEntry, Failure> {
+        let Some(algorithm) = self.algorithm.or_else(|| Algorithm::default_of(self.side, self.usage)) else {
+            let names = Algorithm::serving(self.side, self.usage)
+                .map(Algorithm::name)
+                .collect::<Vec<_>>();
+            let (side, usage) = (self.side.name(), self.usage.name());
+            let detail = format!("side {side} and usage {usage} take one of: {}", names.join(", "));
+            return Err(Failure::new(Exit::Usage, "--algorithm", detail));
+        };
+        let not_before = SystemClock.now().replace_nanosecond(0).unwrap_or_else(|_| SystemClock.now());
+        Ok(KeyEntry {
+            id: self.id.clone(),
+            link: self.link.clone(),
+            side: self.side,
+            usage: self.usage,
+            algorithm,
+            status: self.status,
+            serial: self.serial.clone(),
+            not_before,
+            not_after: not_before + Duration::days(self.days),
+            user_id: self.user_id.clone(),
+        })
+    }
 }
 
 fn report(entry: &KeyEntry, created: &Created, form: Form) -> String {
@@ -104,8 +118,7 @@ fn usages() -> impl TypedValueParser<Value = Usage> {
 }
 
 fn sides() -> impl TypedValueParser<Value = Side> {
-    let names = [Side::Ours.name(), Side::Shared.name()];
-    PossibleValuesParser::new(names).try_map(|name| Side::parse(&name).ok_or(UNKNOWN))
+    PossibleValuesParser::new(Side::ALL.map(Side::name)).try_map(|name| Side::parse(&name).ok_or(UNKNOWN))
 }
 
 fn algorithms() -> impl TypedValueParser<Value = Algorithm> {

@@ -1,7 +1,7 @@
 //! `hangu message explain`: what exactly was signed, its digest, under which key, and what the pipeline says.
 
 use super::{Subject, decode, digest, open, verify};
-use crate::cli::key::listed;
+use crate::cli::key::public_half;
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::text;
 use codecs::envelope::{MacKind, SignatureScheme, Sm2Input};
@@ -103,20 +103,16 @@ fn signature_rows(subject: &Subject, message: &Message<'_>, keyring: Option<&Key
 
 /// Z and e under the key that the message names and the user id that the keyring has for it.
 fn digest_rows(subject: &Subject, message: &Message<'_>, info: &KeyInfo) -> Vec<Row> {
-    let Some(folder) = subject.known_config().map(|config| &config.keys.folder) else {
+    let Some(half) = subject.known_config().and_then(|config| public_half(&config.keys, &info.id)) else {
         return Vec::new();
     };
-    let Some(entry) = listed(folder).into_iter().find(|entry| entry.id == info.id) else {
-        return Vec::new();
-    };
-    let user_id = entry.user_id.as_ref().map_or(DEFAULT_USER_ID, String::as_bytes);
+    let user_id = half.user_id.as_ref().map_or(DEFAULT_USER_ID, String::as_bytes);
     let mut shown = String::from_utf8_lossy(user_id).into_owned();
     if !message.user_id().is_empty() && message.user_id() != user_id {
         shown = format!("{shown} [spec: {}]", String::from_utf8_lossy(message.user_id()));
     }
     let mut rows = vec![("message.user_id", shown)];
-    let pem = std::fs::read_to_string(folder.join(&entry.file)).unwrap_or_default();
-    let z = PublicKey::from_pem(&pem).ok().and_then(|key| digest::z(&key, user_id));
+    let z = PublicKey::from_pem(&half.pem).ok().and_then(|key| digest::z(&key, user_id));
     if let (Some(z), Ok(exact)) = (z, message.signed_text()) {
         rows.push(("message.z", digest::hex(&z)));
         rows.push(("message.e", digest::hex(&digest::e(&z, &exact))));

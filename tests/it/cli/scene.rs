@@ -53,6 +53,9 @@ impl Scene {
             ["unlock"] => self.locked = None,
             ["run"] => self.run(place),
             ["stop"] => self.stop(),
+            ["write", file, text] => self.write(file, text),
+            ["move", from, to] => fs::rename(self.path(from), self.path(to)).unwrap(),
+            ["copy", from, to] => self.write(to, &String::from_utf8(self.read(from)).unwrap()),
             ["same", left, right] => assert_eq!(self.read(left), self.read(right), "{place}"),
             _ => panic!("{place}: no such change"),
         }
@@ -94,6 +97,12 @@ impl Scene {
 
     fn path(&self, file: &str) -> PathBuf {
         self.folder.path().join(file)
+    }
+
+    /// A new text in a file of mode 0600.
+    pub(super) fn write(&self, file: &str, text: &str) {
+        fs::write(self.path(file), text).unwrap();
+        super::set_mode(&self.path(file), 0o600);
     }
 
     fn read(&self, file: &str) -> Vec<u8> {

@@ -2,6 +2,7 @@
 //! decrypting key prints its scalar). Checked when the tests are compiled.
 
 use crate::envelope::{Envelope, Envelopes};
+use crate::guarded::{MasterKey, OfficerKey, Share};
 use crate::keyring::{Keyring, KeyringBuilder};
 use crate::secret::Secret;
 use crate::sm2::curve::Curve;
@@ -57,6 +58,7 @@ fn secrets_cannot_be_printed_or_copied() {
         NonceKey,
         HedgedDraws<'static>
     );
+    assert_secret!(MasterKey, OfficerKey, Share);
     assert_secret!(HmacSm3, Sm4Gcm, Sm4Cbc, Envelope, Envelopes, Keyring, KeyringBuilder);
 }
 

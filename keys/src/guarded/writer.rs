@@ -1,0 +1,308 @@
+//! Appends to a store's log, one program at a time. Every record is put to the fold before it is written.
+
+use super::change::{Change, Genesis, Proposal, Role, Witness, write};
+use super::disk::{Disk, append_line, place};
+use super::error::GuardedError;
+use super::fresh::GuardedKey;
+use super::master::MasterKey;
+use super::officer::OfficerKey;
+use super::offline::Statement;
+use super::record::{HEADER, Kind, Log, Record, Stamp, hash};
+use super::ring::wrapped;
+use super::state::{State, not_before};
+use super::{LOG_FILE, MATERIAL_FOLDER};
+use crate::hex;
+use crate::store::{StoreError, files};
+use rand_core::CryptoRng;
+use std::collections::BTreeSet;
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use time::OffsetDateTime;
+
+/// A guarded folder that this program alone may append to.
+pub struct Writer<'a> {
+    folder: PathBuf,
+    disk: &'a dyn Disk,
+    log: Log,
+    state: State,
+    /// Held until this is dropped.
+    _lock: File,
+    /// A write that failed may have left anything behind the last line feed.
+    is_failed: bool,
+}
+
+/// What a store begins with.
+pub struct Founding<'a> {
+    pub founders: Vec<Founder<'a>>,
+    pub threshold: u8,
+    pub master: &'a MasterKey,
+    pub now: OffsetDateTime,
+}
+
+/// An officer of the first hour, who signs the first record.
+pub struct Founder<'a> {
+    pub key: &'a OfficerKey,
+    pub roles: BTreeSet<Role>,
+}
+
+/// When a proposal is made, and until when it may be approved.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    pub now: OffsetDateTime,
+    pub expires: OffsetDateTime,
+}
+
+/// Whether a folder is a guarded one.
+pub fn is_guarded(folder: &Path) -> bool {
+    folder.join(LOG_FILE).exists()
+}
+
+/// Reads and wholly verifies a store's log. Needs no lock: a record that is being written does not count yet.
+pub fn read(folder: &Path) -> Result<(Log, State), GuardedError> {
+    permitted(folder, 0o022)?;
+    let path = folder.join(LOG_FILE);
+    permitted(&path, 0o022)?;
+    let bytes = std::fs::read(&path).map_err(|error| StoreError::new(&path, error.to_string()))?;
+    let log = Log::read(&bytes)?;
+    let state = State::of(&log)?;
+    Ok((log, state))
+}
+
+impl<'a> Writer<'a> {
+    /// Makes a guarded folder. What stands is never replaced.
+    pub fn found(
+        folder: &Path,
+        founding: &Founding<'_>,
+        disk: &'a dyn Disk,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, GuardedError> {
+        let record = genesis(founding, rng)?;
+        let line = record.line()?;
+        State::default().take(&record, hash(&line))?;
+        files::make_folder(folder)?;
+        files::make_folder(&folder.join(MATERIAL_FOLDER))?;
+        let path = folder.join(LOG_FILE);
+        if path.exists() {
+            return Err(StoreError::new(&path, "is there already; a store is never replaced").into());
+        }
+        let text = format!("{HEADER}\n{line}\n");
+        place(disk, &path, text.as_bytes()).map_err(|error| StoreError::new(&path, error.to_string()))?;
+        Self::open(folder, disk)
+    }
+
+    pub fn open(folder: &Path, disk: &'a dyn Disk) -> Result<Self, GuardedError> {
+        let path = folder.join(LOG_FILE);
+        let failed = |error: std::io::Error| StoreError::new(&path, error.to_string());
+        let lock = File::open(&path).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(GuardedError::Locked),
+            Err(TryLockError::Error(error)) => return Err(failed(error).into()),
+        }
+        let (log, state) = read(folder)?;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            disk,
+            log,
+            state,
+            _lock: lock,
+            is_failed: false,
+        })
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Proposes a change; gives the proposal's number.
+    pub fn propose(
+        &mut self,
+        officer: &OfficerKey,
+        change: Change,
+        terms: Terms,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<u64, GuardedError> {
+        let record = self.proposal(officer, change, terms, rng)?;
+        let number = record.number;
+        self.append(record)?;
+        Ok(number)
+    }
+
+    /// Proposes a key. Its wrapped file is durable before the record that names it.
+    pub fn propose_key(
+        &mut self,
+        officer: &OfficerKey,
+        key: &GuardedKey,
+        terms: Terms,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<u64, GuardedError> {
+        let record = self.proposal(officer, Change::Key(Box::new(key.change.clone())), terms, rng)?;
+        self.tried(&record)?;
+        if let Some(wrapped) = &key.wrapped {
+            let path = self.folder.join(key.change.file().unwrap_or_default());
+            let placed = place(self.disk, &path, wrapped.as_bytes());
+            placed.map_err(|error| StoreError::new(&path, error.to_string()))?;
+        }
+        let number = record.number;
+        self.append(record)?;
+        Ok(number)
+    }
+
+    pub fn approve(
+        &mut self,
+        officer: &OfficerKey,
+        number: u64,
+        now: OffsetDateTime,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), GuardedError> {
+        let statement = Statement::approval(&self.state, officer, number, now, rng)?;
+        self.carry(&statement, now)
+    }
+
+    pub fn withdraw(
+        &mut self,
+        officer: &OfficerKey,
+        number: u64,
+        now: OffsetDateTime,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), GuardedError> {
+        let statement = Statement::withdrawal(&self.state, officer, number, now, rng)?;
+        self.carry(&statement, now)
+    }
+
+    /// Signs the head of the log and enters that too; the statement is for a witness outside.
+    pub fn checkpoint(
+        &mut self,
+        officer: &OfficerKey,
+        now: OffsetDateTime,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Statement, GuardedError> {
+        let witness = Witness {
+            store: self.state.store().to_owned(),
+            officer: officer.name().to_owned(),
+            number: self.log.length() - 1,
+            head: self.log.head(),
+            at: Stamp::new(now),
+        };
+        let statement = Statement::signed(Kind::Checkpoint, write(&witness)?, officer, rng)?;
+        self.carry(&statement, now)?;
+        Ok(statement)
+    }
+
+    /// Enters what an officer signed elsewhere.
+    pub fn carry(&mut self, statement: &Statement, now: OffsetDateTime) -> Result<(), GuardedError> {
+        let record = self.next(statement.clone(), now);
+        self.append(record)
+    }
+
+    fn proposal(
+        &self,
+        officer: &OfficerKey,
+        change: Change,
+        terms: Terms,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Record, GuardedError> {
+        let proposal = Proposal {
+            store: self.state.store().to_owned(),
+            officer: officer.name().to_owned(),
+            follows: self.log.head(),
+            expires: Stamp::new(terms.expires),
+            change,
+        };
+        let statement = Statement::signed(Kind::Proposal, write(&proposal)?, officer, rng)?;
+        Ok(self.next(statement, terms.now))
+    }
+
+    fn next(&self, statement: Statement, now: OffsetDateTime) -> Record {
+        Record {
+            number: self.log.length(),
+            previous: self.log.head(),
+            at: not_before(&self.log, Stamp::new(now)),
+            kind: statement.kind,
+            content: statement.content,
+            signatures: statement.signatures,
+        }
+    }
+
+    /// The log and the state with one record more, as every reader will see them.
+    fn tried(&self, record: &Record) -> Result<(Log, State, String), GuardedError> {
+        let line = record.line()?;
+        let log = self.log.with_line(&line)?;
+        let mut state = self.state.clone();
+        state.take(record, log.head())?;
+        Ok((log, state, line))
+    }
+
+    fn append(&mut self, record: Record) -> Result<(), GuardedError> {
+        let (log, state, line) = self.tried(&record)?;
+        // A key that takes effect must be there, or no gateway could load the store any more.
+        for held in state.keys().filter(|held| self.state.key(&held.entry.id).is_none()) {
+            wrapped(&self.folder, held)?;
+        }
+        let path = self.folder.join(LOG_FILE);
+        if std::mem::replace(&mut self.is_failed, true) {
+            return Err(StoreError::new(&path, "could not be written a moment ago; open the store again").into());
+        }
+        self.write(&path, &line)
+            .map_err(|error| StoreError::new(&path, error.to_string()))?;
+        (self.log, self.state, self.is_failed) = (log, state, false);
+        Ok(())
+    }
+
+    fn write(&self, path: &Path, line: &str) -> std::io::Result<()> {
+        if self.log.torn_bytes() > 0 {
+            self.disk.cut(path, self.log.whole_bytes() as u64)?;
+            self.disk.sync(path)?;
+        }
+        append_line(self.disk, path, line)
+    }
+}
+
+fn genesis(founding: &Founding<'_>, rng: &mut dyn CryptoRng) -> Result<Record, GuardedError> {
+    let mut name = [0; 16];
+    rng.fill_bytes(&mut name);
+    let store = hex::encode(&name);
+    let genesis = Genesis {
+        master_check: founding.master.check(&store),
+        store,
+        threshold: founding.threshold,
+        officers: founding
+            .founders
+            .iter()
+            .map(|one| one.key.officer(one.roles.clone()))
+            .collect(),
+    };
+    let content = write(&genesis)?;
+    let mut signatures = Vec::new();
+    for founder in &founding.founders {
+        signatures.push(founder.key.sign(Kind::Genesis, &content, rng)?);
+    }
+    signatures.sort_by(|left, right| left.officer.cmp(&right.officer));
+    Ok(Record {
+        number: 0,
+        previous: hash(HEADER),
+        at: Stamp::new(founding.now),
+        kind: Kind::Genesis,
+        content,
+        signatures,
+    })
+}
+
+/// Refuses a file or folder that others may write to (0o022) or open at all (0o077).
+pub(super) fn permitted(path: &Path, forbidden: u32) -> Result<(), StoreError> {
+    let metadata = std::fs::metadata(path).map_err(|error| StoreError::new(path, error.to_string()))?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & forbidden == 0 {
+        return Ok(());
+    }
+    let rule = format!(
+        "has mode {mode:04o}, which lets others in; run: chmod go-rwx {}",
+        path.display()
+    );
+    Err(StoreError::new(path, rule))
+}

@@ -1,0 +1,155 @@
+//! `[keys]`: a folder of keys, and for a guarded one where its master key comes from.
+
+use super::{ConfigError, wrong};
+use crate::secret::read_secret;
+use keys::guarded::{self, GuardedError, MasterKey, Share};
+use keys::keyring::Keyring;
+use keys::sm2::Engine;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysConfig {
+    /// Folder with keyring.toml and key files (mode 0600), or a guarded store.
+    pub folder: PathBuf,
+    /// Which implementation of SM2 the keys are prepared for.
+    #[serde(default)]
+    pub engine: Engine,
+    /// Where the master key of a guarded store comes from.
+    #[serde(default)]
+    pub master: Option<MasterConfig>,
+}
+
+/// Exactly one of the three.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MasterConfig {
+    /// A file of mode 0600.
+    #[serde(default)]
+    pub file: Option<PathBuf>,
+    /// A credential of the service, by its name.
+    #[serde(default)]
+    pub credential: Option<String>,
+    /// Shares that officers opened for this start.
+    #[serde(default)]
+    pub shares: Vec<PathBuf>,
+}
+
+impl KeysConfig {
+    /// A folder that no configuration names.
+    pub fn of_folder(folder: &Path, master: Option<&Path>) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+            engine: Engine::default(),
+            master: master.map(|file| MasterConfig {
+                file: Some(file.to_path_buf()),
+                ..MasterConfig::default()
+            }),
+        }
+    }
+
+    pub fn is_guarded(&self) -> bool {
+        guarded::is_guarded(&self.folder)
+    }
+
+    /// Loads and wholly checks the keys.
+    pub fn load(&self) -> Result<Keyring, ConfigError> {
+        if !self.is_guarded() {
+            // Whoever takes the log away must not turn a guarded store into a plain folder with keys of one's own.
+            if self.master.is_some() {
+                return Err(refused(
+                    "keys.master",
+                    "is named, but the folder has no store.log: it is no guarded store",
+                ));
+            }
+            let loaded = keys::store::load_for(&self.folder, self.engine);
+            return loaded.map_err(|error| refused(error.file, error.detail));
+        }
+        let of_store = |error: GuardedError| refused(self.folder.display().to_string(), error);
+        let (_, state) = guarded::read(&self.folder).map_err(of_store)?;
+        guarded::keyring(&self.folder, &state, &self.master()?, self.engine).map_err(of_store)
+    }
+
+    /// The master key of a guarded store.
+    pub fn master(&self) -> Result<MasterKey, ConfigError> {
+        let detail = "the folder is a guarded store: [keys.master] names where its master key comes from";
+        let master = self.master.as_ref().ok_or_else(|| refused("keys.master", detail))?;
+        master.read()
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.master.as_ref().map_or(Ok(()), MasterConfig::check)
+    }
+
+    pub(super) fn take_files_from(&mut self, folder: &Path) {
+        self.folder = folder.join(&self.folder);
+        if let Some(master) = &mut self.master {
+            master.file = master.file.take().map(|file| folder.join(file));
+            for file in &mut master.shares {
+                *file = folder.join(&*file);
+            }
+        }
+    }
+}
+
+impl MasterConfig {
+    fn read(&self) -> Result<MasterKey, ConfigError> {
+        if let Some(file) = &self.file {
+            return of_file(file, "keys.master.file");
+        }
+        if let Some(name) = &self.credential {
+            return of_file(&credentials()?.join(name), "keys.master.credential");
+        }
+        let shares = self.shares.iter().map(|file| of_share(file));
+        let shares: Vec<Share> = shares.collect::<Result<_, _>>()?;
+        let combined = MasterKey::combine(&shares);
+        combined.map_err(|_| refused(SHARES, "too few shares, one twice, or not all of one split"))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let named = [self.file.is_some(), self.credential.is_some(), !self.shares.is_empty()];
+        if named.iter().filter(|is_named| **is_named).count() != 1 {
+            return Err(wrong("keys.master", "exactly one of file, credential and shares"));
+        }
+        match &self.credential {
+            Some(name) if name.is_empty() || name.contains('/') || name.starts_with('.') => {
+                Err(wrong("keys.master.credential", "a credential's name, without a path"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+fn of_file(file: &Path, place: &str) -> Result<MasterKey, ConfigError> {
+    let text = read_secret(file).map_err(|detail| refused(place, detail))?;
+    let key = MasterKey::from_hex(&text);
+    key.map_err(|_| refused(place, format!("{} needs 64 hex digits on one line", file.display())))
+}
+
+fn of_share(file: &Path) -> Result<Share, ConfigError> {
+    let text = read_secret(file).map_err(|detail| refused(SHARES, detail))?;
+    Share::from_text(&text).map_err(|refusal| refused(SHARES, format!("{} {refusal}", file.display())))
+}
+
+/// Where the service manager puts what it hands to this service alone.
+fn credentials() -> Result<PathBuf, ConfigError> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the service manager names the folder of credentials by this variable"
+    )]
+    let folder = std::env::var("CREDENTIALS_DIRECTORY");
+    folder.map(PathBuf::from).map_err(|_absent| {
+        let detail = "CREDENTIALS_DIRECTORY is not set: start by a service with LoadCredential";
+        refused("keys.master.credential", detail)
+    })
+}
+
+fn refused(place: impl Into<String>, detail: impl ToString) -> ConfigError {
+    ConfigError {
+        place: place.into(),
+        detail: detail.to_string(),
+    }
+}
+
+const SHARES: &str = "keys.master.shares";
