@@ -314,4 +314,4 @@ const P_MORE: &str = "00fffffffeffffffffffffffffffffffffffffffff0000000100000000
 /// 2^256, 2^512 - 1, and half of n.
 const OVER: &str = "010000000000000000000000000000000000000000000000000000000000000000";
 const HUGE: &str = "00ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
-const HALF: &str = "7fffffff7fffffffffffffffffffffffb901efb590e30295a9ddfa049ceaa092";
+const HALF: &str = concat!("7fffffff7fffffff", "ffffffffffffffffb901efb590e30295a9ddfa049ceaa092");

@@ -130,6 +130,7 @@ const RULES: &[Rule] = &[
     ("skipped_test", form::skipped_test, "let the test run; check the error instead of a panic"),
     ("secret", content::secret, "put it in keys/testdata; for published vectors see VECTORS"),
     ("code_map", content::code_map, "correct the map, or bring the file back"),
+    ("named_tests", content::named_tests, "name the test that shows it"),
     ("machine_path", content::machine_path, "use a relative path or a temporary folder"),
     ("registry_host", content::registry_host, "leave the index to cargo's own configuration"),
 ];
@@ -146,6 +147,8 @@ fn findings(tree: &Tree) -> Vec<(&'static str, String, String)> {
 }
 
 const MAP: &str = "ARCHITECTURE.md";
+/// The page whose rows name tests.
+const THREATS: &str = "docs/security.md";
 const FUNCTION_LINES_MAX: usize = 70;
 const LINE_CHARS_MAX: usize = 130;
 const LITERAL_CHARS_MAX: usize = 300;

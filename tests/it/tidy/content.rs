@@ -2,7 +2,7 @@
 
 use super::text::line;
 use super::tree::{File, Tree, written};
-use super::{MAP, Report, VECTORS};
+use super::{MAP, Report, THREATS, VECTORS};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -63,6 +63,25 @@ pub(super) fn hex_secret(text: &str) -> Option<usize> {
     // A tag that a sample names as its signature is no key.
     let text = text.replace("signature=", "signature");
     text.lines().position(holds).map(|index| index + 1)
+}
+
+/// The tests that the page on threats names are there.
+pub(super) fn named_tests(tree: &Tree, report: Report<'_>) {
+    let Some(page) = tree.get(THREATS) else { return };
+    let is_there = |name: &str| {
+        let head = format!("fn {name}(");
+        tree.iter()
+            .any(|(path, file)| path.ends_with(".rs") && file.text.contains(&head))
+    };
+    for (index, row) in page.text.lines().enumerate().filter(|(_, row)| row.starts_with('|')) {
+        let shown = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
+        let is_test = |name: &&str| name.contains('_') && !name.contains(['/', ' ']);
+        for name in shown.split('`').skip(1).step_by(2).filter(is_test) {
+            if !is_there(name) {
+                report(THREATS, index + 1, &format!("names the test {name}, which is not there"));
+            }
+        }
+    }
 }
 
 /// Names between back ticks in the section whose heading says "map": files, and folders with a slash.

@@ -37,6 +37,11 @@ pub(super) fn planted() -> Vec<(String, String, String, String)> {
         ("ascii", "keys/src/a.rs:2", "\n// \u{517b}\n".to_owned()),
         ("secret", "docs/a.md:1", private_key()),
         (
+            "named_tests",
+            "docs/security.md:1",
+            "| a | `a_test_that_is_gone` |\n".to_owned(),
+        ),
+        (
             "secret",
             "src/a.rs:1",
             format!("const KEY: &str = \"{}\";\n", "0123456789abcdef".repeat(4)),

@@ -25,7 +25,7 @@ fn is_rust(path: &str) -> bool {
 
 /// Text of every file but the lock file, which cargo writes.
 pub(super) fn written(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
-    let files = tree.iter().filter(|(path, _)| *path != "Cargo.lock");
+    let files = tree.iter().filter(|(path, _)| !path.ends_with("Cargo.lock"));
     files.map(|(path, file)| (path.as_str(), file.text.as_str()))
 }
 
