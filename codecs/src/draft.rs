@@ -283,7 +283,9 @@ impl Draft<'_> {
                     | Place::Inside(..)
                     | Place::Whole(_)
                     | Place::Target
-                    | Place::Trailer,
+                    | Place::Trailer
+                    | Place::Fixed { .. }
+                    | Place::Labelled(_),
                     _,
                 ) => {}
             }
@@ -301,7 +303,9 @@ impl Draft<'_> {
             | Place::Inside(..)
             | Place::Whole(_)
             | Place::Target
-            | Place::Trailer => None,
+            | Place::Trailer
+            | Place::Fixed { .. }
+            | Place::Labelled(_) => None,
         };
         self.kind.plan.fields.iter().enumerate().filter_map(part)
     }

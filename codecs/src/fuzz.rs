@@ -120,7 +120,11 @@ fn headers() -> Vec<(String, String)> {
 }
 
 fn everything(spec: &Spec, wire: &Wire) -> Result<(), ParseError> {
-    drop(spec.peek(wire));
+    drop((
+        spec.peek(wire),
+        spec.sealed_content(wire),
+        spec.opened_content(wire, wire.body.clone()),
+    ));
     let mut message = spec.parse(wire)?;
     drop((
         message.describe(false),

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
+mod capsule; // messages whose whole content is sealed
 mod describe; // a message shown to people
 mod draft; // one message to be sent
 pub mod envelope; // named schemes: encodings of signatures and wrapped keys, strings to sign

@@ -258,7 +258,8 @@ fn texts(spec: &Spec, message: &MessageSpec, payment: &Payment, id: FieldId, fie
     if let Some(outcome) = plan.outcome.as_ref().filter(|plan| plan.fields().contains(&Some(id))) {
         return outcome_text(spec, outcome, payment, id, field);
     }
-    match field.map.or(field.fill).and_then(|attribute| payment.value(attribute)) {
+    let own = field.map.or(field.fill).and_then(|attribute| payment.value(attribute));
+    match own.or_else(|| payment.value(field.fill_else?)) {
         Some(Value::List(items)) => list(plan, field, items),
         Some(value) => {
             let text = field.rules.kind.text(value);

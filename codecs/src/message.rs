@@ -4,6 +4,7 @@
 
 pub use crate::describe::DescribedField;
 pub use crate::draft::{Draft, SealTarget};
+pub use crate::signed::SignedForm;
 pub use crate::whole::{SealedWhole, WholeTarget};
 
 use crate::envelope::{
@@ -238,7 +239,7 @@ impl<'a> Message<'a> {
                 Ok(Wrapped::Rsa(bytes))
             }
             SealingScheme::Session(SessionCipher::Sm4) => session::ciphertext_from_raw(&bytes).map(Wrapped::Sm2),
-            SealingScheme::Sm4Gcm | SealingScheme::TextKey(TextCipher::Sm4) => ciphertext_from_der(&bytes).map(Wrapped::Sm2),
+            SealingScheme::Sm4Gcm | SealingScheme::TextKey(_) => ciphertext_from_der(&bytes).map(Wrapped::Sm2),
         };
         Ok(Some((serial, wrapped.map_err(|error| self.at(sealing.key, error))?)))
     }

@@ -1,12 +1,39 @@
 //! The exact text that a signature covers, for a message read and for one about to be written.
 
-use crate::envelope::{lines, member, pairs};
+use crate::envelope::{around, lines, member, pairs};
 use crate::field::Broken;
 use crate::format::xml_document;
+use crate::message::Message;
 use crate::spec::plan::{FieldId, Over, Plan};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::{Values, slots};
 use crate::wire::Start;
+
+/// What a signed text is made of, for those who show it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SignedForm {
+    /// Values with `|` behind each.
+    Fields,
+    /// Values with `|` between them.
+    Values,
+    /// Start line, chosen headers, body.
+    Http,
+    /// Bytes that are shown by their digest alone.
+    Bytes,
+}
+
+impl Message<'_> {
+    pub fn signed_form(&self) -> SignedForm {
+        match self.kind.plan.signing.over {
+            Over::Fields => SignedForm::Fields,
+            Over::Http => SignedForm::Http,
+            Over::Values => SignedForm::Values,
+            Over::Content | Over::Document | Over::Around | Over::Pairs | Over::Member | Over::Lines | Over::CallLines => {
+                SignedForm::Bytes
+            }
+        }
+    }
+}
 
 /// Derived from the body's bytes wherever the institution signs bytes; only `fields` and `pairs` are defined over values. Empty
 /// for an acknowledgement that is one word.
@@ -25,8 +52,12 @@ pub(crate) fn text(
     let broken = |detail: String| (spec.code_field, Broken::new("signed.text", detail));
     match signing.over {
         Over::Fields => fields(spec, plan, values),
+        Over::Values => joined(spec, plan, values),
+        Over::Content => Ok(spec.format_of(kind.is_answer()).content(body).to_vec()),
         Over::Http => Ok(http(plan, values, start, body)),
         Over::Document => Ok(xml_document(body).to_vec()),
+        Over::Around => around_signature(plan, values, body)
+            .ok_or_else(|| broken("the signature does not stand where it was read".to_owned())),
         Over::Pairs => pairs::text(spec.format_of(kind.is_answer()), kind.is_answer(), body, signing)
             .map_err(|error| broken(error.to_string())),
         Over::Lines => Ok(lines::text(first(plan, values), body)),
@@ -52,6 +83,23 @@ fn fields(spec: &Spec, plan: &Plan, values: &Values<'_>) -> Result<Vec<u8>, (Fie
         text.push(b'|');
     }
     Ok(text)
+}
+
+/// Values with a separator between them and none behind the last.
+fn joined(spec: &Spec, plan: &Plan, values: &Values<'_>) -> Result<Vec<u8>, (FieldId, Broken)> {
+    let slots = slots(spec, plan, values)?;
+    let texts: Vec<&str> = slots.iter().map(|slot| slot.text.as_str()).collect();
+    Ok(texts.join("|").into_bytes())
+}
+
+/// The body without the element of its signature; the whole of it while it has none.
+fn around_signature(plan: &Plan, values: &Values<'_>, body: &[u8]) -> Option<Vec<u8>> {
+    let id = plan.signing.signature?;
+    let Some(item) = values.get(id) else {
+        return Some(body.to_vec());
+    };
+    let name = plan.field(id)?.place.steps().last()?;
+    around::text(body, name, &item.sent, item.offset?)
 }
 
 /// The chosen fields that stand before the body.

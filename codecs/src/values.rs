@@ -76,6 +76,13 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Counts the places of the items from `first` on from a byte that stands so far before.
+    pub(crate) fn shift(&mut self, first: usize, bytes: usize) {
+        for item in self.items.iter_mut().skip(first) {
+            item.offset = item.offset.map(|offset| offset + bytes);
+        }
+    }
+
     /// The same values, apart from the bytes they were read from.
     pub(crate) fn to_owned_values(&self) -> Values<'static> {
         let owned = |item: &Item<'_>| Item {
@@ -201,7 +208,7 @@ fn slot_text(spec: &Spec, plan: &Plan, item: &Item<'_>) -> Result<String, (Field
     if item.sealed && value.is_empty() {
         return Err((item.field, Broken::new("seal.missing", "it has not been sealed yet")));
     }
-    if plan.signing.over == Over::Fields && !field.counted && value.contains('|') {
+    if matches!(plan.signing.over, Over::Fields | Over::Values) && !field.counted && value.contains('|') {
         return Err((
             item.field,
             Broken::new("signed.separator", "a signed value holds the separator `|`"),

@@ -3,6 +3,7 @@
 //! It is built on `codecs` and `keys` alone and shares no code with the gateway's pipeline: what both agree on, two
 //! readers of the same specs agree on.
 
+mod capsule; // messages whose whole content is sealed
 mod session; // sealing under a session key whose bytes are wrapped
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use keys::legacy::RsaScheme;
 use keys::sm2::Ciphertext;
 use keys::sm4::Sm4Gcm;
 use rand_core::CryptoRng;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -156,7 +158,8 @@ impl Party {
 
     /// Parses, verifies, opens and translates a message, in that order; nothing unverified is opened.
     pub fn receive(&self, wire: &Wire, now: OffsetDateTime) -> Result<Payment, Refusal> {
-        let mut message = self.spec()?.parse(wire).map_err(|error| Refusal::parse(&error))?;
+        let content = self.content(wire, now)?;
+        let mut message = self.spec()?.parse(&content).map_err(|error| Refusal::parse(&error))?;
         self.verify(&message, now)?;
         self.open(&mut message, now)?;
         message.payment().map_err(|error| Refusal::new(Step::Translate, error))
@@ -165,7 +168,8 @@ impl Party {
     /// Parses and verifies a message, and gives its header and what outcome it states. What is sealed stays so: for a driver of
     /// loads, which must cost less than what it drives.
     pub fn receive_unopened(&self, wire: &Wire, now: OffsetDateTime) -> Result<Payment, Refusal> {
-        let message = self.spec()?.parse(wire).map_err(|error| Refusal::parse(&error))?;
+        let content = self.content(wire, now)?;
+        let message = self.spec()?.parse(&content).map_err(|error| Refusal::parse(&error))?;
         self.verify(&message, now)?;
         let mut header = message.header();
         (header.operation, header.role) = (message.operation(), message.kind().role);
@@ -189,7 +193,15 @@ impl Party {
     ) -> Result<Wire, Refusal> {
         let mut draft = self.spec()?.draft(code, payment).map_err(|error| Refusal::build(&error))?;
         self.seal(&mut draft, now, rng, twist)?;
-        self.sign(draft, now, rng, twist)
+        let wire = self.sign(draft, now, rng, twist)?;
+        let sealed = capsule::seal(self.spec()?, wire, (&self.keyring, &self.link), now);
+        sealed.map_err(|error| Refusal::new(Step::Seal, error))
+    }
+
+    /// What is to be read, where the whole of it is sealed.
+    fn content<'w>(&self, wire: &'w Wire, now: OffsetDateTime) -> Result<Cow<'w, Wire>, Refusal> {
+        let opened = capsule::open(self.spec()?, wire, (&self.keyring, &self.link), now);
+        opened.map_err(|error| Refusal::new(Step::Open, error))
     }
 
     fn verify(&self, message: &Message<'_>, now: OffsetDateTime) -> Result<(), Refusal> {

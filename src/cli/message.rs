@@ -3,9 +3,12 @@
 use super::config::{LinkSpec, link_spec};
 use super::key;
 use super::output::{self, Exit, Failure, Form};
+use codecs::wire::Wire;
 use hangu::clock::Clock;
+use hangu::pipeline::{LinkView, Rejection, Step, content};
 use hangu::shell::SystemClock;
 use keys::keyring::Keyring;
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -71,14 +74,14 @@ struct MessageArgs {
 /// What every message command works on.
 struct Subject {
     link: LinkSpec,
-    wire: codecs::wire::Wire,
+    wire: Wire,
     now: OffsetDateTime,
     danger_unmasked: bool,
 }
 
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     match &args.command {
-        Command::Decode(args) => Ok(decode::run(&args.subject()?, form)),
+        Command::Decode(args) => decode::run(&args.subject()?, form),
         Command::Verify(args) => verify::run(&args.subject()?, form),
         Command::Explain(args) => explain::run(&args.subject()?, form),
     }
@@ -110,6 +113,19 @@ impl Subject {
         match self.known_config() {
             Some(config) => key::load(&config.keys).map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// The message, taken out of its capsule where it is in one, with the keys that there are.
+    fn content(&self, keyring: Option<&Keyring>) -> Result<Cow<'_, Wire>, Box<Rejection>> {
+        let LinkSpec { name, spec, .. } = &self.link;
+        match keyring {
+            Some(keyring) => content(&self.wire, LinkView { name, spec, keyring }, self.now),
+            None if matches!(spec.sealed_content(&self.wire), Ok(Some(_))) => {
+                let detail = "the whole content is sealed; give -c and a link's name, whose key opens it";
+                Err(Box::new(Rejection::new(Step::Open, "seal.unopened", detail)))
+            }
+            None => Ok(Cow::Borrowed(&self.wire)),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::record::{self, Place};
 use codecs::payment::{Attribute, Outcome, Payment, Reason};
 use codecs::spec::MessageSpec;
 use codecs::wire::Wire;
+use keys::keyring::Keyring;
 use tokio::time::Instant;
 
 /// What settles an exchange.
@@ -141,7 +142,8 @@ impl Gateway {
         let Ok(link) = self.link(link) else {
             return false;
         };
-        is_confirmed(link, publish(link, wire, Ids::peeked(link, wire)).await)
+        let ids = Ids::peeked(link, wire, &self.keyring.load());
+        is_confirmed(link, publish(link, wire, ids).await)
     }
 
     pub(super) fn sign_reply(&self, job: &Job, reply: Payment) -> Result<Signed, Trouble> {
@@ -268,7 +270,10 @@ impl Ids {
     }
 
     /// Read off stored bytes, where the payment that they were made of is not in hand.
-    pub(super) fn peeked(link: &LinkParts, wire: &Wire) -> Self {
+    pub(super) fn peeked(link: &LinkParts, wire: &Wire, keyring: &Keyring) -> Self {
+        // Where not even the content can be opened, the transport's own words are all there is.
+        let content = pipeline::stored_content(wire, link.view(keyring));
+        let wire = content.as_deref().unwrap_or(wire);
         let ids = link.spec.peek(wire).as_ref().map(Self::of).unwrap_or_default();
         let serial = ids.serial.clone().or_else(|| link.spec.serial_of(wire));
         Self { serial, ..ids }

@@ -278,7 +278,7 @@ impl Gateway {
         };
         self.advance(step).await?;
         self.counters.resent();
-        let ids = Ids::peeked(link, &wire);
+        let ids = Ids::peeked(link, &wire, &self.keyring.load());
         self.dispatch(job, link, &wire, ids).await
     }
 

@@ -3,6 +3,7 @@
 use super::verify::{Known, Report, Said, Verifier, VerifyError};
 use super::{Journal, JournalError, MessageRecord, Millis, open};
 use crate::config::{Config, ConfigError};
+use crate::pipeline::{LinkView, stored_content};
 use crate::record;
 use crate::start::spec_of;
 use codecs::payment::Attribute;
@@ -67,7 +68,14 @@ impl Opener {
             return Ok(Said::default());
         }
         // A link that is configured no longer, or a spec that has changed since, makes no stored message wrong.
-        let parsed = self.specs.get(&message.link).and_then(|spec| spec.parse(&wire).ok());
+        let spec = self.specs.get(&message.link);
+        let view = spec.map(|spec| LinkView {
+            name: &message.link,
+            spec,
+            keyring: &self.keyring,
+        });
+        let content = view.and_then(|view| stored_content(&wire, view).ok());
+        let parsed = spec.and_then(|spec| spec.parse(content.as_deref()?).ok());
         Ok(parsed.map_or_else(Said::default, |parsed| {
             // What is sealed for the counterparty stays closed to us; then the header is what can be read.
             let header = parsed.payment().unwrap_or_else(|_closed| parsed.header());

@@ -4,9 +4,12 @@
 //! receive: parse > verify > open > translate       emit: translate > seal > sign
 //! ```
 //!
+//! Where the whole content of a message is sealed, its capsule is opened before `parse` and closed after `sign`.
+//!
 //! Each step takes what only the step before can build, so skipping one does not compile. A spec whose counterparty signs
 //! clear values (`signed = "clear"`) opens first into a private form that only `verify` turns into `Opened`.
 
+mod capsule;
 mod open;
 mod parse;
 mod reject;
@@ -33,6 +36,7 @@ use codecs::spec::Spec;
 use codecs::wire::Wire;
 use keys::keyring::Keyring;
 use rand_core::CryptoRng;
+use std::borrow::Cow;
 use time::OffsetDateTime;
 
 /// What the steps need to know of a link.
@@ -56,6 +60,7 @@ pub struct Received {
 
 /// Parse, verify, open, translate.
 pub fn receive(wire: &Wire, link: LinkView<'_>, now: OffsetDateTime) -> Result<Received, Box<Rejection>> {
+    let wire = &*capsule::open(wire, link, now)?;
     let parsed = parse::parse(wire, link)?;
     let opened = if parsed.signs_clear_values() {
         let unverified = open::open_unverified(parsed, link, now)?;
@@ -70,7 +75,8 @@ pub fn receive(wire: &Wire, link: LinkView<'_>, now: OffsetDateTime) -> Result<R
 /// Parse, open, translate for bytes of our own journal: they were verified when they came, and the keys of that moment may
 /// be retired or revoked by now.
 pub fn reopen(stored: &Stored, link: LinkView<'_>) -> Result<Received, Box<Rejection>> {
-    let parsed = parse::parse(stored.wire(), link)?;
+    let wire = &*capsule::open_stored(stored.wire(), link)?;
+    let parsed = parse::parse(wire, link)?;
     let opened = open::open_stored(parsed, link)?;
     translate::inward(&opened)
 }
@@ -98,6 +104,17 @@ pub fn renew(wire: &Wire, link: LinkView<'_>, now: OffsetDateTime, rng: &mut dyn
     let sealed = seal::seal(drafted, link, now, rng)?;
     let signed = sign::sign(sealed, link, now, rng)?;
     Ok(Some(signed).filter(|signed| signed.wire().body == wire.body))
+}
+
+/// The message inside of one whose whole content is sealed, for those who show it; any other as it is. Nothing of it is
+/// verified.
+pub fn content<'w>(wire: &'w Wire, link: LinkView<'_>, now: OffsetDateTime) -> Result<Cow<'w, Wire>, Box<Rejection>> {
+    capsule::open(wire, link, now)
+}
+
+/// The same for bytes of our own journal, under any key that we still hold.
+pub fn stored_content<'w>(wire: &'w Wire, link: LinkView<'_>) -> Result<Cow<'w, Wire>, Box<Rejection>> {
+    capsule::open_stored(wire, link)
 }
 
 /// Parses without keys, for `message decode` and `explain`.

@@ -1,7 +1,7 @@
 //! Step 7: the signature, and with it the exact bytes that will be sent and resent.
 
 use super::seal::Sealed;
-use super::{Fault, LinkView, scheme};
+use super::{Fault, LinkView, capsule, scheme};
 use codecs::envelope::SignatureScheme;
 use codecs::wire::Wire;
 use rand_core::CryptoRng;
@@ -48,5 +48,6 @@ pub(super) fn sign(
             draft.finish_bytes(&mac.of(scheme::mac(kind))?.tag(&[&text])?)?
         }
     };
+    let wire = capsule::seal(wire, link, now)?;
     Ok(Signed { wire, code })
 }

@@ -49,7 +49,7 @@ pub(super) fn seal(
     let serial = &wrapper.info.serial;
     match cipher {
         TextCipher::Aes256 => draft.set_rsa_envelope(serial, &wrapper.rsa()?.wrap(RsaPadding::Pkcs1, &text, rng)?),
-        TextCipher::Sm4 => {
+        TextCipher::Sm4 | TextCipher::Sm4Bytes => {
             let Ciphertext { c1, c3, c2 } = wrapper.sm2()?.wrap(&text, rng)?;
             draft.set_envelope(serial, &RawCiphertext { c1, c3, c2 });
         }
@@ -79,8 +79,13 @@ pub(super) fn unwrapped(serial: &str, wrapped: Wrapped, choose: &Choose<'_>) -> 
     }
 }
 
-/// The name of the algorithm, then letters and digits, each as likely as the other.
+/// The name of the algorithm, then letters and digits, each as likely as the other; or bytes, where the key is no text.
 fn fresh(cipher: TextCipher, rng: &mut dyn CryptoRng) -> Zeroizing<Vec<u8>> {
+    if cipher == TextCipher::Sm4Bytes {
+        let mut key = Zeroizing::new(vec![0; key_bytes(cipher)]);
+        rng.fill_bytes(&mut key);
+        return key;
+    }
     let mut text = Zeroizing::new(prefix(cipher).to_vec());
     let length = text.len() + key_bytes(cipher);
     text.reserve_exact(key_bytes(cipher));
@@ -104,7 +109,7 @@ impl ValueCipher {
     fn new(cipher: TextCipher, key: &[u8]) -> Result<Self, CryptoError> {
         match cipher {
             TextCipher::Aes256 => AesEcb::new(key).map(Self::Aes),
-            TextCipher::Sm4 => {
+            TextCipher::Sm4 | TextCipher::Sm4Bytes => {
                 let key: &[u8; 16] = key.try_into().map_err(|_| CryptoError::Key)?;
                 Ok(Self::Sm4(Sm4Ecb::new(key)))
             }

@@ -1,6 +1,7 @@
 //! Directly connected institutions through the whole gateway: their own format, signature and sealing on one side, the platform
 //! on the other, each played by a party that shares no code with the pipeline.
 
+mod jdpay;
 mod tenpay;
 
 use crate::stand::{Instance, Stand, party, until, world};

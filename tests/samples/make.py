@@ -86,7 +86,10 @@ def write(codec, name, lines, body):
 def main():
     sys.dont_write_bytecode = True
     import alipay
+    import cnaps2
+    import dcep
     import epcc
+    import jdpay
     import tenpay
     import tenpay_v2
     import unionpay_form
@@ -98,6 +101,9 @@ def main():
     unionpay_quick.make()
     tenpay.make()
     tenpay_v2.make()
+    jdpay.make()
+    cnaps2.make()
+    dcep.make()
 
 
 if __name__ == "__main__":

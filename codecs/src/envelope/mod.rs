@@ -3,6 +3,8 @@
 //!
 //! No cryptography happens here: wire text is taken apart and put together, nothing else.
 
+pub(crate) mod around; // a document without the element of its signature
+mod capsule; // a document around the sealed content of a message
 mod der;
 pub mod gcm_fields; // each value under SM4-GCM, bound to its place
 pub(crate) mod lines; // lines that end in a line feed, the last one too
@@ -15,6 +17,7 @@ pub mod text_key; // values under a block cipher whose key travels as text
 #[cfg(test)]
 mod tests;
 
+pub use capsule::CapsuleScheme;
 pub use der::{ciphertext_from_der, ciphertext_to_der, signature_from_der, signature_to_der};
 pub use signature::SignatureValue;
 
@@ -136,6 +139,8 @@ pub enum TextCipher {
     Aes256,
     /// `02|` and 16 characters, wrapped with SM2.
     Sm4,
+    /// 16 bytes of any kind, wrapped with SM2 (DCEP).
+    Sm4Bytes,
 }
 
 impl SealingScheme {
@@ -148,12 +153,13 @@ impl SealingScheme {
         }
     }
 
-    pub(crate) const NAMES: [(&'static str, Self); 5] = [
+    pub(crate) const NAMES: [(&'static str, Self); 6] = [
         ("sm4_session", Self::Session(SessionCipher::Sm4)),
         ("3des_session", Self::Session(SessionCipher::TripleDes)),
         ("sm4_gcm", Self::Sm4Gcm),
         ("aes_text_key", Self::TextKey(TextCipher::Aes256)),
         ("sm4_text_key", Self::TextKey(TextCipher::Sm4)),
+        ("sm4_ecb", Self::TextKey(TextCipher::Sm4Bytes)),
     ];
 }
 

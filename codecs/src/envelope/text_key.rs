@@ -1,5 +1,5 @@
 //! Values under a block cipher without a nonce, one key a message; the key travels as text, its algorithm named before it:
-//! `01|` and 32 characters whose bytes are an AES key, `02|` and 16 of an SM4 key (NetsUnion, DCEP).
+//! `01|` and 32 characters whose bytes are an AES key, `02|` and 16 of an SM4 key (NetsUnion), or 16 bytes as they are (DCEP).
 
 use super::TextCipher;
 use crate::field::{Broken, base64_decode, is_base64};
@@ -15,6 +15,7 @@ pub const fn prefix(cipher: TextCipher) -> &'static [u8] {
     match cipher {
         TextCipher::Aes256 => b"01|",
         TextCipher::Sm4 => b"02|",
+        TextCipher::Sm4Bytes => b"",
     }
 }
 
@@ -22,7 +23,7 @@ pub const fn prefix(cipher: TextCipher) -> &'static [u8] {
 pub const fn key_bytes(cipher: TextCipher) -> usize {
     match cipher {
         TextCipher::Aes256 => 32,
-        TextCipher::Sm4 => 16,
+        TextCipher::Sm4 | TextCipher::Sm4Bytes => 16,
     }
 }
 

@@ -267,6 +267,11 @@ impl Length {
         }
     }
 
+    /// The most characters.
+    pub(crate) fn chars_max(self) -> usize {
+        self.max
+    }
+
     /// The longest clear value in bytes.
     pub(crate) fn clear_bytes_max(self) -> usize {
         self.bytes_max.unwrap_or_else(|| self.max.saturating_mul(4))

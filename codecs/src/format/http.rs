@@ -71,7 +71,7 @@ pub(super) fn peek<'a>(spec: &'a Spec, wire: &'a Wire) -> Option<Values<'a>> {
 }
 
 /// An answer whose whole body is the word that an acknowledgement consists of.
-pub(super) fn literal<'a>(spec: &'a Spec, wire: &'a Wire) -> Option<Found<'a>> {
+pub(crate) fn literal<'a>(spec: &'a Spec, wire: &'a Wire) -> Option<Found<'a>> {
     let word = |message: &&MessageSpec| {
         let word = message.plan.literal.as_ref();
         word.is_some_and(|word| word.as_bytes() == wire.body)

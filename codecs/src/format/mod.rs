@@ -3,6 +3,7 @@
 //! A container knows paths and limits; kinds, lengths, sealing and signatures are checked above it, alike for all.
 
 mod form;
+mod header; // fixed width, before a document
 mod http; // start line and headers, alike for every container
 mod json;
 mod parts; // one header of several named values
@@ -10,10 +11,12 @@ mod utf8;
 mod xml;
 
 pub(crate) use form::{FormPlan, Pair};
-pub(crate) use http::request_kind;
+pub(crate) use header::HeaderPlan;
+pub(crate) use http::{literal, request_kind};
 pub(crate) use json::{JsonNames, JsonPlan, inside_read, inside_write};
 pub(crate) use parts::write as write_parts;
 pub(crate) use xml::flat::FlatPlan;
+pub(crate) use xml::leaves;
 pub(crate) use xml::{XmlPlan, document as xml_document, elements as xml_elements, fragment as xml_fragment};
 
 use crate::error::ParseError;
@@ -55,7 +58,7 @@ impl Format {
                 format!("{} bytes, allowed {max}", wire.body.len()),
             ));
         }
-        if let Some(found) = http::literal(spec, wire) {
+        if let Some(found) = literal(spec, wire) {
             return Ok(found);
         }
         match self {
@@ -63,6 +66,28 @@ impl Format {
             Self::Json(plan) => json::read(plan, spec, wire),
             Self::Form(plan) => form::read(plan, spec, wire),
             Self::Flat(plan) => flat::read(plan, spec, wire),
+        }
+    }
+
+    pub(crate) fn has_header(&self) -> bool {
+        matches!(self, Self::Xml(XmlPlan { header: Some(_), .. }))
+    }
+
+    /// The body behind what stands before its document.
+    pub(crate) fn content<'b>(&self, body: &'b [u8]) -> &'b [u8] {
+        match self {
+            Self::Xml(XmlPlan {
+                header: Some(header), ..
+            }) => header::content(header, body),
+            Self::Xml(_) | Self::Json(_) | Self::Form(_) | Self::Flat(_) => body,
+        }
+    }
+
+    /// Whether the frame has a part of the body to itself; else its fields stand among the message's own.
+    pub(crate) fn is_framed(&self) -> bool {
+        match self {
+            Self::Xml(plan) => plan.is_framed(),
+            Self::Json(_) | Self::Form(_) | Self::Flat(_) => false,
         }
     }
 
@@ -81,8 +106,11 @@ impl Format {
             return None;
         }
         match self {
-            Self::Xml(plan) => xml::peek(plan, spec, &wire.body),
-            Self::Json(_) | Self::Form(_) | Self::Flat(_) => http::peek(spec, wire),
+            Self::Xml(XmlPlan {
+                header: Some(header), ..
+            }) => header::peek(header, spec, &wire.body),
+            Self::Xml(plan) if plan.is_framed() => xml::peek(plan, spec, &wire.body),
+            Self::Xml(_) | Self::Json(_) | Self::Form(_) | Self::Flat(_) => http::peek(spec, wire),
         }
     }
 

@@ -7,7 +7,6 @@ use super::{MessageSpec, Spec, SpecWarning};
 use crate::envelope::{SealingScheme, SignatureScheme};
 use crate::error::SpecError;
 use crate::field::Kind;
-use crate::format::Format;
 use crate::payment::{Role, Shape};
 use std::collections::BTreeSet;
 
@@ -28,7 +27,23 @@ pub(super) fn all(at: &At, spec: &Spec) -> Result<(), SpecError> {
         selector(&at, &message.plan)?;
         reply(&at, spec, message)?;
     }
+    same(at, spec)?;
     resolvable(at, spec)
+}
+
+/// What a field of the frame is compared with exists.
+fn same(at: &At, spec: &Spec) -> Result<(), SpecError> {
+    let known = |path: &String| {
+        spec.messages()
+            .flat_map(|message| &message.plan.fields)
+            .any(|field| field.path == *path)
+    };
+    let frame = spec.messages().flat_map(|message| &message.plan.fields);
+    let mut named = frame.flat_map(|field| &field.same_as).flat_map(|same| &same.paths);
+    match named.find(|path| !known(path)) {
+        Some(path) => Err(at.inside("frame").fail(format!("`same_as`: no message has a field {path}"))),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn warnings(spec: &Spec) -> Vec<SpecWarning> {
@@ -107,14 +122,26 @@ fn envelope(at: &At, spec: &Spec) -> Result<(), SpecError> {
         if (envelope.scheme == SignatureScheme::None) == named {
             return Err(at.fail("a signature needs `at` and `serial` (or `unnamed = \"one_key\"`); `none` has neither"));
         }
-        if signing.over != Over::Fields && envelope.covers == Covers::Clear {
+        if !matches!(signing.over, Over::Fields | Over::Values) && envelope.covers == Covers::Clear {
             return Err(at.fail("a signature over the body's bytes covers them as sent"));
         }
         if matches!(signing.over, Over::Http | Over::Lines | Over::CallLines) && spec.http.is_none() {
             return Err(at.fail("`over` needs the table `http`"));
         }
+        if signing.over == Over::Content && !spec.format.has_header() {
+            return Err(at.fail("`over` needs the table `header`"));
+        }
+        if signing.over == Over::Around && !in_body(spec, signing) {
+            return Err(at.fail("the signature that is taken out of the body stands in it"));
+        }
     }
     Ok(())
+}
+
+fn in_body(spec: &Spec, signing: &Signing) -> bool {
+    let own = signing.signature.zip(spec.messages().next());
+    let own = own.and_then(|(id, message)| message.plan.field(id));
+    own.is_some_and(|field| matches!(field.place, Place::Body(_)))
 }
 
 fn signings(spec: &Spec) -> impl Iterator<Item = &Signing> {
@@ -128,10 +155,13 @@ fn signing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
     }
     let at = at.inside("envelope");
     let signing = &plan.signing;
-    // Beside a signed member and in signed lines the signer's name is not signed: a wrong one chooses a key that does not verify.
-    let unnamed = matches!(signing.over, Over::Member | Over::Lines | Over::CallLines);
+    // Beside a signed member, in signed lines and before signed content the signer's name is not signed: a wrong one chooses
+    // a key that does not verify.
+    let unnamed = matches!(signing.over, Over::Member | Over::Lines | Over::CallLines | Over::Content);
     let serial = signing.serial.filter(|_| !unnamed);
-    let sealed = spec.envelope.sealing.as_ref().map(|sealing| [sealing.serial, sealing.key]);
+    // Another data key before signed ciphertexts opens them to nothing that anyone could choose.
+    let sealed = spec.envelope.sealing.as_ref().filter(|_| signing.over != Over::Content);
+    let sealed = sealed.map(|sealing| [sealing.serial, sealing.key]);
     let exact = |id: usize| {
         plan.field(id)
             .is_some_and(|field| matches!(field.rules.kind, Kind::Rfc3339 | Kind::UnixSeconds))
@@ -145,7 +175,7 @@ fn signing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
         .chain(sealed.into_iter().flatten());
     let covered = |id: usize| {
         let field = plan.field(id).is_some_and(|field| covers(plan, field));
-        signing.first.contains(&id) || (signing.over != Over::Fields && field)
+        signing.first.contains(&id) || (!matches!(signing.over, Over::Fields | Over::Values) && field)
     };
     for id in bound {
         if !covered(id) {
@@ -222,7 +252,14 @@ fn sealing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
     }
     let orphan = |field: &&Field| match &field.place {
         Place::Inside(steps, _) => !plan.fields.iter().any(|other| other.seal && other.place.steps() == steps),
-        Place::Body(_) | Place::Head(_) | Place::Part { .. } | Place::Whole(_) | Place::Target | Place::Trailer => false,
+        Place::Body(_)
+        | Place::Head(_)
+        | Place::Part { .. }
+        | Place::Whole(_)
+        | Place::Target
+        | Place::Trailer
+        | Place::Fixed { .. }
+        | Place::Labelled(_) => false,
     };
     if let Some(field) = plan.fields.iter().find(orphan) {
         return Err(at.fail(format!("field {} stands inside of no sealed field", field.path)));
@@ -281,7 +318,7 @@ fn elements(at: &At, spec: &Spec, message: &MessageSpec) -> Result<(), SpecError
     let mut open: &[String] = &[];
     let body = |id: &usize| {
         plan.field(*id)
-            .filter(|_| !matches!(spec.format_of(message.is_answer()), Format::Xml(_)) || *id >= spec.frame_count)
+            .filter(|_| !spec.format_of(message.is_answer()).is_framed() || *id >= spec.frame_count)
     };
     for field in plan.written.iter().filter_map(body) {
         let steps = field.place.steps();

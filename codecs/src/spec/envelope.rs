@@ -1,5 +1,6 @@
 //! The envelope of a spec: schemes from closed lists, and what the signature of each part of its messages covers.
 
+use super::capsule;
 use super::names::At;
 use super::plan::{Covers, EnvelopePlan, Field, FieldId, Over, Place, Plan, SealingPlan, Signing};
 use super::text::{EnvelopeText, SealingText, SigningText, WholeText};
@@ -30,6 +31,7 @@ pub(super) fn load(at: &At, text: &EnvelopeText, frame: &[Field]) -> Result<Enve
         sealing: text.sealing.as_ref().map(|text| sealing(at, text, frame)).transpose()?,
         whole: text.whole.as_ref().map(|text| whole(at, text)).transpose()?,
         probe: text.probe.clone(),
+        capsule: text.capsule.as_ref().map(|text| capsule::load(at, text)).transpose()?,
     })
 }
 
@@ -37,12 +39,31 @@ pub(super) fn load(at: &At, text: &EnvelopeText, frame: &[Field]) -> Result<Enve
 pub(super) fn covers(plan: &Plan, field: &Field) -> bool {
     let signing = &plan.signing;
     match (signing.over, &field.place) {
-        (Over::Http | Over::Document | Over::Lines | Over::CallLines, Place::Body(_) | Place::Inside(..) | Place::Whole(_))
+        (
+            Over::Http | Over::Document | Over::Lines | Over::CallLines | Over::Content,
+            Place::Body(_) | Place::Inside(..) | Place::Whole(_),
+        )
         | (Over::Http | Over::CallLines, Place::Target) => true,
+        (Over::Around, Place::Body(_)) => signing
+            .signature
+            .and_then(|id| plan.field(id))
+            .is_none_or(|own| own.path != field.path),
         (Over::Pairs, Place::Body(steps)) => steps.first().is_some_and(|key| !signing.excluded.contains(key)),
         (Over::Member, Place::Body(steps)) => steps.first() == plan.root.as_ref(),
-        (Over::Http | Over::Lines | Over::CallLines, Place::Head(_) | Place::Part { .. }) | (Over::Fields, _) => field.signed,
-        (Over::Http | Over::Document | Over::Pairs | Over::Member | Over::Lines | Over::CallLines, _) => false,
+        (Over::Http | Over::Lines | Over::CallLines, Place::Head(_) | Place::Part { .. }) | (Over::Fields | Over::Values, _) => {
+            field.signed
+        }
+        (
+            Over::Http
+            | Over::Document
+            | Over::Around
+            | Over::Pairs
+            | Over::Member
+            | Over::Lines
+            | Over::CallLines
+            | Over::Content,
+            _,
+        ) => false,
     }
 }
 
@@ -98,17 +119,20 @@ fn find(at: &At, path: &str, frame: &[Field]) -> Result<FieldId, SpecError> {
 }
 
 /// The item of a closed list that has this name.
-fn listed<T: Copy>(at: &At, what: &str, name: &str, list: &[(&'static str, T)]) -> Result<T, SpecError> {
+pub(super) fn listed<T: Copy>(at: &At, what: &str, name: &str, list: &[(&'static str, T)]) -> Result<T, SpecError> {
     let found = list.iter().find(|(known, _)| *known == name).map(|(_, item)| *item);
     at.known(what, name, found, list.iter().map(|(known, _)| *known))
 }
 
-const OVER: [(&str, Over); 7] = [
+const OVER: [(&str, Over); 10] = [
     ("fields", Over::Fields),
     ("http", Over::Http),
     ("document", Over::Document),
+    ("around", Over::Around),
     ("pairs", Over::Pairs),
     ("member", Over::Member),
     ("lines", Over::Lines),
     ("call_lines", Over::CallLines),
+    ("values", Over::Values),
+    ("content", Over::Content),
 ];

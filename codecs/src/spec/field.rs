@@ -1,5 +1,6 @@
 //! One field of a spec: its text merged with its type, checked, compiled.
 
+use super::header;
 use super::names::At;
 use super::plan::{Field, Place, Tag};
 use super::text::FieldText;
@@ -36,7 +37,7 @@ pub(super) fn load(at: &At, text: &FieldText, types: &BTreeMap<String, FieldText
         } else {
             step.to_owned()
         },
-        place: place(&at, step)?,
+        place: header::place(&at, step, &text)?.map_or_else(|| place(&at, step), Ok)?,
         name_zh: text.zh.unwrap_or_default(),
         name_en: text.en.unwrap_or_default(),
         mask: mask(&at, text.mask.as_deref())?,
@@ -47,9 +48,11 @@ pub(super) fn load(at: &At, text: &FieldText, types: &BTreeMap<String, FieldText
         required: text.required.unwrap_or(false),
         map: attribute(&at, text.map.as_deref())?,
         fill: attribute(&at, text.fill.as_deref())?,
+        fill_else: attribute(&at, text.fill_else.as_deref())?,
         default: text.default,
         group: None,
         roles: roles(&at, text.roles.as_deref())?,
+        same_as: text.same_as.map(header::same_as),
         rules,
         tag,
     };
@@ -89,9 +92,13 @@ fn merged(at: &At, text: &FieldText, types: &BTreeMap<String, FieldText>) -> Res
         required: text.required.or(base.required),
         map: text.map.or(base.map),
         fill: text.fill.or(base.fill),
+        fill_else: text.fill_else.or(base.fill_else),
         default: text.default.or(base.default),
         max: text.max.or(base.max),
         roles: text.roles.or(base.roles),
+        at: text.at.or(base.at),
+        width: text.width.or(base.width),
+        same_as: text.same_as.or(base.same_as),
         source: text.source.or(base.source),
         confidence: text.confidence.or(base.confidence),
     })
@@ -156,9 +163,14 @@ fn place(at: &At, step: &str) -> Result<Place, SpecError> {
     if let Some(steps) = step.strip_prefix('#') {
         return match place(at, steps)? {
             Place::Body(steps) => Ok(Place::Whole(steps)),
-            Place::Head(_) | Place::Part { .. } | Place::Inside(..) | Place::Whole(_) | Place::Target | Place::Trailer => {
-                Err(at.fail("after `#` stand names joined by `/`"))
-            }
+            Place::Head(_)
+            | Place::Part { .. }
+            | Place::Inside(..)
+            | Place::Whole(_)
+            | Place::Target
+            | Place::Trailer
+            | Place::Fixed { .. }
+            | Place::Labelled(_) => Err(at.fail("after `#` stand names joined by `/`")),
         };
     }
     if let Some((header, name)) = step.strip_prefix('@').and_then(|step| step.split_once('/')) {
@@ -173,7 +185,9 @@ fn place(at: &At, step: &str) -> Result<Place, SpecError> {
             | Place::Inside(..)
             | Place::Whole(_)
             | Place::Target
-            | Place::Trailer => Err(at.fail("a part of a header is `@header/name`, lower case")),
+            | Place::Trailer
+            | Place::Fixed { .. }
+            | Place::Labelled(_) => Err(at.fail("a part of a header is `@header/name`, lower case")),
         };
     }
     if let Some(header) = step.strip_prefix('@') {
@@ -230,7 +244,7 @@ pub(super) fn attribute(at: &At, name: Option<&str>) -> Result<Option<Attribute>
 /// A field and the attribute that it maps to must be of one shape; what is sealed must be text.
 fn shape(at: &At, field: &Field, max: Option<usize>) -> Result<(), SpecError> {
     use crate::payment::Shape;
-    for attribute in [field.map, field.fill].into_iter().flatten() {
+    for attribute in [field.map, field.fill, field.fill_else].into_iter().flatten() {
         let fits = match attribute.shape() {
             Shape::List => field.rules.kind.shape() == Shape::Text,
             Shape::Text | Shape::Money | Shape::Date => max.is_none() && field.rules.kind.shape() == attribute.shape(),

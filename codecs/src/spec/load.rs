@@ -3,7 +3,7 @@
 use super::names::{At, toml_error};
 use super::plan::{Code, Field, Habits, Http, Limits, Place, Status, Tree, Verdict};
 use super::text::{AbsentText, CodeText, HttpText, LimitsText, NamedByText, SpecText, StatusText, SuiteText, UnknownText};
-use super::{Spec, check, envelope, field, message, origin, suite};
+use super::{Spec, check, envelope, field, header, message, origin, suite};
 use crate::error::SpecError;
 use crate::format::{FlatPlan, FormPlan, Format, JsonNames, JsonPlan, XmlPlan};
 use crate::payment::{Attribute, Money, Reason, Shape, Value};
@@ -27,8 +27,15 @@ pub(super) fn load(codec: &str, text: &str) -> Result<Spec, SpecError> {
 }
 
 fn compile(at: &At, codec: &str, mut written: SpecText, suite: Option<&SuiteText>) -> Result<Spec, SpecError> {
-    let (format, answers) = formats(at, &written)?;
+    let (mut format, answers) = formats(at, &written)?;
     let mut frame = frame(&at.inside("frame"), &written)?;
+    let header = header::load(at, &written, &frame)?;
+    if let Format::Xml(xml) = &mut format {
+        if !xml.is_framed() && header.is_none() && written.http.is_none() {
+            return Err(at.fail("`xml` without `body` needs `header` or `http`, which name the message"));
+        }
+        xml.header = header;
+    }
     if let Some(chosen) = suite {
         let at = at.inside(&format!("suite {}", chosen.name));
         suite::choose(&at, &mut written.envelope, chosen)?;
@@ -121,6 +128,7 @@ fn format(at: &At, name: &str, text: &SpecText) -> Result<Format, SpecError> {
             empty_is_absent: xml.empty_is_absent,
             currency: xml.currency.clone(),
             reject_unknown: xml.unknown == UnknownText::Reject,
+            header: None,
         })),
         ("json", _, Some(json), _) => Ok(Format::Json(JsonPlan {
             named_by: match json.named_by {
@@ -178,6 +186,9 @@ fn frame(at: &At, text: &SpecText) -> Result<Vec<Field>, SpecError> {
 fn frame_tree(at: &At, format: &Format, frame: &[Field]) -> Result<Tree, SpecError> {
     let mut tree = Tree::new();
     let Format::Xml(xml) = format else { return Ok(tree) };
+    if !xml.is_framed() {
+        return Ok(tree);
+    }
     for (id, field) in frame.iter().enumerate() {
         if !matches!(field.place, Place::Body(_)) {
             continue;

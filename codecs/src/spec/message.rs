@@ -33,9 +33,10 @@ pub(super) fn load(at: &At, text: &MessageText, parts: &Parts<'_>) -> Result<Mes
     let signing = signing(at, text, parts.envelope)?;
     let (mut fields, mut groups) = layout(at, text, parts)?;
     adapt_frame(&mut fields, parts.frame.len(), role, &signing);
-    if let (Some(root), false) = (&root, matches!(format, Format::Xml(_))) {
+    if let (Some(root), false) = (&root, format.is_framed()) {
         move_under(root, &mut fields, &mut groups, parts.frame.len());
     }
+    let chosen = chosen(at, text, &signing, &mut fields)?;
     let selector = text.operations.as_ref().map(|text| selector(at, text, &fields)).transpose()?;
     let operations = operations(at, text, selector.as_ref())?;
     let plan = Plan {
@@ -43,7 +44,7 @@ pub(super) fn load(at: &At, text: &MessageText, parts: &Parts<'_>) -> Result<Mes
         inside: inside(at, role, &fields)?,
         whole: whole(at, parts, &fields)?,
         written: written(format, parts.frame.len(), &fields),
-        signed: signed(&signing, parts.frame.len(), &fields),
+        signed: chosen.unwrap_or_else(|| signed(&signing, parts.frame.len(), &fields)),
         root,
         literal: text.literal.clone(),
         named: named(at, text, format)?,
@@ -141,7 +142,7 @@ fn adapt_frame(fields: &mut [Field], frame: usize, role: Role, signing: &Signing
         field.signed = signing.first.contains(&id);
         if !field.belongs_to(role) {
             field.required = false;
-            (field.map, field.fill, field.default) = (None, None, None);
+            (field.map, field.fill, field.fill_else, field.default) = (None, None, None, None);
         }
     }
 }
@@ -197,7 +198,7 @@ fn place(mut loaded: Loaded, fields: &mut Vec<Field>, groups: &mut Vec<Group>) {
 
 fn tree(at: &At, format: &Format, role: Role, fields: &[Field], groups: &[Group], frame: usize) -> Result<Tree, SpecError> {
     let mut tree = Tree::new();
-    let skipped = if matches!(format, Format::Xml(_)) { frame } else { 0 };
+    let skipped = if format.is_framed() { frame } else { 0 };
     for (id, field) in fields.iter().enumerate().skip(skipped) {
         if field.belongs_to(role) {
             grow(at, &mut tree, id, field)?;
@@ -248,6 +249,7 @@ fn whole(at: &At, parts: &Parts<'_>, fields: &[Field]) -> Result<Option<WholePla
 /// Frame fields before the body, the body, frame fields after it.
 fn written(format: &Format, frame: usize, fields: &[Field]) -> Vec<FieldId> {
     let top = |id: FieldId| match format {
+        Format::Xml(xml) if !xml.is_framed() => Some(usize::from(id >= frame)),
         Format::Xml(xml) if id >= frame => xml.order.iter().position(|name| *name == xml.body),
         Format::Xml(xml) => fields
             .get(id)
@@ -259,6 +261,24 @@ fn written(format: &Format, frame: usize, fields: &[Field]) -> Vec<FieldId> {
     let mut ids: Vec<FieldId> = (0..fields.len()).collect();
     ids.sort_by_key(|&id| top(id));
     ids
+}
+
+/// The fields that a message names itself where its signature is over chosen values; no other is signed.
+fn chosen(at: &At, text: &MessageText, signing: &Signing, fields: &mut [Field]) -> Result<Option<Vec<SignItem>>, SpecError> {
+    if (signing.over == Over::Values) == text.signs.is_empty() {
+        return Err(at.fail("`signs` lists the fields of a signature over `values`, and of no other"));
+    }
+    if text.signs.is_empty() {
+        return Ok(None);
+    }
+    for field in fields.iter_mut() {
+        field.signed = false;
+    }
+    for path in &text.signs {
+        find_mut(at, path, fields)?.signed = true;
+    }
+    let item = |path: &String| Ok(SignItem::Field(find(at, path, fields)?));
+    text.signs.iter().map(item).collect::<Result<_, _>>().map(Some)
 }
 
 fn signed(signing: &Signing, frame: usize, fields: &[Field]) -> Vec<SignItem> {
@@ -289,6 +309,7 @@ fn named(at: &At, text: &MessageText, format: &Format) -> Result<Option<Named>, 
 
 fn root(at: &At, text: &MessageText, format: &Format) -> Result<Option<String>, SpecError> {
     let (needed, allowed) = match format {
+        Format::Xml(xml) if !xml.is_framed() => (false, true),
         Format::Xml(xml) => (!xml.bare, !xml.bare),
         Format::Json(json) => (json.by_member(), json.by_member()),
         Format::Form(_) => (false, true),

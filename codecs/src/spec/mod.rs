@@ -2,9 +2,11 @@
 //!
 //! A spec is a table (`codecs/<institution>/spec.toml`); this module turns it into plans and holds no institution's names.
 
+pub(crate) mod capsule;
 mod check;
 mod envelope;
 mod field;
+mod header;
 mod load;
 mod message;
 mod names;
@@ -281,8 +283,9 @@ impl Spec {
     pub fn names_answers(&self) -> bool {
         match self.format_of(true) {
             Format::Json(json) => json.named_by == JsonNames::Target,
+            Format::Xml(xml) => !xml.is_framed() && self.http.is_some(),
             Format::Flat(_) => true,
-            Format::Xml(_) | Format::Form(_) => false,
+            Format::Form(_) => false,
         }
     }
 

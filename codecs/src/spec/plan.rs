@@ -2,6 +2,7 @@
 //!
 //! Only `load` makes these; whoever reads them may rely on what `load` and `check` have proved.
 
+use super::capsule::CapsulePlan;
 use crate::envelope::{SealingScheme, SignatureEncoding, SignatureScheme, WholeScheme};
 use crate::field::{Mask, Rules};
 use crate::payment::{Attribute, Operation, Reason, Role};
@@ -54,10 +55,23 @@ pub(crate) struct Field {
     pub(crate) map: Option<Attribute>,
     /// Written from this attribute, never read into it.
     pub(crate) fill: Option<Attribute>,
+    /// The attribute that it is written from where the payment has no other.
+    pub(crate) fill_else: Option<Attribute>,
     pub(crate) default: Option<String>,
     pub(crate) group: Option<usize>,
     /// Frame fields: the roles of the messages that have it; all when empty.
     pub(crate) roles: Vec<Role>,
+    /// Frame fields: the field of the message that says the same.
+    pub(crate) same_as: Option<SameAs>,
+}
+
+/// A field must hold what another one of its message holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SameAs {
+    /// The other's path, by message; in a message without such a field nothing is compared.
+    pub(crate) paths: Vec<String>,
+    /// What it may hold instead.
+    pub(crate) besides: Vec<String>,
 }
 
 impl Field {
@@ -89,8 +103,12 @@ pub(crate) enum Place {
     Whole(Vec<String>),
     /// A segment of the request's target.
     Target,
-    /// `{S:...}` after the document.
+    /// `{S:...}` after the document, or between a fixed header and the document.
     Trailer,
+    /// Characters of the fixed header before the document: where they begin, and how many they are.
+    Fixed { at: usize, width: usize },
+    /// A part of `{S::NAME:...}` that its name stands before.
+    Labelled(String),
     /// An element inside the clear text of the sealed field at these steps.
     Inside(Vec<String>, String),
 }
@@ -99,7 +117,14 @@ impl Place {
     pub(crate) fn steps(&self) -> &[String] {
         match self {
             Self::Body(steps) => steps,
-            Self::Head(_) | Self::Part { .. } | Self::Inside(..) | Self::Whole(_) | Self::Target | Self::Trailer => &[],
+            Self::Head(_)
+            | Self::Part { .. }
+            | Self::Inside(..)
+            | Self::Whole(_)
+            | Self::Target
+            | Self::Trailer
+            | Self::Fixed { .. }
+            | Self::Labelled(_) => &[],
         }
     }
 }
@@ -361,6 +386,8 @@ pub(crate) struct EnvelopePlan {
     pub(crate) whole: Option<WholeScheme>,
     /// How a signature begins that its sender means to be refused.
     pub(crate) probe: Option<String>,
+    /// The document around the sealed content of every message.
+    pub(crate) capsule: Option<CapsulePlan>,
 }
 
 /// The fields around an object that is sealed whole.
@@ -398,6 +425,8 @@ pub(crate) enum Over {
     Http,
     /// The exact bytes of the XML document, its declaration and what follows it left out.
     Document,
+    /// The exact bytes of the XML body around the element of the signature.
+    Around,
     /// `k=v&k=v` over the pairs of a form, sorted by key.
     Pairs,
     /// The exact bytes of the answer's own member of a JSON object.
@@ -406,6 +435,10 @@ pub(crate) enum Over {
     Lines,
     /// The same, method and target before them.
     CallLines,
+    /// Chosen values with `|` between them.
+    Values,
+    /// Every byte behind a fixed header and its signature line.
+    Content,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

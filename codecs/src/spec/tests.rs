@@ -138,6 +138,7 @@ fn what_is_misspelt_is_named_with_what_was_meant() {
 
 #[test]
 fn what_does_not_fit_together_is_refused() {
+    refuse("body = \"b\"\n", "", "", "without `body` needs `header` or `http`");
     refuse(
         "map = \"settlement_date\"",
         "map = \"amount\"",

@@ -1,5 +1,7 @@
 //! The tables of `spec.toml` as they are written. Nothing here is checked beyond names and types; `load` does that.
 
+use super::capsule::CapsuleText;
+use super::header::{HeaderText, SameAsText};
 use super::plan::Limits;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -19,6 +21,8 @@ pub(super) struct SpecText {
     pub(super) json: Option<JsonText>,
     pub(super) form: Option<FormText>,
     pub(super) flat: Option<FlatText>,
+    /// A fixed header before the documents of `xml`.
+    pub(super) header: Option<HeaderText>,
     pub(super) http: Option<HttpText>,
     pub(super) envelope: EnvelopeText,
     /// Sets of algorithms, one of which a link uses; the first unless the link names another.
@@ -97,8 +101,10 @@ pub(super) struct XmlText {
     /// `{code}` stands for the message code.
     pub(super) namespace: String,
     /// The children of the root, in their order.
+    #[serde(default)]
     pub(super) order: Vec<String>,
-    /// The child under which a message's own root element stands.
+    /// The child under which a message's own root element stands; absent where fields stand under the root.
+    #[serde(default)]
     pub(super) body: String,
     /// Fields stand directly under `body`; no message has a root element of its own.
     #[serde(default)]
@@ -214,6 +220,7 @@ pub(super) struct EnvelopeText {
     pub(super) whole: Option<WholeText>,
     /// How a signature begins that its sender means to be refused.
     pub(super) probe: Option<String>,
+    pub(super) capsule: Option<CapsuleText>,
     pub(super) nonce: Option<String>,
     pub(super) source: String,
     pub(super) confidence: Confidence,
@@ -285,7 +292,6 @@ pub(super) struct SigningText {
     /// Keys that sorted pairs leave out.
     pub(super) excluded: Vec<String>,
     /// What sorted pairs end with, such as the `&` before a key.
-    /// What sorted pairs end with.
     pub(super) suffix: String,
 }
 
@@ -348,10 +354,16 @@ pub(super) struct FieldText {
     pub(super) required: Option<bool>,
     pub(super) map: Option<String>,
     pub(super) fill: Option<String>,
+    pub(super) fill_else: Option<String>,
     pub(super) default: Option<String>,
     pub(super) max: Option<usize>,
     /// Frame fields: the roles of the messages that have it.
     pub(super) roles: Option<Vec<String>>,
+    /// Fields of a fixed header: where they begin.
+    pub(super) at: Option<usize>,
+    /// Fields of a fixed header: how many characters they have, blanks included.
+    pub(super) width: Option<usize>,
+    pub(super) same_as: Option<SameAsText>,
     pub(super) source: Option<String>,
     pub(super) confidence: Option<Confidence>,
 }
@@ -409,6 +421,9 @@ pub(super) struct MessageText {
     /// Paths that this message requires beyond what its fields say.
     #[serde(default)]
     pub(super) required: Vec<String>,
+    /// The fields that this message signs, in order, where its signature is over `values`.
+    #[serde(default)]
+    pub(super) signs: Vec<String>,
     #[serde(default)]
     pub(super) fields: Vec<FieldText>,
     #[serde(default)]

@@ -91,6 +91,24 @@ impl SealKey {
     }
 }
 
+impl SealKey {
+    /// Seals with a length before the text; an error for a key whose algorithm does not do so.
+    pub fn seal_framed(&self, clear: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        match self {
+            Self::TripleDes(key) => key.encrypt_framed(clear),
+            Self::Sm4Gcm(_) | Self::AesGcm(_) | Self::AesCbc(_) | Self::AesEcb(_) => Err(CryptoError::Key),
+        }
+    }
+
+    /// Opens what has a length before its text. Nothing authenticates it: that is for the signature inside.
+    pub fn open_framed(&self, ciphertext: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        match self {
+            Self::TripleDes(key) => key.decrypt_framed(ciphertext),
+            Self::Sm4Gcm(_) | Self::AesGcm(_) | Self::AesCbc(_) | Self::AesEcb(_) => Err(CryptoError::Key),
+        }
+    }
+}
+
 impl<'a, S: ?Sized, R> Usable<'a, KeyPair<S, R>> {
     /// With its description, for what takes SM2 keys alone.
     pub fn as_sm2(&self) -> Result<Usable<'a, S>, KeyError> {

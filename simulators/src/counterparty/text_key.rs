@@ -30,7 +30,7 @@ pub(super) fn open(message: &mut Message<'_>, cipher: TextCipher, (keyring, link
     for field in message.sealed_blocks()? {
         let clear = match cipher {
             TextCipher::Aes256 => AesEcb::new(key)?.decrypt(&field.ciphertext)?,
-            TextCipher::Sm4 => Sm4Ecb::new(key.try_into()?).decrypt(&field.ciphertext)?,
+            TextCipher::Sm4 | TextCipher::Sm4Bytes => Sm4Ecb::new(key.try_into()?).decrypt(&field.ciphertext)?,
         };
         message.set_opened(field.slot, &clear)?;
     }
@@ -55,7 +55,7 @@ pub(super) fn seal(
     let theirs = keyring.wrapper(link, now)?;
     match cipher {
         TextCipher::Aes256 => draft.set_rsa_envelope(&theirs.info.serial, &theirs.rsa()?.wrap(RsaPadding::Pkcs1, &text, rng)?),
-        TextCipher::Sm4 => {
+        TextCipher::Sm4 | TextCipher::Sm4Bytes => {
             let Ciphertext { c1, c3, c2 } = theirs.sm2()?.wrap(&text, rng)?;
             draft.set_envelope(&theirs.info.serial, &RawCiphertext { c1, c3, c2 });
         }
@@ -64,7 +64,7 @@ pub(super) fn seal(
         let clear = target.clear.as_bytes();
         let sealed = match cipher {
             TextCipher::Aes256 => AesEcb::new(&key)?.encrypt(clear)?,
-            TextCipher::Sm4 => Sm4Ecb::new(key.as_slice().try_into()?).encrypt(clear)?,
+            TextCipher::Sm4 | TextCipher::Sm4Bytes => Sm4Ecb::new(key.as_slice().try_into()?).encrypt(clear)?,
         };
         draft.set_sealed_blocks(target.slot, &sealed);
     }

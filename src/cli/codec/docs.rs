@@ -145,7 +145,14 @@ fn field_row(table: &Table, field: &Table, required: &[&str]) -> Vec<String> {
     };
     let title = format!("{} {}", of("en"), of("zh")).trim().to_owned();
     let source = format!("{} {}", of("source"), of("confidence")).trim().to_owned();
-    let mut row = vec![format!("`{path}`"), title, kind, of("len"), is_required];
+    // A field of a fixed header stands at one place.
+    let length = match of("at") {
+        at if at.is_empty() => of("len"),
+        at => format!("{} (at {at}, {} wide)", of("len"), of("width"))
+            .trim_start()
+            .to_owned(),
+    };
+    let mut row = vec![format!("`{path}`"), title, kind, length, is_required];
     row.extend(["seal", "mask", "map"].map(of));
     row.push(source);
     row

@@ -11,6 +11,7 @@ use codecs::wire::Wire;
 use hangu::clock::from_millis;
 use hangu::config::Config;
 use hangu::journal::{Exchange, Found, MessageRecord, Millis, Parked, Read, RequestRecord};
+use hangu::pipeline::{LinkView, stored_content};
 use hangu::record;
 use hangu::start::spec_of;
 use keys::keyring::Keyring;
@@ -71,7 +72,13 @@ impl<'a> Reader<'a> {
             .get(link)
             .ok_or_else(|| format!("link {link} is no longer configured"))?;
         let spec = spec_of(&self.specs, link, config).map_err(|error| error.to_string())?;
-        let mut message = spec.parse(wire).map_err(|error| error.to_string())?;
+        let view = LinkView {
+            name: link,
+            spec: &spec,
+            keyring: self.keyring,
+        };
+        let content = stored_content(wire, view).map_err(|rejection| rejection.to_string())?;
+        let mut message = spec.parse(&content).map_err(|error| error.to_string())?;
         // What we sent is sealed for the counterparty; it stays closed, and that is no fault.
         drop(open_fields(&mut message, link, self.keyring, from_millis(at)));
         Ok(message.describe(false))

@@ -1,26 +1,33 @@
 //! `hangu message decode`, and fields as lines and objects for whoever prints a message.
 
 use super::{Subject, verify};
-use crate::cli::output::{self, Exit, Form};
+use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::{table, text, titles};
 use codecs::message::{DescribedField, Message};
 use serde_json::{Value, json};
 
-pub(super) fn run(subject: &Subject, form: Form) -> Exit {
-    match subject.link.spec.parse(&subject.wire) {
+pub(super) fn run(subject: &Subject, form: Form) -> Result<Exit, Failure> {
+    // Keys are read only where nothing can be shown without them.
+    let keyring = subject.link.spec.capsule().map_or(Ok(None), |_| subject.keyring())?;
+    let content = match subject.content(keyring.as_ref()) {
+        Ok(content) => content,
+        Err(rejection) => return Ok(refused(&Err(rejection), form)),
+    };
+    match subject.link.spec.parse(&content) {
         Ok(message) => {
             output::say(&page(&message, subject.danger_unmasked, form));
-            Exit::Ok
+            Ok(Exit::Ok)
         }
-        Err(error) => {
-            let verdict = verify::unreadable(error);
-            output::say(&match form {
-                Form::Json => output::json(&verify::object(&verdict)),
-                Form::Text => verify::lines(&verdict).join("\n"),
-            });
-            verify::exit(&verdict)
-        }
+        Err(error) => Ok(refused(&verify::unreadable(error), form)),
     }
+}
+
+fn refused(verdict: &verify::Verdict, form: Form) -> Exit {
+    output::say(&match form {
+        Form::Json => output::json(&verify::object(verdict)),
+        Form::Text => verify::lines(verdict).join("\n"),
+    });
+    verify::exit(verdict)
 }
 
 fn page(message: &Message<'_>, danger_unmasked: bool, form: Form) -> String {

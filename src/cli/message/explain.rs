@@ -5,7 +5,7 @@ use crate::cli::key::public_half;
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::text;
 use codecs::envelope::{MacKind, SignatureScheme, Sm2Input};
-use codecs::message::{DescribedField, Message, SignatureFound};
+use codecs::message::{DescribedField, Message, SignatureFound, SignedForm};
 use codecs::wire::Start;
 use keys::key::{KeyInfo, Side, Usage};
 use keys::keyring::Keyring;
@@ -18,13 +18,13 @@ type Row = (&'static str, String);
 
 pub(super) fn run(subject: &Subject, form: Form) -> Result<Exit, Failure> {
     let keyring = subject.keyring()?;
-    let mut message = match subject.link.spec.parse(&subject.wire) {
+    let content = match subject.content(keyring.as_ref()) {
+        Ok(content) => content,
+        Err(rejection) => return Ok(refused(&Err(rejection), form)),
+    };
+    let mut message = match subject.link.spec.parse(&content) {
         Ok(message) => message,
-        Err(error) => {
-            let verdict = verify::unreadable(error);
-            print(form, &[], &[], &[], Some(&verdict));
-            return Ok(verify::exit(&verdict));
-        }
+        Err(error) => return Ok(refused(&verify::unreadable(error), form)),
     };
     let opened = match &keyring {
         Some(keyring) => open::open_fields(&mut message, &subject.link.name, keyring, subject.now),
@@ -49,6 +49,11 @@ pub(super) fn run(subject: &Subject, form: Form) -> Result<Exit, Failure> {
     Ok(verdict.as_ref().map_or(Exit::Ok, verify::exit))
 }
 
+fn refused(verdict: &verify::Verdict, form: Form) -> Exit {
+    print(form, &[], &[], &[], Some(verdict));
+    verify::exit(verdict)
+}
+
 /// The string itself, its length and its plain digest.
 fn signed_rows(subject: &Subject, message: &Message<'_>) -> Vec<Row> {
     let exact = match message.signed_text() {
@@ -58,7 +63,7 @@ fn signed_rows(subject: &Subject, message: &Message<'_>) -> Vec<Row> {
     let shown = if subject.danger_unmasked {
         String::from_utf8_lossy(&exact).into_owned()
     } else {
-        masked(subject, message)
+        masked(subject, message, &exact)
     };
     vec![
         ("message.text", shown),
@@ -68,11 +73,17 @@ fn signed_rows(subject: &Subject, message: &Message<'_>) -> Vec<Row> {
 }
 
 /// The string with masked values in their places; of a body that is signed as it is, only length and digest.
-fn masked(subject: &Subject, message: &Message<'_>) -> String {
+fn masked(subject: &Subject, message: &Message<'_>, exact: &[u8]) -> String {
     let slots = message.signed_fields();
     let values = slots.iter().map(|slot| slot.value.as_str());
+    match message.signed_form() {
+        SignedForm::Fields => return values.fold(String::new(), |text, value| text + value + "|"),
+        SignedForm::Values => return values.collect::<Vec<_>>().join("|"),
+        SignedForm::Bytes => return format!("[{} bytes, SM3 {}]", exact.len(), digest::hex(&sm3(&[exact]))),
+        SignedForm::Http => {}
+    }
     let start = match &subject.wire.start {
-        Start::Queue => return values.fold(String::new(), |text, value| text + value + "|"),
+        Start::Queue => String::new(),
         Start::Request { method, target } => format!("{method}\n{target}\n"),
         Start::Status(status) => format!("{status}\n"),
     };

@@ -3,17 +3,20 @@
 mod attributes;
 pub(in crate::format) mod flat; // one element a field, nothing below it
 mod fragment;
+mod leaves;
 mod read;
 mod scan;
 mod trailer;
 mod write;
 
 pub(crate) use fragment::{elements, fragment};
+pub(crate) use leaves::leaves;
 pub(crate) use read::{peek, read};
 pub(crate) use trailer::document;
 pub(crate) use write::write;
 
 use crate::error::ParseError;
+use crate::format::HeaderPlan;
 use crate::spec::plan::Limits;
 use scan::{Scanner, Token};
 
@@ -32,7 +35,8 @@ pub(crate) struct XmlPlan {
     pub(crate) namespace: String,
     /// Children of the root, in their order.
     pub(crate) order: Vec<String>,
-    /// The child under which a message's own root element stands.
+    /// The child under which a message's own root element stands; empty where there is none: what names the message stands
+    /// outside of the document, and its fields stand under the document's root.
     pub(crate) body: String,
     /// Fields stand directly under `body`.
     pub(crate) bare: bool,
@@ -40,4 +44,19 @@ pub(crate) struct XmlPlan {
     pub(crate) empty_is_absent: bool,
     pub(crate) currency: String,
     pub(crate) reject_unknown: bool,
+    /// What stands before the document.
+    pub(crate) header: Option<HeaderPlan>,
+}
+
+impl XmlPlan {
+    /// The namespace of a message: `{code}` is its code, `{family}` what stands before the first dot of that.
+    pub(crate) fn namespace_of(&self, code: &str) -> String {
+        let family = code.split_once('.').map_or(code, |(family, _)| family);
+        self.namespace.replace("{code}", code).replace("{family}", family)
+    }
+
+    /// Whether the frame has a part of the document to itself.
+    pub(crate) fn is_framed(&self) -> bool {
+        !self.body.is_empty()
+    }
 }

@@ -6,7 +6,7 @@ use super::scan::{Scanner, Token};
 use super::trailer;
 use crate::error::ParseError;
 use crate::field::tag;
-use crate::format::{Found, fault, http, utf8};
+use crate::format::{Found, HeaderPlan, fault, header, http, utf8};
 use crate::spec::plan::{Node, Place, Tree};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::{Item, Values};
@@ -21,9 +21,16 @@ pub(crate) fn read<'a>(plan: &XmlPlan, spec: &'a Spec, wire: &'a Wire) -> Result
         Some(_) => Some(http::place(spec, wire, &mut reading.values)?),
         None => None,
     };
-    let text = document(spec, utf8::text(&wire.body)?, &mut reading.values)?;
-    let mut scanner = Scanner::new(text, &spec.limits);
-    while reading.take(scanner.next()?)? {}
+    if let (false, Some(place)) = (plan.is_framed(), &place) {
+        let message = http::named(spec, place, &reading.values)?;
+        reading.enter(message);
+    }
+    let text = utf8::text(&wire.body)?;
+    if let Some(header) = &plan.header {
+        return reading.behind(header, text);
+    }
+    let text = document(spec, text, &mut reading.values)?;
+    reading.whole(text)?;
     let message = reading.message.ok_or_else(|| fault("message.body", None, "no body"))?;
     if let Some(place) = place {
         place.check(message)?;
@@ -120,6 +127,28 @@ impl<'p, 'a> Reading<'p, 'a> {
         }
     }
 
+    fn whole(&mut self, text: &'a str) -> Result<(), ParseError> {
+        let mut scanner = Scanner::new(text, &self.spec.limits);
+        while self.take(scanner.next()?)? {}
+        Ok(())
+    }
+
+    /// Header and line, then the document, with its places counted from the first byte of the header.
+    fn behind(mut self, header: &HeaderPlan, text: &'a str) -> Result<Found<'a>, ParseError> {
+        let at = header::read(header, self.spec, text, &mut self.values)?;
+        let before = self.values.items().len();
+        self.begin(at)?;
+        let document = text.get(at..).unwrap_or_default();
+        self.whole(document).map_err(|error| ParseError {
+            offset: error.offset.map(|offset| offset + at),
+            ..error
+        })?;
+        self.values.shift(before, at);
+        let message = self.message.ok_or_else(|| fault("message.body", None, "no body"))?;
+        header::agree(message, &self.values)?;
+        Ok((message, self.values))
+    }
+
     /// Takes one token; false at the end.
     fn take(&mut self, token: Token<'a>) -> Result<bool, ParseError> {
         match token {
@@ -170,6 +199,10 @@ impl<'p, 'a> Reading<'p, 'a> {
             };
         };
         let found = match parent.spot {
+            Spot::Root if !self.plan.is_framed() => self
+                .message
+                .and_then(|message| message.plan.tree.child(Tree::ROOT, name))
+                .map(Spot::Body),
             Spot::Root => return self.top(name, offset),
             Spot::Mount => return self.mount(name, offset),
             Spot::Frame(node) => self.spec.frame.child(node, name).map(Spot::Frame),
@@ -230,10 +263,14 @@ impl<'p, 'a> Reading<'p, 'a> {
         let code = code.ok_or_else(|| fault("message.code", Some(offset), "no message code before the body"))?;
         let message = self.spec.message_said(code, self.is_answer);
         let message = message.ok_or_else(|| fault("message.unknown", Some(offset), "the spec has no message of this code"))?;
+        self.enter(message);
+        Ok(message)
+    }
+
+    fn enter(&mut self, message: &'a MessageSpec) {
         self.message = Some(message);
         self.seen_body = vec![0; message.plan.tree.len()];
         self.repeats = vec![0; message.plan.groups.len()];
-        Ok(message)
     }
 
     fn node(&self, spot: Spot) -> Option<&'a Node> {
@@ -285,6 +322,9 @@ impl<'p, 'a> Reading<'p, 'a> {
 
     /// A field's element carries no attribute but an amount's currency; elsewhere attributes mean nothing to us.
     fn attributes(&self, spot: Spot, attributes: &[(&str, &str)], offset: usize) -> Result<(), ParseError> {
+        if spot == Spot::Root && self.plan.header.is_some() {
+            return self.namespace(attributes, offset);
+        }
         let Some(node) = self.node(spot).filter(|node| node.is_leaf()) else {
             let unknown = self.plan.reject_unknown && spot != Spot::Root && !attributes.is_empty();
             return if unknown {
@@ -309,6 +349,19 @@ impl<'p, 'a> Reading<'p, 'a> {
                 })
             }
             (None, _) => Err(fault("xml.attribute", Some(offset), "an attribute on a field")),
+        }
+    }
+
+    /// The header names the message, the namespace names it again.
+    fn namespace(&self, attributes: &[(&str, &str)], offset: usize) -> Result<(), ParseError> {
+        let expected = self.message.map(|message| self.plan.namespace_of(&message.code));
+        match attributes {
+            [("xmlns", found)] if expected.as_deref() == Some(*found) => Ok(()),
+            _ => Err(fault(
+                "message.mismatch",
+                Some(offset),
+                "the root has the namespace of the header's message and no more",
+            )),
         }
     }
 

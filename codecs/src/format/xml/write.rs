@@ -2,17 +2,21 @@
 
 use super::{XmlPlan, trailer};
 use crate::field::tag;
+use crate::format::header;
 use crate::spec::MessageSpec;
 use crate::spec::plan::{Field, Place, Tag};
 use crate::values::{Item, Values};
 
 pub(crate) fn write(plan: &XmlPlan, message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
     let mut out = String::with_capacity(4096);
+    if let Some(header) = &plan.header {
+        out.push_str(&header::write(header, message, values));
+    }
     out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?><");
     out.push_str(&plan.root);
     if !plan.namespace.is_empty() {
         out.push_str(" xmlns=\"");
-        escape(&mut out, &plan.namespace.replace("{code}", &message.code));
+        escape(&mut out, &plan.namespace_of(&message.code));
         out.push('"');
     }
     out.push('>');
@@ -26,7 +30,7 @@ pub(crate) fn write(plan: &XmlPlan, message: &MessageSpec, values: &Values<'_>) 
             continue;
         };
         wanted.clear();
-        if item.field >= message.frame_count {
+        if plan.is_framed() && item.field >= message.frame_count {
             wanted.push((&plan.body, 0));
             wanted.extend(message.plan.root.as_deref().map(|root| (root, 0)));
         }
@@ -43,7 +47,8 @@ pub(crate) fn write(plan: &XmlPlan, message: &MessageSpec, values: &Values<'_>) 
     out.push_str("</");
     out.push_str(&plan.root);
     out.push('>');
-    let mut trailers = values.items().iter().filter(|item| is_trailer(message, item));
+    let is_behind = |item: &&Item<'_>| plan.header.is_none() && is_trailer(message, item);
+    let mut trailers = values.items().iter().filter(is_behind);
     if let Some(signature) = trailers.next() {
         trailer::append(&mut out, &signature.sent);
     }
