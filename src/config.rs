@@ -7,6 +7,7 @@ mod journal;
 mod keys;
 mod mq;
 mod settle;
+mod tcp;
 
 pub use self::keys::{KeysConfig, MasterConfig};
 use crate::limits;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 pub use settle::{InstitutionSettleConfig, LinkSettleConfig, SettleConfig};
 use std::collections::BTreeMap;
 use std::path::Path;
+pub use tcp::TcpConfig;
 
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -104,11 +106,13 @@ pub struct LinkConfig {
     /// Which share of them one institution or operation may hold.
     #[serde(default)]
     pub bulkhead: BulkheadConfig,
-    /// One of `mq` and `http`.
+    /// One of `mq`, `http` and `tcp`.
     #[serde(default)]
     pub mq: Option<MqConfig>,
     #[serde(default)]
     pub http: Option<HttpConfig>,
+    #[serde(default)]
+    pub tcp: Option<TcpConfig>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -225,10 +229,11 @@ fn check_link(name: &str, link: &LinkConfig) -> Result<(), ConfigError> {
     if link.origin.len() != 2 || !link.origin.bytes().all(|b| b.is_ascii_digit()) {
         return Err(wrong(&place("origin"), "two digits"));
     }
-    match (&link.mq, &link.http) {
-        (Some(mq), None) => mq::check(name, mq),
-        (None, Some(http)) => http::check(name, http),
-        (None, None) | (Some(_), Some(_)) => Err(wrong(&format!("link.{name}"), "exactly one of the tables mq and http")),
+    match (&link.mq, &link.http, &link.tcp) {
+        (Some(mq), None, None) => mq::check(name, mq),
+        (None, Some(http), None) => http::check(name, http),
+        (None, None, Some(tcp)) => tcp::check(name, tcp),
+        _ => Err(wrong(&format!("link.{name}"), "exactly one of the tables mq, http and tcp")),
     }
 }
 

@@ -57,6 +57,10 @@ pub const PRUNE_S: u64 = 3_600;
 pub const JOURNAL_CONNECTIONS_MAX: usize = 64;
 /// HTTP connections that an idle pool keeps for one link.
 pub const POOL_IDLE_MAX: usize = 64;
+/// Requests of one TCP connection in hand; the next is read when one of them is answered.
+pub const FRAMES_IN_HAND_MAX: usize = 64;
+/// How long a TCP connection may be kept without a frame.
+pub const IDLE_S_MAX: u64 = 86_400;
 /// Connections to the admin port.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Request heads: count and bytes.

@@ -1,6 +1,7 @@
 //! The thin shell: the only place that spawns tasks, reads the clock and owns the order of start and stop.
 
 mod consume;
+mod frames;
 mod process;
 mod release;
 mod renew;
@@ -13,6 +14,7 @@ use crate::exchange::{Gateway, HttpAnswer, Phase, Taken, Trouble};
 use crate::limits;
 use crate::link::door::{Bounds, Door};
 use crate::link::http::{Handler, router_within};
+use crate::link::tcp::Manner;
 use crate::mq::{SharedMq, dead_letter_queue};
 use axum::Router;
 use codecs::wire::Wire;
@@ -65,9 +67,11 @@ pub struct QueueLink {
     pub in_flight_max: usize,
 }
 
-/// One HTTP link as the shell runs it.
+/// One link that is called over connections, as the shell runs it.
 pub struct HttpLink {
     pub name: String,
+    /// Frames over TCP instead of HTTP.
+    pub frames: Option<Manner>,
     pub listener: TcpListener,
     pub in_flight_max: usize,
     pub bounds: Bounds,
@@ -200,7 +204,14 @@ impl Running {
     }
 
     fn run_http_link(&self, link: HttpLink) {
-        let answering = router_within(self.handler(link.name.clone(), link.in_flight_max), link.bounds.body_max);
+        let handler = self.handler(link.name.clone(), link.in_flight_max);
+        if let Some(manner) = link.frames {
+            let connections_max = link.bounds.connections_max;
+            let served = frames::serve(link.listener, manner, handler, connections_max, self.end.clone());
+            self.loops.spawn(served);
+            return;
+        }
+        let answering = router_within(handler, link.bounds.body_max);
         let served = Served {
             name: link.name,
             app: serve::closing(answering, self.gateway.clone()),

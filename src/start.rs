@@ -1,11 +1,13 @@
 //! From a checked configuration to the parts of a gateway: specs, links, transports.
 
 use crate::clock::{Clock, Entropy};
-use crate::config::{Config, ConfigError, LinkConfig, MqConfig};
+use crate::config::{Config, ConfigError, LinkConfig, MqConfig, TcpConfig};
 use crate::exchange::{Caller, Gateway, LinkParts, Parts, Transport};
 use crate::journal::SharedJournal;
-use crate::link::door::Door;
+use crate::link::Framing;
+use crate::link::door::{Bounds, Door};
 use crate::link::http::HttpCaller;
+use crate::link::tcp::{self, Manner, TcpCaller};
 use crate::mq::SharedMq;
 use crate::mq::amqp::{AmqpConfig, AmqpMq, QueueType};
 use crate::secret::{self, Password};
@@ -15,6 +17,7 @@ use codecs::spec::{Spec, Specs};
 use keys::keyring::Keyring;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 
 /// What a gateway is put together from, besides its configuration.
@@ -61,7 +64,10 @@ pub async fn assemble(config: Config, surroundings: Surroundings) -> Result<Asse
                 outbound: mq_config.outbound_queue.clone(),
             }
         } else {
-            let (caller, listening) = http_link(name, link).await?;
+            let (caller, listening) = match &link.tcp {
+                Some(tcp_config) => tcp_link(name, link, tcp_config, &spec)?,
+                None => http_link(name, link).await?,
+            };
             https.push(listening);
             Transport::Call(caller)
         };
@@ -178,7 +184,7 @@ async fn http_link(name: &str, link: &LinkConfig) -> Result<(Arc<dyn Caller>, Ht
         detail,
     };
     let Some(http) = &link.http else {
-        return Err(wrong("the link has neither mq nor http".to_owned()));
+        return Err(wrong("the link has neither mq nor http nor tcp".to_owned()));
     };
     let of_tls = |error: TlsError| ConfigError {
         place: format!("link.{name}.http.{}", error.field),
@@ -198,9 +204,34 @@ async fn http_link(name: &str, link: &LinkConfig) -> Result<(Arc<dyn Caller>, Ht
     let listening = HttpLink {
         name: name.to_owned(),
         listener,
+        frames: None,
         in_flight_max: link.in_flight_max,
         bounds: link.listener_bounds(http),
         door: Arc::new(door),
     };
     Ok((Arc::new(caller), listening))
+}
+
+fn tcp_link(name: &str, link: &LinkConfig, config: &TcpConfig, spec: &Spec) -> Result<(Arc<dyn Caller>, HttpLink), ConfigError> {
+    let wrong = |detail: String| ConfigError {
+        place: format!("link.{name}.tcp.listen"),
+        detail: format!("{}: {detail}", config.listen),
+    };
+    let framing = Framing {
+        addressed: config.tpdu,
+        message_bytes_max: spec.message_bytes_max(),
+    };
+    let address = config.listen.parse().map_err(|_| wrong("not address:port".to_owned()))?;
+    let listening = HttpLink {
+        name: name.to_owned(),
+        listener: tcp::listen(address).map_err(|error| wrong(error.to_string()))?,
+        frames: Some(Manner {
+            framing,
+            idle: Duration::from_secs(config.idle_s),
+        }),
+        in_flight_max: link.in_flight_max,
+        bounds: Bounds::of(link.in_flight_max.saturating_mul(2)),
+        door: Arc::default(),
+    };
+    Ok((Arc::new(TcpCaller::new(config.connect.as_deref(), framing)), listening))
 }

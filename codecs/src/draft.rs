@@ -174,7 +174,7 @@ impl Draft<'_> {
     pub fn set_signer(&mut self, serial: &str, made_at: OffsetDateTime) {
         self.signed_body.take();
         let signing = &self.kind.plan.signing;
-        if let Some(field) = signing.serial {
+        if let Some(field) = signing.serial.filter(|_| !signing.is_shared) {
             self.values.set(field, serial.to_owned());
         }
         let written = |id: FieldId| {
@@ -184,6 +184,13 @@ impl Draft<'_> {
         if let Some((field, moment)) = signing.made_at.and_then(written) {
             self.values.set(field, moment);
         }
+    }
+
+    /// The serial of the key that must authenticate it, where the message itself says so by a field like any other.
+    pub fn named_signer(&self) -> Option<&str> {
+        let signing = &self.kind.plan.signing;
+        let serial = signing.serial.filter(|_| signing.is_shared)?;
+        self.values.get(serial).map(|item| item.sent.as_ref())
     }
 
     /// Puts a text in place that is new in every message, where the spec has one; the bytes are the caller's randomness.
@@ -201,7 +208,7 @@ impl Draft<'_> {
         let body = if self.kind.plan.signing.over == Over::Fields {
             &[][..]
         } else {
-            self.signed_body.get_or_init(|| self.body())
+            self.written_body()?
         };
         let text = signed::text(self.spec, self.kind, &self.values, &self.start()?, body);
         text.map_err(|(field, broken)| self.broken(field, broken))
@@ -241,7 +248,10 @@ impl Draft<'_> {
     }
 
     fn wire(mut self) -> Result<Wire, BuildError> {
-        let body = self.signed_body.take().unwrap_or_else(|| self.body());
+        let body = match self.signed_body.take() {
+            Some(body) => body,
+            None => self.body()?,
+        };
         let max = self.spec.limits.message_bytes_max;
         if body.len() > max {
             let broken = Broken::new("limit.bytes", format!("{} bytes, allowed {max}", body.len()));
@@ -254,9 +264,18 @@ impl Draft<'_> {
         })
     }
 
-    fn body(&self) -> Vec<u8> {
+    /// The body as it stands, written once until something changes.
+    fn written_body(&self) -> Result<&[u8], BuildError> {
+        if let Some(body) = self.signed_body.get() {
+            return Ok(body);
+        }
+        let body = self.body()?;
+        Ok(self.signed_body.get_or_init(|| body))
+    }
+
+    fn body(&self) -> Result<Vec<u8>, BuildError> {
         match &self.kind.plan.literal {
-            Some(word) => word.clone().into_bytes(),
+            Some(word) => Ok(word.clone().into_bytes()),
             None => self.spec.format_of(self.kind.is_answer()).write(self.kind, &self.values),
         }
     }

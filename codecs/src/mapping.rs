@@ -210,7 +210,8 @@ fn enclose(spec: &Spec, plan: &Plan, values: &mut Values<'static>, outer: FieldI
 fn reserved(spec: &Spec, message: &MessageSpec, id: FieldId) -> bool {
     let signing = &message.plan.signing;
     let sealing = spec.envelope.sealing.as_ref().map(|sealing| [sealing.serial, sealing.key]);
-    let own = [signing.signature, signing.serial, signing.made_at, signing.nonce];
+    let serial = signing.serial.filter(|_| !signing.is_shared);
+    let own = [signing.signature, serial, signing.made_at, signing.nonce];
     let whole = message
         .plan
         .whole

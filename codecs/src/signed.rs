@@ -1,8 +1,8 @@
 //! The exact text that a signature covers, for a message read and for one about to be written.
 
-use crate::envelope::{around, lines, member, pairs};
+use crate::envelope::{around, before_mac, lines, member, pairs};
 use crate::field::Broken;
-use crate::format::xml_document;
+use crate::format::{Format, xml_document};
 use crate::message::Message;
 use crate::spec::plan::{FieldId, Over, Plan};
 use crate::spec::{MessageSpec, Spec};
@@ -28,9 +28,14 @@ impl Message<'_> {
             Over::Fields => SignedForm::Fields,
             Over::Http => SignedForm::Http,
             Over::Values => SignedForm::Values,
-            Over::Content | Over::Document | Over::Around | Over::Pairs | Over::Member | Over::Lines | Over::CallLines => {
-                SignedForm::Bytes
-            }
+            Over::Content
+            | Over::Document
+            | Over::Around
+            | Over::Pairs
+            | Over::Member
+            | Over::Lines
+            | Over::CallLines
+            | Over::BeforeMac => SignedForm::Bytes,
         }
     }
 }
@@ -60,6 +65,16 @@ pub(crate) fn text(
             .ok_or_else(|| broken("the signature does not stand where it was read".to_owned())),
         Over::Pairs => pairs::text(spec.format_of(kind.is_answer()), kind.is_answer(), body, signing)
             .map_err(|error| broken(error.to_string())),
+        Over::BeforeMac => match spec.format_of(kind.is_answer()) {
+            Format::Iso8583(table) => {
+                let mac_bytes = table.last().map_or(0, |(_, element)| element.length.max());
+                let text = before_mac::text(body, table.header_bytes, mac_bytes);
+                text.map(<[u8]>::to_vec).ok_or_else(|| broken("no MAC".to_owned()))
+            }
+            Format::Xml(_) | Format::Json(_) | Format::Form(_) | Format::Flat(_) => {
+                Err(broken("no table of elements".to_owned()))
+            }
+        },
         Over::Lines => Ok(lines::text(first(plan, values), body)),
         Over::CallLines => {
             let call = match start {

@@ -343,7 +343,11 @@ impl Party {
                 draft.finish_bytes(&signature)
             }
             SignatureScheme::Mac(kind) => {
-                let mac = self.keyring.mac(&self.link, now).map_err(|error| refuse(&error))?;
+                let mac = match draft.named_signer() {
+                    Some(serial) => self.keyring.mac_with(&self.link, serial, now),
+                    None => self.keyring.mac(&self.link, now),
+                };
+                let mac = mac.map_err(|error| refuse(&error))?;
                 draft.set_signer(&named_serial(&mac.info.serial, twist), now);
                 let text = draft.signed_text().map_err(|error| refuse(&error))?;
                 let key = mac.of(mac_algorithm(kind)).map_err(|error| refuse(&error))?;
@@ -401,6 +405,10 @@ fn mac_algorithm(kind: MacKind) -> Algorithm {
         MacKind::Sha256Key => Algorithm::Sha256Key,
         MacKind::Sha256KeyDigest => Algorithm::Sha256KeyDigest,
         MacKind::Sm3KeyDigest => Algorithm::Sm3KeyDigest,
+        MacKind::CupEcbDes => Algorithm::CupEcbDes,
+        MacKind::CupEcbTripleDes => Algorithm::CupEcbTripleDes,
+        MacKind::CupEcbSm4 => Algorithm::CupEcbSm4,
+        MacKind::CupEcbSm4Bytes => Algorithm::CupEcbSm4Bytes,
     }
 }
 

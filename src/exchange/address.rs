@@ -124,6 +124,7 @@ impl Gateway {
             let journal = self.journal_id().await?;
             payment.set_text(Attribute::Serial, format!("{}-{journal}-{identity}", self.config.instance));
             payment.set_text(Attribute::Sender, own_name(link));
+            self.date_business(payment);
             return Ok(());
         }
         let date = self.system().settlement_date.ok_or(Trouble::NoSettlementDate)?;
@@ -138,6 +139,18 @@ impl Gateway {
             payment.set_date(Attribute::SettlementDate, date);
         }
         Ok(())
+    }
+
+    /// What moves money and has no date of its own is of the day that the centre has told; a terminal knows none.
+    fn date_business(&self, payment: &mut Payment) {
+        let is_business = matches!(payment.operation, Operation::Debit | Operation::Credit | Operation::Refund);
+        if let (true, None, Some(date)) = (
+            is_business,
+            payment.date(Attribute::SettlementDate),
+            self.system().settlement_date,
+        ) {
+            payment.set_date(Attribute::SettlementDate, date);
+        }
     }
 }
 

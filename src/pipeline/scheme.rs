@@ -24,6 +24,10 @@ pub(super) const fn mac(kind: MacKind) -> Algorithm {
         MacKind::Sha256Key => Algorithm::Sha256Key,
         MacKind::Sha256KeyDigest => Algorithm::Sha256KeyDigest,
         MacKind::Sm3KeyDigest => Algorithm::Sm3KeyDigest,
+        MacKind::CupEcbDes => Algorithm::CupEcbDes,
+        MacKind::CupEcbTripleDes => Algorithm::CupEcbTripleDes,
+        MacKind::CupEcbSm4 => Algorithm::CupEcbSm4,
+        MacKind::CupEcbSm4Bytes => Algorithm::CupEcbSm4Bytes,
     }
 }
 

@@ -64,6 +64,7 @@ fn name_signer(draft: &mut Draft<'_>, link: LinkView<'_>, now: OffsetDateTime) -
     use codecs::envelope::SignatureScheme;
     match draft.signature_scheme() {
         SignatureScheme::None => {}
+        SignatureScheme::Mac(_) if draft.named_signer().is_some() => {}
         SignatureScheme::Sm2(_) | SignatureScheme::Rsa(_) => {
             draft.set_signer(&link.keyring.signer(link.name, now)?.info.serial, now);
         }

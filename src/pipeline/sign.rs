@@ -44,7 +44,11 @@ pub(super) fn sign(
             draft.finish_bytes(&signer.sign(scheme::rsa(kind), &text, rng)?)?
         }
         SignatureScheme::Mac(kind) => {
-            let mac = link.keyring.mac(link.name, now)?;
+            // Where the message names the party that it is for, that party's key authenticates it and no other.
+            let mac = match draft.named_signer() {
+                Some(serial) => link.keyring.mac_with(link.name, serial, now)?,
+                None => link.keyring.mac(link.name, now)?,
+            };
             draft.finish_bytes(&mac.of(scheme::mac(kind))?.tag(&[&text])?)?
         }
     };

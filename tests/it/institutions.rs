@@ -3,6 +3,7 @@
 
 mod jdpay;
 mod tenpay;
+mod terminals;
 
 use crate::stand::{Instance, Stand, party, until, world};
 use codecs::payment::{Attribute, Money, Operation, Outcome, Payment, Reason, Role};

@@ -2,6 +2,7 @@
 //! verified and opened, and what is wrong with it on purpose is found.
 
 use codecs::envelope::{SignatureScheme, WholeScheme};
+use codecs::payment::{Attribute, Money};
 use codecs::sample::{Sample, embedded};
 use codecs::spec::{Spec, Specs};
 use codecs::wire::{Start, Wire};
@@ -58,6 +59,9 @@ fn no_flipped_bit_of_a_signed_sample_changes_what_is_accepted() {
         ("jdpay", "notice_pay.txt"),
         ("cnaps2", "credit.txt"),
         ("dcep", "debited_done.txt"),
+        ("unionpay-pos", "debit_3des.txt"),
+        ("unionpay-pos", "debit_chip.txt"),
+        ("unionpay-pos", "reversal.txt"),
     ] {
         let sample = all
             .iter()
@@ -92,6 +96,65 @@ fn the_text_of_a_published_form_has_the_published_digest() {
     let published = concat!("ed98378474101f21eae704450b15b949", "5ba5ed4b23afd59e6c9ce2ca9ce9419d");
     assert_eq!(keys::legacy::digest::Digest::Sha256.hex_of(&[&text]), published);
 }
+
+/// Vector 8a of the facts: a frame as a terminal sent it, under its published key, here as DES and doubled as triple DES. Only
+/// the kind of its message, which the spec does not carry, is put in place of another.
+#[test]
+fn a_frame_that_a_terminal_sent_verifies_under_its_published_key() {
+    let text = include_str!("../../codecs/unionpay-pos/spec.toml").replace("0200-000000-00-22", "0200-000000-99-26");
+    let mut specs = Specs::default();
+    specs.insert("unionpay-pos", &text).unwrap();
+    let key = [0x07, 0x23, 0xc8, 0x0d, 0xb5, 0xf4, 0xcd, 0x3d];
+    let frame: Vec<u8> = PUBLISHED_FRAME
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect();
+    for (suite, algorithm, key) in [
+        ("des", Algorithm::CupEcbDes, key.to_vec()),
+        ("3des", Algorithm::CupEcbTripleDes, [key, key].concat()),
+    ] {
+        let spec = specs.spec("unionpay-pos").unwrap().in_suite(suite).unwrap();
+        let entry = entry(Side::Shared, Usage::Mac, algorithm, "952718182217875-00000001");
+        let keyring = Keyring::builder().add_secret(entry, &key).build().unwrap();
+        let received = receive(&Wire::queue(frame.clone()), view(spec, &keyring), NOW).unwrap();
+        assert_eq!(received.signed_by, "952718182217875-00000001");
+        let mut altered = frame.clone();
+        altered[22] ^= 0x30;
+        let rejection = receive(&Wire::queue(altered), view(spec, &keyring), NOW).unwrap_err();
+        assert_eq!(rejection.code, "signature.invalid");
+    }
+}
+
+/// What CUP-ECB does not notice, so that nobody counts on it: the same change at the same place of two blocks.
+#[test]
+fn the_mac_of_terminals_does_not_notice_what_is_changed_alike_in_two_blocks() {
+    let specs = Specs::embedded().unwrap();
+    let all = embedded().unwrap();
+    let sample = all.iter().find(|sample| sample.file == "debit_chip.txt").unwrap();
+    let spec = specs.spec("unionpay-pos").unwrap();
+    let place = |path: &str| {
+        let message = spec.parse(&sample.wire).unwrap();
+        let field = message.describe(true).into_iter().find(|field| field.path == path);
+        field.unwrap().offset.unwrap()
+    };
+    let amount = place("4") + 4;
+    let chip = (place("55")..place("64")).find(|at| at % 8 == amount % 8).unwrap();
+    let mut wire = sample.wire.clone();
+    wire.body[amount] ^= 0x30;
+    assert_eq!(judge(sample, spec, &wire).unwrap_err().code, "signature.invalid");
+    wire.body[chip] ^= 0x30;
+    let received = judge(sample, spec, &wire).unwrap();
+    assert_eq!(received.payment.money(Attribute::Amount), Some(Money::from_fen(2234)));
+    assert!(spec.warnings().iter().any(|warning| warning.detail.contains("two blocks")));
+}
+
+const PUBLISHED_FRAME: &str = concat!(
+    "60321032007202003020048000c080150000000000000012340000020300993030303030303031393532373138313832323137",
+    "3837353135360019260000010006000000000043",
+    "5f01123238343431323334353637383930313233345f03063136303033365f04063230303832365c023031",
+    "4233413039324145",
+);
 
 /// Vector 4a of the facts: an answer as production signed it, to a call that the spec does not know; only its name is put
 /// in place of another.

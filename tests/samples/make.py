@@ -93,6 +93,7 @@ def main():
     import tenpay
     import tenpay_v2
     import unionpay_form
+    import unionpay_pos
     import unionpay_quick
     KEYS.mkdir(exist_ok=True)
     epcc.make()
@@ -104,6 +105,7 @@ def main():
     jdpay.make()
     cnaps2.make()
     dcep.make()
+    unionpay_pos.make()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 //! No cryptography happens here: wire text is taken apart and put together, nothing else.
 
 pub(crate) mod around; // a document without the element of its signature
+pub(crate) mod before_mac; // the bytes before the MAC of an ISO 8583 message
 mod capsule; // a document around the sealed content of a message
 mod der;
 pub mod gcm_fields; // each value under SM4-GCM, bound to its place
@@ -58,6 +59,13 @@ pub enum MacKind {
     Sha256KeyDigest,
     /// SM3 of the text with the hex digits of the key's SM3 behind it.
     Sm3KeyDigest,
+    /// CUP-ECB of ISO 8583 terminals under a DES key.
+    CupEcbDes,
+    CupEcbTripleDes,
+    /// Under SM4: hex digits of the last block.
+    CupEcbSm4,
+    /// Under SM4: bytes of the last block.
+    CupEcbSm4Bytes,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,9 +82,19 @@ pub enum RsaKind {
     Sha256OfDigest,
 }
 
+impl MacKind {
+    /// Whether it is the MAC of ISO 8583 terminals, which is 8 bytes long.
+    pub const fn is_of_terminals(self) -> bool {
+        matches!(
+            self,
+            Self::CupEcbDes | Self::CupEcbTripleDes | Self::CupEcbSm4 | Self::CupEcbSm4Bytes
+        )
+    }
+}
+
 impl SignatureScheme {
     /// As specs name them.
-    pub const NAMES: [(&'static str, Self); 16] = [
+    pub const NAMES: [(&'static str, Self); 20] = [
         ("none", Self::None),
         ("sm2sm3", Self::Sm2(Sm2Input::Text)),
         ("sm2sm3_of_digest", Self::Sm2(Sm2Input::Digest)),
@@ -87,6 +105,10 @@ impl SignatureScheme {
         ("sha256_key", Self::Mac(MacKind::Sha256Key)),
         ("sha256_key_digest", Self::Mac(MacKind::Sha256KeyDigest)),
         ("sm3_key_digest", Self::Mac(MacKind::Sm3KeyDigest)),
+        ("cup_ecb_des", Self::Mac(MacKind::CupEcbDes)),
+        ("cup_ecb_3des", Self::Mac(MacKind::CupEcbTripleDes)),
+        ("cup_ecb_sm4", Self::Mac(MacKind::CupEcbSm4)),
+        ("cup_ecb_sm4_bytes", Self::Mac(MacKind::CupEcbSm4Bytes)),
         ("rsa_sha256", Self::Rsa(RsaKind::Sha256)),
         ("rsa_sha1", Self::Rsa(RsaKind::Sha1)),
         ("rsa_raw_hexdigest", Self::Rsa(RsaKind::RawHexDigest)),
@@ -105,6 +127,13 @@ impl SignatureScheme {
         match self {
             Self::None => Some("messages are not authenticated"),
             Self::Mac(MacKind::Md5Key) => Some("MD5"),
+            Self::Mac(MacKind::CupEcbDes) => Some("DES, and a MAC that does not notice what is changed alike in two blocks"),
+            Self::Mac(MacKind::CupEcbTripleDes) => {
+                Some("3DES, and a MAC that does not notice what is changed alike in two blocks")
+            }
+            Self::Mac(MacKind::CupEcbSm4 | MacKind::CupEcbSm4Bytes) => {
+                Some("a MAC that does not notice what is changed alike in two blocks")
+            }
             Self::Rsa(RsaKind::Sha1 | RsaKind::Sha1OfHex) => Some("SHA-1"),
             Self::Rsa(RsaKind::RawHexDigest) => Some("a digest without the name of its algorithm"),
             Self::Sm2(_) | Self::Mac(_) | Self::Rsa(_) => None,

@@ -7,6 +7,12 @@ pub(super) fn cny(text: &str) -> Option<Money> {
     text.strip_prefix("CNY").and_then(Money::parse_yuan)
 }
 
+/// Reads twelve digits.
+pub(super) fn fen12(text: &str) -> Option<Money> {
+    let digits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| digits).map(Money::from_fen)
+}
+
 /// Reads a whole number without sign, leading zeros or fraction.
 pub(super) fn fen(text: &str) -> Option<Money> {
     let canonical = text == "0" || !text.starts_with('0');

@@ -23,6 +23,13 @@ pub(super) fn time6(text: &str) -> bool {
         .is_some()
 }
 
+/// Reads `0102`: a day of any year, so that the 29th of February is one.
+pub(super) fn day4(text: &str) -> bool {
+    finish(all_consuming((number(2), number(2))).parse(text))
+        .and_then(|(month, day)| calendar(LEAP_YEAR, month, day))
+        .is_some()
+}
+
 /// Reads `2030-01-02T18:30:05` as Beijing time.
 pub(super) fn local(text: &str) -> Option<OffsetDateTime> {
     let (day, moment) = text.split_once('T')?;
@@ -87,10 +94,15 @@ pub(super) fn write_local(moment: OffsetDateTime) -> Option<String> {
 
 /// A moment as `20300102183005`, or that moment at the head of an identifier.
 pub(super) fn write_digits(text: &str) -> Option<String> {
-    let Some(moment) = moment(text) else {
+    write_moment(text).or_else(|| {
         let head = text.get(..14).filter(|head| local_digits(head).is_some());
-        return head.map(ToOwned::to_owned);
-    };
+        head.map(ToOwned::to_owned)
+    })
+}
+
+/// A moment as `20300102183005`.
+pub(super) fn write_moment(text: &str) -> Option<String> {
+    let moment = moment(text)?;
     let moment = moment.checked_to_offset(beijing()?)?;
     let (hour, minute, second) = moment.time().as_hms();
     Some(format!("{}{hour:02}{minute:02}{second:02}", write_date8(moment.date())))
@@ -126,3 +138,5 @@ fn clock(hour: u16, minute: u16, second: u16) -> Option<Time> {
     let part = |number: u16| u8::try_from(number).ok();
     Time::from_hms(part(hour)?, part(minute)?, part(second)?).ok()
 }
+
+const LEAP_YEAR: u16 = 2028;

@@ -66,12 +66,20 @@ pub(crate) enum Kind {
     AmountCny,
     /// A whole number of fen.
     AmountFen,
+    /// Twelve digits of fen: `000000001234`.
+    AmountFen12,
     /// `20300102`.
     Date8,
     /// `2030-01-02`.
     DateDash,
     /// `183005`.
     Time6,
+    /// `183005`, the Beijing time of a moment; only written.
+    Clock6,
+    /// `0102`, the day of a moment in Beijing; only written.
+    Day4,
+    /// The last twelve letters and digits of an identifier; only written.
+    Tail12,
     /// `2030-01-02T18:30:05`, Beijing time.
     DateTime,
     /// `2030-01-02 18:30:05`, Beijing time.
@@ -96,9 +104,13 @@ impl Kind {
         "amount_yuan",
         "amount_cny",
         "amount_fen",
+        "amount_fen12",
         "date8",
         "date_dash",
         "time6",
+        "clock6",
+        "day4",
+        "tail12",
         "datetime",
         "datetime_space",
         "datetime_digits",
@@ -117,9 +129,13 @@ impl Kind {
             "amount_yuan" => Self::AmountYuan,
             "amount_cny" => Self::AmountCny,
             "amount_fen" => Self::AmountFen,
+            "amount_fen12" => Self::AmountFen12,
             "date8" => Self::Date8,
             "date_dash" => Self::DateDash,
             "time6" => Self::Time6,
+            "clock6" => Self::Clock6,
+            "day4" => Self::Day4,
+            "tail12" => Self::Tail12,
             "datetime" => Self::DateTime,
             "datetime_space" => Self::DateTimeSpace,
             "datetime_digits" => Self::DateTimeDigits,
@@ -134,13 +150,16 @@ impl Kind {
     /// The shape of the value that this kind turns into; a list is made of texts.
     pub(crate) fn shape(&self) -> Shape {
         match self {
-            Self::AmountYuan | Self::AmountCny | Self::AmountFen => Shape::Money,
+            Self::AmountYuan | Self::AmountCny | Self::AmountFen | Self::AmountFen12 => Shape::Money,
             Self::Date8 | Self::DateDash => Shape::Date,
             Self::Text
             | Self::Digits
             | Self::Alnum
             | Self::Code(_)
             | Self::Time6
+            | Self::Clock6
+            | Self::Day4
+            | Self::Tail12
             | Self::DateTime
             | Self::DateTimeSpace
             | Self::DateTimeDigits
@@ -162,9 +181,12 @@ impl Kind {
             Self::AmountYuan => fits(Money::parse_yuan(text).is_some(), "an amount such as 12.34"),
             Self::AmountCny => fits(amount::cny(text).is_some(), "an amount such as CNY12.34"),
             Self::AmountFen => fits(amount::fen(text).is_some(), "a whole number of fen"),
+            Self::AmountFen12 => fits(amount::fen12(text).is_some(), "twelve digits of fen"),
             Self::Date8 => fits(date::date8(text).is_some(), "a date such as 20300102"),
             Self::DateDash => fits(date::date_dash(text).is_some(), "a date such as 2030-01-02"),
-            Self::Time6 => fits(date::time6(text), "a time such as 183005"),
+            Self::Time6 | Self::Clock6 => fits(date::time6(text), "a time such as 183005"),
+            Self::Day4 => fits(date::day4(text), "a day such as 0102"),
+            Self::Tail12 => fits(text.len() == 12, "twelve letters and digits"),
             Self::DateTime => fits(date::local(text).is_some(), "a moment such as 2030-01-02T18:30:05"),
             Self::DateTimeSpace => fits(date::local_space(text).is_some(), "a moment such as 2030-01-02 18:30:05"),
             Self::DateTimeDigits => fits(date::local_digits(text).is_some(), "a moment such as 20300102183005"),
@@ -187,9 +209,13 @@ impl Kind {
             | Self::AmountYuan
             | Self::AmountCny
             | Self::AmountFen
+            | Self::AmountFen12
             | Self::Date8
             | Self::DateDash
             | Self::Time6
+            | Self::Clock6
+            | Self::Day4
+            | Self::Tail12
             | Self::DateTime
             | Self::DateTimeSpace
             | Self::DateTimeDigits
@@ -204,15 +230,23 @@ impl Kind {
             Self::AmountYuan => Value::Money(Money::parse_yuan(text)?),
             Self::AmountCny => Value::Money(amount::cny(text)?),
             Self::AmountFen => Value::Money(amount::fen(text)?),
+            Self::AmountFen12 => Value::Money(amount::fen12(text)?),
             Self::Date8 => Value::Date(date::date8(text)?),
             Self::DateDash => Value::Date(date::date_dash(text)?),
             Self::DateTime => Value::Text(canonical(date::local(text)?)?),
             Self::DateTimeSpace => Value::Text(canonical(date::local_space(text)?)?),
             Self::DateTimeDigits => Value::Text(canonical(date::local_digits(text)?)?),
             Self::Rfc3339 | Self::UnixSeconds => Value::Text(canonical(self.moment(text)?)?),
-            Self::Text | Self::Digits | Self::Alnum | Self::Code(_) | Self::Time6 | Self::DatedId | Self::Base64 => {
-                Value::Text(text.to_owned())
-            }
+            Self::Text
+            | Self::Digits
+            | Self::Alnum
+            | Self::Code(_)
+            | Self::Time6
+            | Self::Clock6
+            | Self::Day4
+            | Self::Tail12
+            | Self::DatedId
+            | Self::Base64 => Value::Text(text.to_owned()),
         })
     }
 
@@ -222,6 +256,10 @@ impl Kind {
             (Self::AmountYuan, Value::Money(money)) => money.to_string(),
             (Self::AmountCny, Value::Money(money)) => format!("CNY{money}"),
             (Self::AmountFen, Value::Money(money)) => money.fen().to_string(),
+            (Self::AmountFen12, Value::Money(money)) => format!("{:012}", money.fen()),
+            (Self::Clock6, Value::Text(text)) => date::write_moment(text)?.split_off(8),
+            (Self::Day4, Value::Text(text)) => date::write_moment(text)?.get(4..8)?.to_owned(),
+            (Self::Tail12, Value::Text(text)) => tail(text)?,
             (Self::Date8, Value::Date(day)) => date::write_date8(*day),
             (Self::DateDash, Value::Date(day)) => date::write_date_dash(*day),
             (Self::DateTime, Value::Text(text)) => date::write_local(date::moment(text)?)?,
@@ -233,6 +271,12 @@ impl Kind {
             (_, Value::Money(_) | Value::Date(_) | Value::List(_)) => return None,
         })
     }
+}
+
+/// The last twelve letters and digits of a text that has so many.
+fn tail(text: &str) -> Option<String> {
+    let plain: Vec<char> = text.chars().filter(char::is_ascii_alphanumeric).collect();
+    plain.last_chunk::<12>().map(|tail| tail.iter().collect())
 }
 
 /// Allowed length: characters always, bytes where a peer's columns count them.

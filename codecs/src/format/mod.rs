@@ -1,10 +1,11 @@
-//! Containers: how values stand in bytes. Adding one (iso8583, fixed) is a module here and a line in each match.
+//! Containers: how values stand in bytes. Adding one (fixed headers) is a module here and a line in each match.
 //!
 //! A container knows paths and limits; kinds, lengths, sealing and signatures are checked above it, alike for all.
 
 mod form;
 mod header; // fixed width, before a document
 mod http; // start line and headers, alike for every container
+mod iso8583;
 mod json;
 mod parts; // one header of several named values
 mod utf8;
@@ -13,13 +14,14 @@ mod xml;
 pub(crate) use form::{FormPlan, Pair};
 pub(crate) use header::HeaderPlan;
 pub(crate) use http::{literal, request_kind};
+pub(crate) use iso8583::{Content as IsoContent, Element as IsoElement, IsoPlan, Length as IsoLength, Place as IsoPlace};
 pub(crate) use json::{JsonNames, JsonPlan, inside_read, inside_write};
 pub(crate) use parts::write as write_parts;
 pub(crate) use xml::flat::FlatPlan;
 pub(crate) use xml::leaves;
 pub(crate) use xml::{XmlPlan, document as xml_document, elements as xml_elements, fragment as xml_fragment};
 
-use crate::error::ParseError;
+use crate::error::{BuildError, ParseError};
 use crate::spec::plan::Limits;
 use crate::spec::{MessageSpec, Spec};
 use crate::values::Values;
@@ -33,6 +35,7 @@ pub(crate) enum Format {
     Json(JsonPlan),
     Form(FormPlan),
     Flat(FlatPlan),
+    Iso8583(IsoPlan),
 }
 
 /// What a container found: which message it is, and its values.
@@ -46,6 +49,7 @@ impl Format {
             Self::Json(_) => "json",
             Self::Form(_) => "form",
             Self::Flat(_) => "flat",
+            Self::Iso8583(_) => "iso8583",
         }
     }
 
@@ -66,6 +70,7 @@ impl Format {
             Self::Json(plan) => json::read(plan, spec, wire),
             Self::Form(plan) => form::read(plan, spec, wire),
             Self::Flat(plan) => flat::read(plan, spec, wire),
+            Self::Iso8583(plan) => iso8583::read(plan, spec, wire),
         }
     }
 
@@ -79,7 +84,7 @@ impl Format {
             Self::Xml(XmlPlan {
                 header: Some(header), ..
             }) => header::content(header, body),
-            Self::Xml(_) | Self::Json(_) | Self::Form(_) | Self::Flat(_) => body,
+            Self::Xml(_) | Self::Json(_) | Self::Form(_) | Self::Flat(_) | Self::Iso8583(_) => body,
         }
     }
 
@@ -87,7 +92,7 @@ impl Format {
     pub(crate) fn is_framed(&self) -> bool {
         match self {
             Self::Xml(plan) => plan.is_framed(),
-            Self::Json(_) | Self::Form(_) | Self::Flat(_) => false,
+            Self::Json(_) | Self::Form(_) | Self::Flat(_) | Self::Iso8583(_) => false,
         }
     }
 
@@ -96,7 +101,7 @@ impl Format {
         match self {
             Self::Form(plan) => form::pairs(body, plan.escaping(is_answer)),
             Self::Flat(plan) => flat::pairs(plan, body),
-            Self::Xml(_) | Self::Json(_) => Err(fault("form.syntax", None, "no pairs")),
+            Self::Xml(_) | Self::Json(_) | Self::Iso8583(_) => Err(fault("form.syntax", None, "no pairs")),
         }
     }
 
@@ -111,16 +116,18 @@ impl Format {
             }) => header::peek(header, spec, &wire.body),
             Self::Xml(plan) if plan.is_framed() => xml::peek(plan, spec, &wire.body),
             Self::Xml(_) | Self::Json(_) | Self::Form(_) | Self::Flat(_) => http::peek(spec, wire),
+            Self::Iso8583(plan) => iso8583::peek(plan, spec, &wire.body),
         }
     }
 
-    pub(crate) fn write(&self, message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
-        match self {
+    pub(crate) fn write(&self, message: &MessageSpec, values: &Values<'_>) -> Result<Vec<u8>, BuildError> {
+        Ok(match self {
             Self::Xml(plan) => xml::write(plan, message, values),
             Self::Json(_) => json::write(message, values),
             Self::Form(plan) => form::write(plan, message, values),
             Self::Flat(plan) => flat::write(plan, message, values),
-        }
+            Self::Iso8583(plan) => iso8583::write(plan, message, values)?,
+        })
     }
 }
 

@@ -1,12 +1,14 @@
 //! What must hold of a spec as a whole, and what an operator should be warned of.
 
 use super::envelope::covers;
+use super::iso8583;
 use super::names::At;
 use super::plan::{Covers, Field, Over, Place, Plan, Signing, Tag};
 use super::{MessageSpec, Spec, SpecWarning};
 use crate::envelope::{SealingScheme, SignatureScheme};
 use crate::error::SpecError;
 use crate::field::Kind;
+use crate::format::Format;
 use crate::payment::{Role, Shape};
 use std::collections::BTreeSet;
 
@@ -23,6 +25,7 @@ pub(super) fn all(at: &At, spec: &Spec) -> Result<(), SpecError> {
         sealing(&at, spec, &message.plan)?;
         groups(&at, &message.plan)?;
         elements(&at, spec, message)?;
+        iso8583::check(&at, spec, message)?;
         outcome(&at, spec, message)?;
         selector(&at, &message.plan)?;
         reply(&at, spec, message)?;
@@ -314,6 +317,9 @@ fn groups(at: &At, plan: &Plan) -> Result<(), SpecError> {
 /// Fields that share an element must stand together, or it would be written twice.
 fn elements(at: &At, spec: &Spec, message: &MessageSpec) -> Result<(), SpecError> {
     let plan = &message.plan;
+    if matches!(spec.format_of(message.is_answer()), Format::Iso8583(_)) {
+        return Ok(());
+    }
     let mut closed: BTreeSet<&[String]> = BTreeSet::new();
     let mut open: &[String] = &[];
     let body = |id: &usize| {

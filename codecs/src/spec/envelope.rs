@@ -48,6 +48,7 @@ pub(super) fn covers(plan: &Plan, field: &Field) -> bool {
             .signature
             .and_then(|id| plan.field(id))
             .is_none_or(|own| own.path != field.path),
+        (Over::BeforeMac, Place::Body(steps)) => !is_header(steps) && !is_signature(plan, field),
         (Over::Pairs, Place::Body(steps)) => steps.first().is_some_and(|key| !signing.excluded.contains(key)),
         (Over::Member, Place::Body(steps)) => steps.first() == plan.root.as_ref(),
         (Over::Http | Over::Lines | Over::CallLines, Place::Head(_) | Place::Part { .. }) | (Over::Fields | Over::Values, _) => {
@@ -61,10 +62,21 @@ pub(super) fn covers(plan: &Plan, field: &Field) -> bool {
             | Over::Member
             | Over::Lines
             | Over::CallLines
+            | Over::BeforeMac
             | Over::Content,
             _,
         ) => false,
     }
+}
+
+/// What stands before the message type is not authenticated with it.
+fn is_header(steps: &[String]) -> bool {
+    steps.iter().any(|step| step == "header")
+}
+
+fn is_signature(plan: &Plan, field: &Field) -> bool {
+    let signature = plan.signing.signature.and_then(|id| plan.field(id));
+    signature.is_some_and(|signature| signature.path == field.path)
 }
 
 fn signing(at: &At, text: &SigningText, frame: &[Field]) -> Result<Signing, SpecError> {
@@ -73,6 +85,7 @@ fn signing(at: &At, text: &SigningText, frame: &[Field]) -> Result<Signing, Spec
     Ok(Signing {
         signature: one(&text.at)?,
         serial: one(&text.serial)?,
+        is_shared: text.serial_is_shared,
         one_key: match text.unnamed.as_deref() {
             Some("one_key") => true,
             Some("refused") | None => false,
@@ -124,7 +137,7 @@ pub(super) fn listed<T: Copy>(at: &At, what: &str, name: &str, list: &[(&'static
     at.known(what, name, found, list.iter().map(|(known, _)| *known))
 }
 
-const OVER: [(&str, Over); 10] = [
+const OVER: [(&str, Over); 11] = [
     ("fields", Over::Fields),
     ("http", Over::Http),
     ("document", Over::Document),
@@ -135,4 +148,5 @@ const OVER: [(&str, Over); 10] = [
     ("call_lines", Over::CallLines),
     ("values", Over::Values),
     ("content", Over::Content),
+    ("before_mac", Over::BeforeMac),
 ];

@@ -131,7 +131,9 @@ fn own_length(kind: &Kind) -> Option<&'static str> {
     match kind {
         Kind::Date8 => Some("8"),
         Kind::DateDash | Kind::UnixSeconds => Some("10"),
-        Kind::Time6 => Some("6"),
+        Kind::Time6 | Kind::Clock6 => Some("6"),
+        Kind::Day4 => Some("4"),
+        Kind::AmountFen12 | Kind::Tail12 => Some("12"),
         Kind::DateTime | Kind::DateTimeSpace => Some("19"),
         Kind::DateTimeDigits => Some("14"),
         Kind::Rfc3339 => Some("20..35"),
@@ -146,8 +148,16 @@ fn own_length(kind: &Kind) -> Option<&'static str> {
 fn own_charset(kind: &Kind) -> &'static str {
     match kind {
         Kind::Text => "text",
-        Kind::Digits | Kind::Date8 | Kind::Time6 | Kind::DateTimeDigits | Kind::AmountFen | Kind::UnixSeconds => "digits",
-        Kind::Alnum | Kind::DatedId => "alnum",
+        Kind::Digits
+        | Kind::Date8
+        | Kind::Time6
+        | Kind::Clock6
+        | Kind::Day4
+        | Kind::DateTimeDigits
+        | Kind::AmountFen
+        | Kind::AmountFen12
+        | Kind::UnixSeconds => "digits",
+        Kind::Alnum | Kind::DatedId | Kind::Tail12 => "alnum",
         Kind::Code(_)
         | Kind::AmountYuan
         | Kind::AmountCny

@@ -102,6 +102,7 @@ fn formats(at: &At, text: &SpecText) -> Result<(Format, Option<Format>), SpecErr
         ("json", text.json.is_some()),
         ("form", text.form.is_some()),
         ("flat", text.flat.is_some()),
+        ("iso8583", text.iso8583.is_some()),
     ];
     for name in &names {
         let known = tables.iter().find(|(known, _)| known == name).map(drop);
@@ -117,6 +118,9 @@ fn formats(at: &At, text: &SpecText) -> Result<(Format, Option<Format>), SpecErr
 fn format(at: &At, name: &str, text: &SpecText) -> Result<Format, SpecError> {
     if let ("flat", Some(flat)) = (name, &text.flat) {
         return Ok(Format::Flat(FlatPlan { root: flat.root.clone() }));
+    }
+    if let ("iso8583", Some(table)) = (name, &text.iso8583) {
+        return super::iso8583::load(&at.inside("iso8583"), table).map(Format::Iso8583);
     }
     match (name, &text.xml, &text.json, &text.form) {
         ("xml", Some(xml), _, _) => Ok(Format::Xml(XmlPlan {
@@ -142,7 +146,7 @@ fn format(at: &At, name: &str, text: &SpecText) -> Result<Format, SpecError> {
             plain_answers: form.plain_answers,
             reject_unknown: form.unknown == UnknownText::Reject,
         })),
-        (name, _, _, _) => at.known("format", name, None, ["xml", "json", "form", "flat"]),
+        (name, _, _, _) => at.known("format", name, None, ["xml", "json", "form", "flat", "iso8583"]),
     }
 }
 

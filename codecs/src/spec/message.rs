@@ -198,6 +198,10 @@ fn place(mut loaded: Loaded, fields: &mut Vec<Field>, groups: &mut Vec<Group>) {
 
 fn tree(at: &At, format: &Format, role: Role, fields: &[Field], groups: &[Group], frame: usize) -> Result<Tree, SpecError> {
     let mut tree = Tree::new();
+    if matches!(format, Format::Iso8583(_)) {
+        // Several fields may stand in one element there, so they are no tree.
+        return Ok(tree);
+    }
     let skipped = if format.is_framed() { frame } else { 0 };
     for (id, field) in fields.iter().enumerate().skip(skipped) {
         if field.belongs_to(role) {
@@ -256,7 +260,7 @@ fn written(format: &Format, frame: usize, fields: &[Field]) -> Vec<FieldId> {
             .and_then(|field| field.place.steps().first())
             .and_then(|top| xml.order.iter().position(|name| name == top)),
         Format::Json(json) if json.by_member() => Some(usize::from(id < frame)),
-        Format::Json(_) | Format::Form(_) | Format::Flat(_) => Some(usize::from(id >= frame)),
+        Format::Json(_) | Format::Form(_) | Format::Flat(_) | Format::Iso8583(_) => Some(usize::from(id >= frame)),
     };
     let mut ids: Vec<FieldId> = (0..fields.len()).collect();
     ids.sort_by_key(|&id| top(id));
@@ -313,7 +317,7 @@ fn root(at: &At, text: &MessageText, format: &Format) -> Result<Option<String>, 
         Format::Xml(xml) => (!xml.bare, !xml.bare),
         Format::Json(json) => (json.by_member(), json.by_member()),
         Format::Form(_) => (false, true),
-        Format::Flat(_) => (false, false),
+        Format::Flat(_) | Format::Iso8583(_) => (false, false),
     };
     match &text.root {
         None if needed && text.literal.is_none() => Err(at.fail("a message of this format needs `root`")),

@@ -7,6 +7,7 @@ mod check;
 mod envelope;
 mod field;
 mod header;
+mod iso8583;
 mod load;
 mod message;
 mod names;
@@ -258,6 +259,16 @@ impl Spec {
         check::warnings(self)
     }
 
+    /// The longest message that it takes or writes.
+    pub fn message_bytes_max(&self) -> usize {
+        self.limits.message_bytes_max
+    }
+
+    /// Whether messages name the party whose key serves both ways, so that a link has one MAC key for each of them.
+    pub fn has_key_for_each(&self) -> bool {
+        self.envelope.signing.is_shared
+    }
+
     /// The same spec with sealing switched, for a link whose counterparty differs from the profile.
     /// Switching it on does nothing for a spec that describes no envelope.
     #[must_use]
@@ -285,7 +296,7 @@ impl Spec {
             Format::Json(json) => json.named_by == JsonNames::Target,
             Format::Xml(xml) => !xml.is_framed() && self.http.is_some(),
             Format::Flat(_) => true,
-            Format::Form(_) => false,
+            Format::Form(_) | Format::Iso8583(_) => false,
         }
     }
 

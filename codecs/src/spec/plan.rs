@@ -403,6 +403,8 @@ pub(crate) struct WholePlan {
 pub(crate) struct Signing {
     pub(crate) signature: Option<FieldId>,
     pub(crate) serial: Option<FieldId>,
+    /// The serial names a party whose key serves both ways: it is a field like any other, and the key of that name signs.
+    pub(crate) is_shared: bool,
     /// A message that names no serial is verified under the link's one key.
     pub(crate) one_key: bool,
     pub(crate) made_at: Option<FieldId>,
@@ -439,6 +441,8 @@ pub(crate) enum Over {
     Values,
     /// Every byte behind a fixed header and its signature line.
     Content,
+    /// The body's bytes from the message type to before the MAC, which is its last element.
+    BeforeMac,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

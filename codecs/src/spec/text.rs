@@ -2,6 +2,7 @@
 
 use super::capsule::CapsuleText;
 use super::header::{HeaderText, SameAsText};
+use super::iso8583::Iso8583Text;
 use super::plan::Limits;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub(super) struct SpecText {
     pub(super) flat: Option<FlatText>,
     /// A fixed header before the documents of `xml`.
     pub(super) header: Option<HeaderText>,
+    pub(super) iso8583: Option<Iso8583Text>,
     pub(super) http: Option<HttpText>,
     pub(super) envelope: EnvelopeText,
     /// Sets of algorithms, one of which a link uses; the first unless the link names another.
@@ -203,6 +205,8 @@ pub(super) struct EnvelopeText {
     pub(super) signed: Option<String>,
     pub(super) at: Option<String>,
     pub(super) serial: Option<String>,
+    #[serde(default)]
+    pub(super) serial_is_shared: bool,
     pub(super) unnamed: Option<String>,
     pub(super) made_at: Option<String>,
     pub(super) over: Option<String>,
@@ -260,6 +264,7 @@ impl EnvelopeText {
         SigningText {
             at: self.at.clone(),
             serial: self.serial.clone(),
+            serial_is_shared: self.serial_is_shared,
             unnamed: self.unnamed.clone(),
             made_at: self.made_at.clone(),
             nonce: self.nonce.clone(),
@@ -279,6 +284,8 @@ pub(super) struct SigningText {
     pub(super) at: Option<String>,
     /// Where the serial number or key id of the signing key stands.
     pub(super) serial: Option<String>,
+    /// The serial names a party whose key serves both ways.
+    pub(super) serial_is_shared: bool,
     /// `refused`, or `one_key`: what a message is that names no serial.
     pub(super) unnamed: Option<String>,
     /// Where the moment of signing stands, for schemes with a window.

@@ -55,6 +55,7 @@ pub(crate) fn finish(mut draft: Draft<'_>) -> (Vec<u8>, Wire) {
     let wire = match draft.signature_scheme() {
         codecs::envelope::SignatureScheme::None => draft.finish_unsigned(),
         codecs::envelope::SignatureScheme::Sm2(_) => draft.finish_sm2(&[0x85; 64]),
+        codecs::envelope::SignatureScheme::Mac(kind) if kind.is_of_terminals() => draft.finish_bytes(&[0x55; 8]),
         codecs::envelope::SignatureScheme::Mac(_) | codecs::envelope::SignatureScheme::Rsa(_) => draft.finish_bytes(&[0x55; 32]),
     };
     (text, wire.unwrap())

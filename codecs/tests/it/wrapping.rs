@@ -65,14 +65,20 @@ fn values(spec: &Spec, wire: &Wire) -> Option<Vec<(String, String)>> {
 }
 
 fn wrapped(body: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
-    let text = std::str::from_utf8(body).unwrap();
-    let ways = match text.chars().next() {
-        Some('<') => of_xml(text),
-        Some('{') => of_json(text),
-        Some(_) => of_form(text),
-        None => Vec::new(),
+    let Ok(text) = std::str::from_utf8(body) else {
+        return Vec::new();
+    };
+    // A fixed header may stand before a document.
+    let ways = match (text.find('<'), serde_json::from_str::<serde_json::Value>(text).is_ok()) {
+        (_, true) => of_json(text),
+        (Some(at), false) => before(&text[..at], of_xml(&text[at..])),
+        (None, false) => of_form(text),
     };
     ways.into_iter().map(|(way, text)| (way, text.into_bytes())).collect()
+}
+
+fn before(header: &str, ways: Ways) -> Ways {
+    ways.into_iter().map(|(way, text)| (way, format!("{header}{text}"))).collect()
 }
 
 type Ways = Vec<(&'static str, String)>;

@@ -81,6 +81,7 @@ impl View<'_> {
         let mut checks = Vec::new();
         match authentication(spec, keyring, link) {
             Authentication::None => {}
+            Authentication::Mac if spec.has_key_for_each() => checks.push(self.live("check.key.mac", Side::Shared, Usage::Mac)),
             Authentication::Mac => checks.push(stated("check.key.mac", link, keyring.mac(link, now).map(|key| key.info), now)),
             Authentication::Signature => {
                 checks.push(stated(

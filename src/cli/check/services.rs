@@ -27,6 +27,10 @@ pub(super) fn checks(config: &Config, report: &mut Report) -> Result<(), Failure
             if let Some(http) = &link.http {
                 report.add(of_port(name, http).await);
             }
+            let called = link.tcp.as_ref().and_then(|tcp| tcp.connect.as_deref());
+            if let Some((host, port)) = called.and_then(|address| address.rsplit_once(':')) {
+                report.add(reached(name, host, port.parse().unwrap_or_default(), None).await);
+            }
         }
     });
     Ok(())
@@ -81,11 +85,18 @@ async fn of_port(link: &str, config: &HttpConfig) -> Check {
     let Some((host, port)) = place else {
         return Check::fail("check.tcp", link, "base_url has no host", "do.config");
     };
+    reached(link, host, port, Some(config)).await
+}
+
+async fn reached(link: &str, host: &str, port: u16, http: Option<&HttpConfig>) -> Check {
     let subject = format!("{link} {host}:{port}");
     // A host in brackets is an IPv6 address, which a connection takes without them.
     let reached = timeout(TCP_TIMEOUT, TcpStream::connect((host.trim_matches(['[', ']']), port))).await;
     match reached {
-        Ok(Ok(stream)) => tls::of_handshake(&subject, config, host, stream, SystemClock.now()).await,
+        Ok(Ok(stream)) => match http {
+            Some(config) => tls::of_handshake(&subject, config, host, stream, SystemClock.now()).await,
+            None => Check::ok("check.tcp", &subject, "reachable"),
+        },
         Ok(Err(error)) => Check::fail("check.tcp", &subject, error.to_string(), "do.tcp").of_service(),
         Err(_elapsed) => Check::fail("check.tcp", &subject, "no answer within 3 s", "do.tcp").of_service(),
     }

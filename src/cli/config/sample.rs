@@ -73,7 +73,7 @@ fn comment(key: &ConfigKey) -> String {
     format!("# {}\n# {}\n# {default}; {example}\n", key.en, key.zh)
 }
 
-const SECTIONS: [Section; 16] = [
+const SECTIONS: [Section; 17] = [
     Section {
         head: "",
         parent: "",
@@ -187,6 +187,13 @@ const SECTIONS: [Section; 16] = [
         commented: true,
         off: false,
         set: &[("base_url", "\"http://127.0.0.1:8200\""), ("listen", "\"127.0.0.1:8100\"")],
+    },
+    Section {
+        head: "[link.platform.tcp]",
+        parent: "link.*.tcp",
+        commented: true,
+        off: true,
+        set: &[("listen", "\"127.0.0.1:8583\"")],
     },
     Section {
         head: "[[route]]",

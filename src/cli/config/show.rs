@@ -2,7 +2,7 @@
 
 use hangu::config::{
     Config, HttpConfig, InstitutionSettleConfig, LinkConfig, LinkSettleConfig, MasterConfig, MqConfig, PostgresConfig,
-    RouteConfig,
+    RouteConfig, TcpConfig,
 };
 use std::path::Path;
 use toml::{Table, Value};
@@ -110,6 +110,7 @@ fn of_link(link: &LinkConfig) -> Table {
         ),
         ("mq", link.mq.as_ref().map(of_mq)),
         ("http", link.http.as_ref().map(of_http)),
+        ("tcp", link.tcp.as_ref().map(of_tcp)),
     ])
 }
 
@@ -188,6 +189,15 @@ fn of_http(http: &HttpConfig) -> Value {
         ("handshake_ms", number(http.handshake_ms)),
         ("head_ms", number(http.head_ms)),
         ("body_ms", number(http.body_ms)),
+    ]))
+}
+
+fn of_tcp(tcp: &TcpConfig) -> Value {
+    Value::Table(rows([
+        ("listen", string(&tcp.listen)),
+        ("connect", tcp.connect.as_deref().and_then(string)),
+        ("tpdu", Some(Value::Boolean(tcp.tpdu))),
+        ("idle_s", number(tcp.idle_s)),
     ]))
 }
 

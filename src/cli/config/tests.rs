@@ -21,6 +21,7 @@ fn keys_of_source() -> BTreeSet<String> {
         include_str!("../../config/bulkhead.rs"),
         include_str!("../../config/envelope_reuse.rs"),
         include_str!("../../config/settle.rs"),
+        include_str!("../../config/tcp.rs"),
     ];
     let structs = |part: &'static str| {
         let part = part.split("pub struct ConfigError").next().unwrap();
@@ -50,6 +51,7 @@ fn every_key_of_the_configuration_is_in_the_table_and_none_more() {
         "route",
         "mq",
         "http",
+        "tcp",
         "postgres",
     ];
     let mut expected = keys_of_source();
@@ -75,7 +77,7 @@ fn the_sample_parses_and_names_every_key() {
 
 #[test]
 fn defaults_are_those_of_the_parser() {
-    for text in [sample::file(), with_postgres()] {
+    for text in [sample::file(), with_postgres(), with_tcp()] {
         let shown = toml::to_string(&show::table(&Config::parse(&text).unwrap())).unwrap();
         let active = toml::to_string(&show::table(&Config::parse(&active(&text)).unwrap())).unwrap();
         // What has no default shows its example once it is active; everything else must not change.
@@ -91,12 +93,13 @@ fn defaults_are_those_of_the_parser() {
     }
 }
 
-const OPTIONAL: [&str; 13] = [
+const OPTIONAL: [&str; 14] = [
     "base_url",
     "connections_max",
     "listen_c",
     "listen_k",
     "suite",
+    "connect",
     "password_file",
     "password_env",
     "tls_",
@@ -124,15 +127,30 @@ fn active(text: &str) -> String {
 
 /// The sample with the journal in a database instead of a file: the section that is off has what must be given.
 fn with_postgres() -> String {
+    let text = switched_on("[journal.postgres]", "journal.postgres.");
+    let lines = text.lines().filter(|line| !line.starts_with("file = "));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// The sample with the platform over TCP instead of HTTP.
+fn with_tcp() -> String {
+    let text = switched_on("[link.platform.tcp]", "link.*.tcp.");
+    let (before, rest) = text.split_once("[link.platform.http]").unwrap();
+    let (_, after) = rest.split_once("[link.platform.tcp]").unwrap();
+    format!("{before}[link.platform.tcp]{after}")
+}
+
+/// The sample with a section that is off switched on: its head and what must be given.
+fn switched_on(head: &str, keys: &str) -> String {
     let required: Vec<String> = config_keys()
         .iter()
-        .filter(|row| row.default.is_none() && row.key.starts_with("journal.postgres."))
+        .filter(|row| row.default.is_none() && row.key.starts_with(keys))
         .map(|row| format!("#{} = ", row.key.rsplit('.').next().unwrap()))
         .collect();
     let mut inside = false;
     let lines = sample::file();
-    let lines = lines.lines().filter(|line| !line.starts_with("file = ")).map(|line| {
-        inside = line == "#[journal.postgres]" || (inside && !line.starts_with('['));
+    let lines = lines.lines().map(|line| {
+        inside = line == format!("#{head}") || (inside && !line.starts_with('['));
         let is_on = inside && (line.starts_with("#[") || required.iter().any(|key| line.starts_with(key)));
         let line = if is_on { line.trim_start_matches('#') } else { line };
         format!("{line}\n")
@@ -144,17 +162,18 @@ fn with_postgres() -> String {
 fn every_example_is_valid_in_its_place() {
     for row in config_keys() {
         let (table, name) = row.key.rsplit_once('.').unwrap_or(("", &row.key));
-        let base = if table == "journal.postgres" {
-            with_postgres()
-        } else {
-            sample::file()
+        let base = match table {
+            "journal.postgres" => with_postgres(),
+            "link.*.tcp" => with_tcp(),
+            _ => sample::file(),
         };
         let mut here = String::new();
         let replaced: String = base
             .lines()
             .map(|line| {
-                if line.starts_with('[') {
-                    here = line
+                let head = line.trim_start_matches('#');
+                if head.starts_with('[') {
+                    here = head
                         .trim_matches(['[', ']'])
                         .replace(".centre", ".*")
                         .replace(".platform", ".*");
@@ -244,7 +263,7 @@ fn the_journal_is_in_one_place() {
 #[test]
 fn what_is_shown_parses_again_and_keeps_no_password_of_a_url() {
     let mut all = String::new();
-    for text in [sample::file(), with_postgres()] {
+    for text in [sample::file(), with_postgres(), with_tcp()] {
         let shown = show::table(&Config::parse(&text).unwrap());
         let again = Config::parse(&toml::to_string_pretty(&shown).unwrap()).unwrap();
         assert_eq!(show::table(&again), shown);
