@@ -4,6 +4,7 @@
 pub mod admin; // orders of an operator to a running gateway
 pub mod clock; // time and randomness as arguments
 pub mod config; // hangu.toml
+pub mod doctor; // why a message fails: known mistakes, tried one at a time
 pub mod exchange; // the life of one exchange
 pub mod journal; // what is durable
 pub mod limits; // every maximum

@@ -9,6 +9,7 @@ mod describe; // a message shown to people
 mod draft; // one message to be sent
 pub mod envelope; // named schemes: encodings of signatures and wrapped keys, strings to sign
 pub mod error; // what can be wrong with bytes, a build, a spec: field, offset, rule
+pub mod examined; // a message that fails, before its parts are decoded
 mod field; // what one field may hold
 mod format; // containers: xml, json
 pub mod fuzz;

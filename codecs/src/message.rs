@@ -27,7 +27,7 @@ pub struct Message<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) kind: &'a MessageSpec,
     pub(crate) values: Values<'a>,
-    wire: &'a Wire,
+    pub(crate) wire: &'a Wire,
 }
 
 impl std::fmt::Debug for Message<'_> {

@@ -13,12 +13,14 @@ mod create; // a fresh key and its entry
 mod demo; // throw-away key folders
 mod entries; // keyring.toml
 pub(crate) mod files; // reading and writing with the right permissions
-pub(crate) mod material; // from a key's file to the keyring
+mod held; // the keys one by one
+pub(crate) mod material; // from a key's file to the key
 
 pub(crate) use create::made;
 pub use create::{Created, NewKey, create};
 pub use demo::generate_demo;
 pub use entries::Encoding;
+pub use held::{Held, Material, held};
 
 /// Why a key folder was refused: file, entry, rule.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +63,7 @@ fn build(folder: &Path, text: &str, engine: Engine) -> Result<Keyring, StoreErro
     let entries = entries::parse(text).map_err(|detail| StoreError::new(&list, detail))?;
     let mut builder = Keyring::builder().engine(engine);
     for listed in entries {
-        builder = material::add(builder, listed, folder)?;
+        builder = material::read(listed, folder)?.add_to(builder);
     }
     builder.build().map_err(|error| StoreError::new(&list, error.to_string()))
 }

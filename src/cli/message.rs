@@ -16,6 +16,7 @@ use time::format_description::well_known::Rfc3339;
 
 mod decode;
 mod digest;
+mod doctor;
 mod explain;
 mod open;
 mod source;
@@ -51,6 +52,12 @@ enum Command {
         after_help = "Examples:\n  hangu message explain -l centre request.xml\n  hangu message explain -l centre --danger-unmasked request.xml"
     )]
     Explain(MessageArgs),
+    /// Try the known mistakes on a message that is refused, and name the one that explains it: exit 0 when nothing is wrong.
+    #[command(
+        after_help = "Examples:\n  hangu message doctor -l centre request.xml\n  hangu message doctor -l alipay --at 2026-05-01T10:00:00+08:00 captured.txt -o json\n\n\
+        Every cause is listed in docs/doctor.md."
+    )]
+    Doctor(MessageArgs),
 }
 
 #[derive(clap::Args)]
@@ -84,6 +91,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Decode(args) => decode::run(&args.subject()?, form),
         Command::Verify(args) => verify::run(&args.subject()?, form),
         Command::Explain(args) => explain::run(&args.subject()?, form),
+        Command::Doctor(args) => doctor::run(&args.subject()?, form),
     }
 }
 

@@ -47,9 +47,9 @@ enum Command {
         after_help = "Examples:\n  hangu config init --dir /tmp/hangu\n  hangu config show -c hangu.toml\n  hangu config docs"
     )]
     Config(config::Args),
-    /// Take one message apart, verify it, explain its signature.
+    /// Take one message apart, verify it, explain its signature, find out why it fails.
     #[command(
-        after_help = "Examples:\n  hangu message decode -l nps request.xml\n  hangu message verify -l centre request.xml\n  hangu message explain -l centre request.xml"
+        after_help = "Examples:\n  hangu message decode -l nps request.xml\n  hangu message verify -l centre request.xml\n  hangu message explain -l centre request.xml\n  hangu message doctor -l centre request.xml"
     )]
     Message(message::Args),
     /// Codecs: list, page, samples.

@@ -5,6 +5,7 @@ use crate::secret::read_secret;
 use keys::guarded::{self, GuardedError, MasterKey, Share};
 use keys::keyring::Keyring;
 use keys::sm2::Engine;
+use keys::store::Held;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -69,6 +70,17 @@ impl KeysConfig {
         let of_store = |error: GuardedError| refused(self.folder.display().to_string(), error);
         let (_, state) = guarded::read(&self.folder).map_err(of_store)?;
         guarded::keyring(&self.folder, &state, &self.master()?, self.engine).map_err(of_store)
+    }
+
+    /// Every key by itself, whatever its status: for finding out why a message fails, never to take one.
+    pub fn held(&self) -> Result<Vec<Held>, ConfigError> {
+        if !guarded::is_guarded(&self.folder) {
+            let held = keys::store::held(&self.folder);
+            return held.map_err(|error| refused(error.file, error.detail));
+        }
+        let of_store = |error: GuardedError| refused(self.folder.display().to_string(), error);
+        let (_, state) = guarded::read(&self.folder).map_err(of_store)?;
+        guarded::filed(&self.folder, &state, &self.master()?).map_err(of_store)
     }
 
     /// The master key of a guarded store.

@@ -29,6 +29,8 @@ pub use seal::Sealed;
 pub use sign::Signed;
 pub use verify::Verified;
 
+pub(crate) use text_key::Unrandom;
+
 use crate::record::Stored;
 use codecs::message::Message;
 use codecs::payment::Payment;

@@ -133,7 +133,7 @@ impl ValueCipher {
 
 /// A source that gives nothing: unwrapping blinds by what it derives from the private key and the ciphertext, and only adds
 /// what a source gives.
-struct Unrandom;
+pub(crate) struct Unrandom;
 
 impl TryRng for Unrandom {
     type Error = Infallible;

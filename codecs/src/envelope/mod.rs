@@ -20,9 +20,7 @@ mod tests;
 
 pub use capsule::CapsuleScheme;
 pub use der::{ciphertext_from_der, ciphertext_to_der, signature_from_der, signature_to_der};
-pub use signature::SignatureValue;
-
-pub(crate) use signature::SignatureEncoding;
+pub use signature::{SignatureEncoding, SignatureValue};
 
 /// How a message is authenticated: what is computed over the signed text, and under what kind of key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

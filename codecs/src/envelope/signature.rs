@@ -25,7 +25,7 @@ impl SignatureValue {
 
 /// How the signature is written as text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum SignatureEncoding {
+pub enum SignatureEncoding {
     /// SM2: base64 of ASN.1 DER.
     Der,
     /// SM2: base64 of r||s.
@@ -53,7 +53,8 @@ impl SignatureEncoding {
         }
     }
 
-    pub(crate) fn read(self, text: &str) -> Result<SignatureValue, ParseError> {
+    /// Strictly: no other alphabet, no other form of the numbers.
+    pub fn read(self, text: &str) -> Result<SignatureValue, ParseError> {
         let (bytes, wanted) = match self {
             Self::Der | Self::Raw | Self::Base64 => (base64_decode(text), "base64"),
             Self::Hex => (hex_decode(text), "lower-case hex"),

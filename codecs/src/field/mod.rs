@@ -331,6 +331,19 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// Rules that lines of ASCII keep, however long.
+    pub(crate) fn any_lines() -> Self {
+        Self {
+            kind: Kind::Text,
+            length: Length {
+                min: 0,
+                max: usize::MAX,
+                bytes_max: None,
+            },
+            charset: Charset::Lines,
+        }
+    }
+
     pub(crate) fn check(&self, text: &str) -> Result<(), Broken> {
         self.length.check(text)?;
         self.charset.check(text)?;

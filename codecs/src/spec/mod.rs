@@ -22,8 +22,9 @@ mod tests;
 pub use origin::Origin;
 pub use text::Confidence;
 
-use crate::envelope::SignatureScheme;
+use crate::envelope::{SignatureEncoding, SignatureScheme};
 use crate::error::SpecError;
+use crate::field::Rules;
 use crate::format::{Format, JsonNames, request_kind};
 use crate::payment::{Attribute, Operation, Reason, Role, Value};
 use crate::wire::{Start, Wire};
@@ -237,6 +238,24 @@ impl Spec {
     /// How its messages are signed.
     pub fn signature_scheme(&self) -> SignatureScheme {
         self.envelope.scheme
+    }
+
+    /// How a signature is written in its messages.
+    pub fn signature_encoding(&self) -> SignatureEncoding {
+        self.envelope.encoding
+    }
+
+    /// The same spec, taking any line of ASCII or several for a signature: to look at a message that is refused for that alone.
+    #[must_use]
+    pub fn with_any_signature(&self) -> Self {
+        let mut spec = self.clone();
+        for message in &mut spec.messages {
+            let at = message.plan.signing.signature;
+            if let Some(field) = at.and_then(|at| message.plan.fields.get_mut(at)) {
+                field.rules = Rules::any_lines();
+            }
+        }
+        spec
     }
 
     /// Invented values that fit this institution's fields.

@@ -14,7 +14,7 @@ use crate::key::{KeyEntry, Side};
 use crate::keyring::Keyring;
 use crate::legacy::RsaPrivate;
 use crate::sm2::PrivateKey;
-use crate::store::material::{add_private, secret};
+use crate::store::material::{private, secret};
 use crate::store::{Encoding, NewKey, made};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -62,7 +62,7 @@ pub fn import(
         Side::Theirs => (Some(text.to_owned()), None, fingerprint(entry, text)?),
         Side::Ours => {
             let (pem, public) = pair(entry, text)?;
-            add_private(Keyring::builder(), entry.clone(), &pem).map_err(refuse)?;
+            private(&entry, &pem).map_err(refuse)?;
             let fingerprint = fingerprint(entry, &public)?;
             (Some(public), Some(wrap(pem.as_bytes())), fingerprint)
         }

@@ -34,7 +34,7 @@ pub use officer::{Cost, OfficerKey, PASSPHRASE_CHARS_MIN};
 pub use offline::Statement;
 pub use record::{Broken, Kind, Log, Record, Signed, Stamp};
 pub use refusal::Refusal;
-pub use ring::keyring;
+pub use ring::{filed, keyring};
 pub use shares::{SealedShare, Share};
 pub use state::{Ending, Held, Open, State};
 pub use writer::{Founder, Founding, Terms, Writer, is_guarded, read};

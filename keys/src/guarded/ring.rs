@@ -7,31 +7,45 @@ use super::record::hash;
 use super::state::{Held, State};
 use crate::key::{Side, Status};
 use crate::keyring::{Keyring, KeyringBuilder};
+use crate::secret::Secret;
 use crate::sm2::Engine;
-use crate::store::files;
-use crate::store::material::{add_private, add_public};
+use crate::store::material::{private, public};
+use crate::store::{Held as Filed, Material, files};
 use std::path::Path;
 use zeroize::Zeroizing;
 
 /// The keys of a store, as its log describes them, each proven to be the one that the log names.
 pub fn keyring(folder: &Path, state: &State, master: &MasterKey, engine: Engine) -> Result<Keyring, GuardedError> {
-    if master.check(state.store()) != state.master_check {
-        return Err(GuardedError::OtherMaster);
-    }
+    fits(state, master)?;
     let mut builder = Keyring::builder().engine(engine);
     for held in state.keys() {
         // What a revoked key cannot give must not keep the others from serving.
         if held.entry.status == Status::Revoked && alone(folder, state, held, master).is_err() {
             continue;
         }
-        builder = add(builder, folder, state, held, master)?;
+        builder = read(folder, state, held, master)?.add_to(builder);
     }
     built(builder, state)
 }
 
+/// The keys one by one, whatever their status, for a tool that finds out why a message fails. What does not open is left out.
+pub fn filed(folder: &Path, state: &State, master: &MasterKey) -> Result<Vec<Filed>, GuardedError> {
+    fits(state, master)?;
+    let each = state.keys().map(|held| read(folder, state, held, master));
+    Ok(each.filter_map(Result::ok).collect())
+}
+
+fn fits(state: &State, master: &MasterKey) -> Result<(), GuardedError> {
+    if master.check(state.store()) == state.master_check {
+        Ok(())
+    } else {
+        Err(GuardedError::OtherMaster)
+    }
+}
+
 fn alone(folder: &Path, state: &State, held: &Held, master: &MasterKey) -> Result<(), GuardedError> {
     let builder = Keyring::builder().engine(Engine::Reference);
-    built(add(builder, folder, state, held, master)?, state).map(drop)
+    built(read(folder, state, held, master)?.add_to(builder), state).map(drop)
 }
 
 fn built(builder: KeyringBuilder, state: &State) -> Result<Keyring, GuardedError> {
@@ -48,27 +62,22 @@ fn built(builder: KeyringBuilder, state: &State) -> Result<Keyring, GuardedError
     Ok(keyring)
 }
 
-fn add(
-    builder: KeyringBuilder,
-    folder: &Path,
-    state: &State,
-    held: &Held,
-    master: &MasterKey,
-) -> Result<KeyringBuilder, GuardedError> {
+fn read(folder: &Path, state: &State, held: &Held, master: &MasterKey) -> Result<Filed, GuardedError> {
     let entry = held.entry.clone();
     let refuse = |rule| GuardedError::Material(held.entry.id.clone(), rule);
-    match entry.side {
-        Side::Theirs => {
-            let public = held.material.public.as_deref().unwrap_or_default();
-            add_public(builder, entry, public).map_err(refuse)
-        }
+    let material = match entry.side {
+        Side::Theirs => public(&entry, held.material.public.as_deref().unwrap_or_default()).map_err(refuse)?,
         Side::Ours => {
             let clear = clear(folder, state, held, master)?;
             let text = str::from_utf8(&clear).map_err(|_| refuse("is not text".to_owned()))?;
-            add_private(builder, entry, text).map_err(refuse)
+            private(&entry, text).map_err(refuse)?
         }
-        Side::Shared => Ok(builder.add_secret(entry, &clear(folder, state, held, master)?)),
-    }
+        Side::Shared => {
+            let mut clear = clear(folder, state, held, master)?;
+            Material::Secret(Secret::new(std::mem::take(&mut *clear)))
+        }
+    };
+    Ok(Filed { entry, material })
 }
 
 fn clear(folder: &Path, state: &State, held: &Held, master: &MasterKey) -> Result<Zeroizing<Vec<u8>>, GuardedError> {

@@ -8,7 +8,8 @@ use crate::certificate::Certificate;
 use crate::key::{KeyEntry, Side, Status};
 use crate::keyring::Keyring;
 use crate::sm2::Engine;
-use crate::store::material::add_public;
+use crate::store::Held as Filed;
+use crate::store::material;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl State {
@@ -246,7 +247,12 @@ pub(super) fn fingerprint(entry: &KeyEntry, public: &str) -> Result<String, Refu
         side: Side::Theirs,
         ..entry.clone()
     };
-    let keyring = add_public(Keyring::builder().engine(Engine::Reference), as_theirs, public).map_err(refuse)?;
+    let material = material::public(&as_theirs, public).map_err(refuse)?;
+    let filed = Filed {
+        entry: as_theirs,
+        material,
+    };
+    let keyring = filed.add_to(Keyring::builder().engine(Engine::Reference));
     let keyring = keyring.build().map_err(|error| refuse(error.rule))?;
     let found = keyring.infos().next().map(|info| info.fingerprint.clone());
     found.ok_or_else(|| refuse("has no public half".to_owned()))

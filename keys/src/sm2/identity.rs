@@ -6,11 +6,16 @@ use crate::sm3::sm3;
 
 /// Z = SM3(ENTL || ID || a || b || xG || yG || xA || yA). Depends on the key and the user id only.
 pub(crate) fn z(point: &[u8; 64], user_id: &[u8]) -> Result<[u8; 32], CryptoError> {
+    z_by(sm3, point, user_id)
+}
+
+/// The same by a digest of the caller's.
+pub(super) fn z_by(digest: fn(&[&[u8]]) -> [u8; 32], point: &[u8; 64], user_id: &[u8]) -> Result<[u8; 32], CryptoError> {
     if user_id.len() > USER_ID_BYTES_MAX {
         return Err(CryptoError::TooLong);
     }
     let bits = u16::try_from(user_id.len() * 8).map_err(|_| CryptoError::TooLong)?;
-    Ok(sm3(&[&bits.to_be_bytes(), user_id, &CURVE, point]))
+    Ok(digest(&[&bits.to_be_bytes(), user_id, &CURVE, point]))
 }
 
 /// e = SM3(Z || M).

@@ -14,12 +14,14 @@ mod kdf; // the mask and C3 of GB/T 32918.4
 mod key; // key pairs and their PEM files
 mod native; // our own curve arithmetic, fast
 mod nonce; // k, hedged against a bad random source
+mod otherwise; // how a counterparty signs that does it wrong
 mod reference; // the crate `sm2`'s curve arithmetic
 mod reveal; // the only door by which a secret may steer
 mod sign; // GB/T 32918.2, over any curve arithmetic
 
 pub use engine::Engine;
 pub use key::{PrivateKey, PublicKey};
+pub use otherwise::Otherwise;
 
 /// Default user id of GM/T 0009.
 pub const DEFAULT_USER_ID: &[u8] = b"1234567812345678";

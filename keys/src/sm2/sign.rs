@@ -75,6 +75,11 @@ impl<C: Curve> Verifier<C> {
         })
     }
 
+    /// Over e itself, however it was made.
+    pub(super) fn verify_e(&self, e: &[u8; 32], signature: &Signature) -> Result<(), CryptoError> {
+        self.verify_digest(e, signature).ok_or(CryptoError::Signature)
+    }
+
     /// Steps B1, B2 and B5 to B7; `None` as soon as one fails. (e + x) mod n = r is tested as x mod n = r - e.
     fn verify_digest(&self, e: &[u8; 32], signature: &Signature) -> Option<()> {
         let (r, s) = signature.split_at(32);
@@ -91,8 +96,7 @@ impl<C: Curve> Verifier<C> {
 
 impl<C: Curve> Verify for Verifier<C> {
     fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), CryptoError> {
-        self.verify_digest(&identity::e(&self.z, message), signature)
-            .ok_or(CryptoError::Signature)
+        self.verify_e(&identity::e(&self.z, message), signature)
     }
 }
 

@@ -1,58 +1,63 @@
-//! From a key's file to the keyring: PEM and certificates for key pairs, hex, base64 or characters for secrets.
+//! From a key's file to the key: PEM and certificates for key pairs, hex, base64 or characters for secrets.
 
 use super::entries::{Encoding, Listed};
+use super::held::{Held, Material};
 use super::{StoreError, files};
 use crate::algorithm::Algorithm;
 use crate::certificate::{Certificate, CertificateKey};
 use crate::error::CryptoError;
 use crate::hex;
 use crate::key::{KeyEntry, Side};
-use crate::keyring::KeyringBuilder;
 use crate::legacy::{RsaPrivate, RsaPublic};
+use crate::secret::Secret;
 use crate::sm2::{PrivateKey, PublicKey};
 use base64ct::{Base64, Encoding as _};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-pub(super) fn add(builder: KeyringBuilder, listed: Listed, folder: &Path) -> Result<KeyringBuilder, StoreError> {
+pub(super) fn read(listed: Listed, folder: &Path) -> Result<Held, StoreError> {
     let file = folder.join(&listed.file);
-    let id = listed.entry.id.clone();
+    let (entry, id) = (&listed.entry, &listed.entry.id);
     let refuse = |rule: String| StoreError::new(&file, format!("key {id} {rule}"));
-    match listed.entry.side {
-        Side::Ours => add_private(builder, listed.entry, &files::read_secret(&file)?).map_err(refuse),
-        Side::Theirs => add_public(builder, listed.entry, &files::read_public(&file)?).map_err(refuse),
+    let material = match entry.side {
+        Side::Ours => private(entry, &files::read_secret(&file)?).map_err(refuse)?,
+        Side::Theirs => public(entry, &files::read_public(&file)?).map_err(refuse)?,
         Side::Shared => {
-            let secret = secret(listed.encoding, &files::read_secret(&file)?).map_err(refuse)?;
-            Ok(builder.add_secret(listed.entry, &secret))
+            let mut secret = secret(listed.encoding, &files::read_secret(&file)?).map_err(refuse)?;
+            Material::Secret(Secret::new(std::mem::take(&mut *secret)))
         }
-    }
+    };
+    Ok(Held {
+        entry: listed.entry,
+        material,
+    })
 }
 
-pub(crate) fn add_private(builder: KeyringBuilder, entry: KeyEntry, text: &str) -> Result<KeyringBuilder, String> {
+pub(crate) fn private(entry: &KeyEntry, text: &str) -> Result<Material, String> {
     if entry.algorithm == Algorithm::Rsa {
         let key = RsaPrivate::from_pem(text).map_err(|_| NOT_RSA_PRIVATE)?;
-        return Ok(builder.add_rsa_private(entry, key));
+        return Ok(Material::RsaPrivate(Box::new(key)));
     }
     let key = PrivateKey::from_pem(text).map_err(|_| NOT_PRIVATE)?;
-    Ok(builder.add_private(entry, &key))
+    Ok(Material::Sm2Private(Box::new(key)))
 }
 
-pub(crate) fn add_public(builder: KeyringBuilder, entry: KeyEntry, text: &str) -> Result<KeyringBuilder, String> {
+pub(crate) fn public(entry: &KeyEntry, text: &str) -> Result<Material, String> {
     let is_rsa = entry.algorithm == Algorithm::Rsa;
-    match public_key(&entry, text)? {
-        Some(CertificateKey::Rsa(key)) if is_rsa => Ok(builder.add_rsa_public(entry, key)),
-        Some(CertificateKey::Sm2(key)) if !is_rsa => Ok(builder.add_public(entry, &key)),
+    match public_key(entry, text)? {
+        Some(CertificateKey::Rsa(key)) if is_rsa => Ok(Material::RsaPublic(key)),
+        Some(CertificateKey::Sm2(key)) if !is_rsa => Ok(Material::Sm2Public(key)),
         Some(_) => Err(format!(
             "is of algorithm {}, which is not its certificate's",
             entry.algorithm.name()
         )),
         None if is_rsa => {
             let key = RsaPublic::from_pem(text).map_err(|_| NOT_RSA_PUBLIC)?;
-            Ok(builder.add_rsa_public(entry, key))
+            Ok(Material::RsaPublic(key))
         }
         None => {
             let key = PublicKey::from_pem(text).map_err(|_| NOT_PUBLIC)?;
-            Ok(builder.add_public(entry, &key))
+            Ok(Material::Sm2Public(key))
         }
     }
 }

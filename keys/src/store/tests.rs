@@ -55,6 +55,21 @@ fn engines_are_chosen_by_name_and_understand_each_other() {
     assert!(toml::from_str::<BTreeMap<String, Engine>>("engine = 'fast'").is_err());
 }
 
+/// One by one, the keys of a folder are those of its keyring, and make the same one again.
+#[test]
+fn held_keys_are_those_of_the_keyring() {
+    let folder = demo();
+    let place = folder.path().join("gateway");
+    let ids = |keyring: &Keyring| keyring.infos().map(|info| info.id.clone()).collect::<Vec<_>>();
+    let keyring = load(&place).unwrap();
+    let held = held(&place).unwrap();
+    assert!(held.iter().any(|held| matches!(held.material, Material::Secret(_))));
+    let again = held
+        .into_iter()
+        .fold(Keyring::builder(), |builder, held| held.add_to(builder));
+    assert_eq!(ids(&again.build().unwrap()), ids(&keyring));
+}
+
 fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
