@@ -2,6 +2,7 @@
 
 mod bulkhead;
 mod envelope_reuse;
+mod further;
 mod http;
 mod journal;
 mod keys;
@@ -13,6 +14,7 @@ pub use self::keys::{KeysConfig, MasterConfig};
 use crate::limits;
 pub use bulkhead::{BulkheadConfig, Shares};
 pub use envelope_reuse::EnvelopeReuseConfig;
+pub use further::{CodecsConfig, specs};
 pub use http::HttpConfig;
 pub use journal::{JournalConfig, PostgresConfig};
 pub use mq::MqConfig;
@@ -30,6 +32,8 @@ pub struct Config {
     pub instance: String,
     pub journal: JournalConfig,
     pub keys: KeysConfig,
+    #[serde(default)]
+    pub codecs: CodecsConfig,
     #[serde(default)]
     pub admin: AdminConfig,
     #[serde(default)]
@@ -152,6 +156,7 @@ impl Config {
             postgres.tls_ca_file = postgres.tls_ca_file.take().map(|file| folder.join(file));
         }
         config.keys.take_files_from(folder);
+        config.codecs.folder = config.codecs.folder.take().map(|further| folder.join(further));
         for mq in config.link.values_mut().filter_map(|link| link.mq.as_mut()) {
             mq.take_files_from(folder);
         }

@@ -39,10 +39,7 @@ pub struct Assembled {
 
 /// Puts a gateway together and binds its listeners; nothing is taken yet.
 pub async fn assemble(config: Config, surroundings: Surroundings) -> Result<Assembled, ConfigError> {
-    let specs = Specs::embedded().map_err(|error| ConfigError {
-        place: "codecs".to_owned(),
-        detail: error.to_string(),
-    })?;
+    let specs = config.specs()?;
     let Surroundings {
         keyring,
         journal,

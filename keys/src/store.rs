@@ -18,7 +18,7 @@ pub(crate) mod material; // from a key's file to the key
 
 pub(crate) use create::made;
 pub use create::{Created, NewKey, create};
-pub use demo::generate_demo;
+pub use demo::{DemoKey, DemoKeys, DemoLink, generate_demo};
 pub use entries::Encoding;
 pub use held::{Held, Material, held};
 

@@ -396,7 +396,7 @@ fn rsa(kind: RsaKind) -> RsaScheme {
     }
 }
 
-fn mac_algorithm(kind: MacKind) -> Algorithm {
+pub(crate) fn mac_algorithm(kind: MacKind) -> Algorithm {
     match kind {
         MacKind::HmacSm3 => Algorithm::HmacSm3,
         MacKind::HmacSha256 => Algorithm::HmacSha256,

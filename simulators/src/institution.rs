@@ -1,5 +1,7 @@
 //! Requests as payment institutions send them through the centre: realistic, invented, the same for the same seed.
 
+pub mod direct; // institutions with a link of their own
+
 use crate::ids::{Numbering, stamp, time_digits};
 use crate::people::Person;
 use codecs::payment::{Attribute, Money, Operation, Outcome, Payment, Role};

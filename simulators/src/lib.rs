@@ -9,6 +9,7 @@ pub mod world;
 
 // What a party says, and how: identifiers, customers, institutions' requests, seals and signatures.
 pub mod counterparty;
+mod http;
 pub mod ids;
 pub mod institution;
 pub mod people;

@@ -19,10 +19,14 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// List codecs and their messages.
-    #[command(after_help = "Examples:\n  hangu codec list\n  hangu codec list nps\n  hangu codec list -o json")]
+    #[command(
+        after_help = "Examples:\n  hangu codec list\n  hangu codec list nps\n  hangu codec list -o json\n  hangu codec list --codecs my-codecs"
+    )]
     List {
         /// Only this codec.
         name: Option<String>,
+        #[command(flatten)]
+        further: Further,
     },
     /// Print a codec's page in Markdown.
     #[command(
@@ -34,10 +38,12 @@ enum Command {
         /// The spec's text: adds every field with kind, length, seal, map and source, and the status tables.
         #[arg(long)]
         spec: Option<PathBuf>,
+        #[command(flatten)]
+        further: Further,
     },
     /// Read sample files and compare what they expect with what the parser says.
     #[command(
-        after_help = "Examples:\n  hangu codec test\n  hangu codec test nps -o json\n  hangu codec test nps --folder my-samples"
+        after_help = "Examples:\n  hangu codec test\n  hangu codec test nps -o json\n  hangu codec test nps --folder my-samples\n  hangu codec test ourbank --codecs my-codecs"
     )]
     Test {
         /// Only this codec.
@@ -45,15 +51,40 @@ enum Command {
         /// Folder with sample files, instead of those built in; needs a codec's name.
         #[arg(long, requires = "name")]
         folder: Option<PathBuf>,
+        #[command(flatten)]
+        further: Further,
     },
 }
 
+/// Codecs that are not in the binary.
+#[derive(clap::Args)]
+struct Further {
+    /// Folder of further codecs, as `codecs.folder` of hangu.toml names it; their samples are `NAME/samples/*.txt`.
+    #[arg(long)]
+    codecs: Option<PathBuf>,
+}
+
+impl Further {
+    fn specs(&self) -> Result<Specs, Failure> {
+        Ok(hangu::config::specs(self.codecs.as_deref())?)
+    }
+
+    /// Where the samples of a codec of that folder lie; none for a codec of the binary.
+    fn samples(&self, name: &str) -> Option<PathBuf> {
+        let folder = self.codecs.as_ref()?.join(name).join("samples");
+        folder.is_dir().then_some(folder)
+    }
+}
+
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
-    let specs = Specs::embedded().map_err(|error| Failure::config("codecs", error))?;
     match &args.command {
-        Command::List { name } => list(&specs, name.as_deref(), form),
-        Command::Docs { name, spec } => page(specs, name, spec.as_deref(), form),
-        Command::Test { name, folder } => samples::run(&specs, name.as_deref(), folder.as_deref(), form),
+        Command::List { name, further } => list(&further.specs()?, name.as_deref(), form),
+        Command::Docs { name, spec, further } => page(further.specs()?, name, spec.as_deref(), form),
+        Command::Test { name, folder, further } => {
+            let own = name.as_ref().and_then(|name| further.samples(name));
+            let folder = folder.clone().or(own);
+            samples::run(&further.specs()?, name.as_deref(), folder.as_deref(), form)
+        }
     }
 }
 

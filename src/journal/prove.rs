@@ -7,7 +7,7 @@ use crate::pipeline::{LinkView, stored_content};
 use crate::record;
 use crate::start::spec_of;
 use codecs::payment::Attribute;
-use codecs::spec::{Spec, Specs};
+use codecs::spec::Spec;
 use keys::keyring::Keyring;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,11 +52,8 @@ pub struct Opener {
 
 impl Opener {
     pub fn new(config: &Config, keyring: Arc<Keyring>) -> Result<Self, ConfigError> {
-        let embedded = Specs::embedded().map_err(|error| ConfigError {
-            place: "codecs".to_owned(),
-            detail: error.to_string(),
-        })?;
-        let named = |(name, link)| Ok((String::clone(name), spec_of(&embedded, name, link)?));
+        let known = config.specs()?;
+        let named = |(name, link)| Ok((String::clone(name), spec_of(&known, name, link)?));
         let specs = config.link.iter().map(named).collect::<Result<_, ConfigError>>()?;
         Ok(Self { keyring, specs })
     }
@@ -80,7 +77,15 @@ impl Opener {
             // What is sealed for the counterparty stays closed to us; then the header is what can be read.
             let header = parsed.payment().unwrap_or_else(|_closed| parsed.header());
             let refers_to = header.text(Attribute::RefSerial).filter(|_| !is_request);
-            let serial = refers_to.or_else(|| header.text(Attribute::Serial));
+            // A request of ours that has no field for a serial is known by its end-to-end id.
+            let is_ours = is_request && message.direction == "sent";
+            let bears_serial = !is_ours || parsed.kind().maps(Attribute::Serial);
+            let named = if bears_serial {
+                Attribute::Serial
+            } else {
+                Attribute::EndToEndId
+            };
+            let serial = refers_to.or_else(|| header.text(named));
             Said {
                 outcome: parsed.outcome().map(|outcome| outcome.name().to_owned()),
                 serial: serial.map(ToOwned::to_owned),

@@ -1,6 +1,7 @@
 //! Directly connected institutions through the whole gateway: their own format, signature and sealing on one side, the platform
 //! on the other, each played by a party that shares no code with the pipeline.
 
+mod alone;
 mod jdpay;
 mod tenpay;
 mod terminals;

@@ -9,6 +9,7 @@
     reason = "tests fail by panicking"
 )]
 
+mod added;
 mod bench;
 mod broker;
 mod bulkheads;

@@ -13,6 +13,7 @@ mod message;
 mod names;
 mod origin;
 pub(crate) mod plan;
+mod speech;
 mod suite;
 mod text;
 

@@ -62,7 +62,7 @@ pub fn import(
         Side::Theirs => (Some(text.to_owned()), None, fingerprint(entry, text)?),
         Side::Ours => {
             let (pem, public) = pair(entry, text)?;
-            private(&entry, &pem).map_err(refuse)?;
+            private(entry, &pem).map_err(refuse)?;
             let fingerprint = fingerprint(entry, &public)?;
             (Some(public), Some(wrap(pem.as_bytes())), fingerprint)
         }

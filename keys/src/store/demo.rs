@@ -2,6 +2,7 @@
 //!
 //! Serial numbers are fixed, so that configurations, simulators and tests can name them; the keys are fresh each time.
 
+use super::entries::Encoding;
 use super::{KEYRING_FILE, StoreError, files};
 use crate::algorithm::Algorithm;
 use crate::hex;
@@ -12,6 +13,10 @@ use rand_core::CryptoRng;
 use std::fmt::Write;
 use std::path::Path;
 use zeroize::Zeroizing;
+
+mod link; // the keys of one more link
+
+pub use link::{DemoKey, DemoKeys, DemoLink};
 
 /// Writes a complete throw-away key folder for a set of parties; for `demo`, `config init` and tests.
 /// Returns nothing secret. Files get mode 0600.
@@ -59,10 +64,25 @@ impl Demo {
     }
 }
 
+/// What one holder's list says of a key.
+struct Row<'a> {
+    id: &'a str,
+    link: &'a str,
+    side: Side,
+    usage: Usage,
+    algorithm: Algorithm,
+    status: Status,
+    serial: &'a str,
+    user_id: Option<&'a str>,
+    encoding: Option<Encoding>,
+}
+
 /// One party's key folder while it is written.
 struct Folder {
     path: std::path::PathBuf,
     list: String,
+    /// Its list stands, and is put in place anew at the end.
+    stands: bool,
 }
 
 impl Folder {
@@ -76,30 +96,62 @@ impl Folder {
         Ok(Self {
             path,
             list: HEADER.to_owned(),
+            stands: false,
+        })
+    }
+
+    /// A folder to which keys are added; it is made if it is not there.
+    fn open(parent: &Path, name: &str) -> Result<Self, StoreError> {
+        let path = parent.join(name);
+        let list = path.join(KEYRING_FILE);
+        if !list.exists() {
+            return Self::new(parent, name);
+        }
+        Ok(Self {
+            list: files::read_public(&list)?,
+            path,
+            stands: true,
         })
     }
 
     fn add(&mut self, demo: &Demo, side: Side, text: &str) -> Result<(), StoreError> {
-        let file = match side {
-            Side::Ours => format!("{}.key.pem", demo.name),
-            Side::Theirs => format!("{}.pub.pem", demo.name),
-            Side::Shared => format!("{}.hex", demo.name),
+        let unknown = || StoreError::new(&self.path, format!("key {} has no algorithm", demo.name));
+        let row = Row {
+            id: demo.name,
+            link: demo.link,
+            side,
+            usage: demo.usage,
+            algorithm: Algorithm::default_of(side, demo.usage).ok_or_else(unknown)?,
+            status: demo.status,
+            serial: demo.serial,
+            user_id: None,
+            encoding: None,
+        };
+        self.put(&row, text)
+    }
+
+    fn put(&mut self, row: &Row<'_>, text: &str) -> Result<(), StoreError> {
+        let file = match row.side {
+            Side::Ours => format!("{}.key.pem", row.id),
+            Side::Theirs => format!("{}.pub.pem", row.id),
+            Side::Shared => format!("{}.hex", row.id),
         };
         let path = self.path.join(&file);
         files::write_new(&path, text)?;
-        let algorithm = Algorithm::default_of(side, demo.usage).ok_or_else(|| StoreError::new(&path, "has no algorithm"))?;
-        let rows = [
-            ("id", demo.name),
-            ("link", demo.link),
-            ("side", side.name()),
-            ("usage", demo.usage.name()),
-            ("algorithm", algorithm.name()),
-            ("serial", demo.serial),
-            ("status", demo.status.name()),
+        let mut rows = vec![
+            ("id", row.id),
+            ("link", row.link),
+            ("side", row.side.name()),
+            ("usage", row.usage.name()),
+            ("algorithm", row.algorithm.name()),
+            ("serial", row.serial),
+            ("status", row.status.name()),
             ("not_before", NOT_BEFORE),
             ("not_after", NOT_AFTER),
             ("file", &file),
         ];
+        rows.extend(row.user_id.map(|user_id| ("user_id", user_id)));
+        rows.extend(row.encoding.map(|encoding| ("encoding", encoding.name())));
         self.list.push_str("\n[[key]]\n");
         for (name, value) in rows {
             writeln!(self.list, "{name} = \"{value}\"").map_err(|error| StoreError::new(&path, error.to_string()))?;
@@ -109,7 +161,12 @@ impl Folder {
 
     /// The list comes last: a folder without it is plainly unfinished.
     fn finish(self) -> Result<(), StoreError> {
-        files::write_new(&self.path.join(KEYRING_FILE), &self.list)?;
+        let list = self.path.join(KEYRING_FILE);
+        if self.stands {
+            files::replace(&list, &self.list)?;
+        } else {
+            files::write_new(&list, &self.list)?;
+        }
         files::sync_folder(&self.path)
     }
 }

@@ -1,6 +1,6 @@
 //! What each operation does to accounts and agreements, and for which business reasons it refuses.
 
-use super::{Agreement, Answer, CLEARING, Ledger};
+use super::{Agreement, Answer, CLEARING, COLLECTED, Ledger};
 use crate::people::{Kind, Person};
 use codecs::payment::{Attribute, Money, Operation, Outcome, Payment, Reason};
 
@@ -28,14 +28,15 @@ impl Ledger {
     pub(super) fn reserve(&mut self, request: &Payment, key: &str) -> Answer {
         let done = match request.operation {
             Operation::Credit => self.debit(request, key),
+            // Money that an institution collects comes when it says so.
+            Operation::Debit => Ok(with_account(COLLECTED.to_owned())),
+            Operation::Refund => self.give(request, key),
             Operation::Terminate => self
                 .active_agreement(request)
                 .map(|agreement| with_account(agreement.account)),
             Operation::Cancel => Ok(Answer::new(Outcome::Success)),
             Operation::Sign
             | Operation::Verify
-            | Operation::Debit
-            | Operation::Refund
             | Operation::Query
             | Operation::Notice
             | Operation::Status
@@ -60,9 +61,15 @@ impl Ledger {
                     tracing::warn!("the platform could not reverse a payout that the centre cancelled");
                 }
             }
+            Operation::Debit => {
+                let booked =
+                    amount(request).and_then(|amount| self.book_entry(CLEARING, COLLECTED, amount, key).map_err(overflow));
+                if booked.is_err() {
+                    tracing::warn!("the platform could not book what an institution collected");
+                }
+            }
             Operation::Sign
             | Operation::Verify
-            | Operation::Debit
             | Operation::Credit
             | Operation::Refund
             | Operation::Query
@@ -73,12 +80,12 @@ impl Ledger {
         }
     }
 
-    /// Returns a payout that failed to the customer.
+    /// Returns a payout that failed to the customer, and a refund that failed to where it was collected.
     pub(super) fn give_back(&mut self, key: &str) {
         let Some(done) = self
             .done
             .get_mut(key)
-            .filter(|done| done.book.operation == Operation::Credit.name())
+            .filter(|done| [Operation::Credit.name(), Operation::Refund.name()].contains(&done.book.operation.as_str()))
         else {
             return;
         };
@@ -88,6 +95,13 @@ impl Ledger {
         done.cancelled = true;
         let booked = self.book_entry(CLEARING, &account, amount, "");
         debug_assert!(booked.is_ok(), "what was taken can be given back");
+    }
+
+    /// Gives back what an institution collected: it leaves before the institution is told.
+    fn give(&mut self, request: &Payment, key: &str) -> Result<Answer, Refused> {
+        self.book_entry(COLLECTED, CLEARING, amount(request)?, key)
+            .map_err(overflow)?;
+        Ok(with_account(COLLECTED.to_owned()))
     }
 
     fn sign(&mut self, request: &Payment) -> Result<Answer, Refused> {

@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const OPENING: &str = "opening";
 /// What the bank owes to and is owed by the clearing centre.
 const CLEARING: &str = "clearing";
+/// What institutions that the bank calls have collected for it.
+const COLLECTED: &str = "collected";
 
 /// One booking.
 #[derive(Clone, PartialEq, Eq)]

@@ -234,6 +234,31 @@ fn a_query_tells_the_originals_outcome() {
     assert!(told.outcome == Outcome::Success && told.bank_tx_id != executed.bank_tx_id);
 }
 
+/// Money that an institution collects comes with its word, and a refund of it leaves before the institution is told.
+#[test]
+fn what_an_institution_collects_comes_once_and_is_given_back_once() {
+    let mut ledger = Ledger::new(ACCOUNTS);
+    let collected = |ledger: &Ledger| ledger.balance(super::COLLECTED).map_or(0, Money::fen);
+    let debit = request(Operation::Debit, 1, 7, 500, None);
+    assert_eq!(ledger.begin(&debit).outcome, Outcome::Unknown);
+    assert_eq!(collected(&ledger), 0);
+    for _ in 0..2 {
+        ledger.settle(&debit, &Outcome::Success);
+    }
+    assert_eq!(collected(&ledger), 500);
+    assert_eq!(ledger.executions(debit.text(Attribute::EndToEndId).unwrap()), 1);
+
+    let refund = request(Operation::Refund, 2, 7, 200, Some(&debit));
+    ledger.begin(&refund);
+    assert_eq!(collected(&ledger), 300);
+    ledger.settle(&refund, &Outcome::failed(Reason::Other, "refused"));
+    assert_eq!(collected(&ledger), 500, "what was not refunded is there again");
+    let cancel = request(Operation::Cancel, 3, 7, 500, Some(&debit));
+    ledger.begin(&cancel);
+    ledger.settle(&cancel, &Outcome::Success);
+    assert_eq!((collected(&ledger), ledger.sum()), (0, 0));
+}
+
 #[test]
 fn a_payout_is_taken_first_and_given_back_once() {
     let mut ledger = Ledger::new(ACCOUNTS);

@@ -8,27 +8,20 @@ mod tests;
 
 use super::{SharedLedger, lock};
 use crate::counterparty::{Party, Refusal, Step};
+use crate::http::{HttpClient, request_of};
 use crate::ids::Numbering;
 use crate::institution::{Order, Sending};
 use crate::mix::{Planned, SERIALS_EACH, Shape};
 use crate::play::{Exchanged, Played, Script};
 use crate::report::has_effect;
 use crate::world::World;
-use axum::http::{HeaderMap, Request};
-use bytes::Bytes;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
-use codecs::wire::{Start, Wire};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use codecs::wire::Wire;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use time::Date;
 use tokio::time::Instant;
-
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// The platform codec's query by id, which is a GET.
 const POLL: &str = "payment";
@@ -79,7 +72,7 @@ struct Inner {
     party: Party,
     world: World,
     ledger: SharedLedger,
-    http: Client<HttpConnector, Full<Bytes>>,
+    http: HttpClient,
     /// Counts exchanges, so that each instance gets its share.
     turn: AtomicUsize,
 }
@@ -99,16 +92,13 @@ impl PlatformClient {
     }
 
     pub fn new(config: PlatformClientConfig, party: Party, world: World, ledger: SharedLedger) -> Self {
-        let http = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build_http();
         Self {
             inner: Arc::new(Inner {
                 config,
                 party,
                 world,
                 ledger,
-                http,
+                http: HttpClient::new(),
                 turn: AtomicUsize::new(0),
             }),
         }
@@ -225,9 +215,9 @@ impl Inner {
     }
 
     async fn attempt(&self, wire: &Wire, turn: usize) -> Result<Attempt, Refusal> {
-        let request = self.http_request(wire, turn)?;
+        let request = request_of(wire, self.base_url(turn)?)?;
         let limit = Duration::from_millis(self.config.attempt_ms);
-        let answered = tokio::time::timeout(limit, self.round_trip(request)).await;
+        let answered = tokio::time::timeout(limit, self.http.round_trip(request)).await;
         let answer = match answered {
             Err(_) => return Ok(Attempt::Nothing("no answer in time".to_owned())),
             Ok(Err(reason)) => return Ok(Attempt::Nothing(reason)),
@@ -245,39 +235,13 @@ impl Inner {
         })
     }
 
-    async fn round_trip(&self, request: Request<Full<Bytes>>) -> Result<Wire, String> {
-        let response = self.http.request(request).await.map_err(|error| error.to_string())?;
-        let (status, headers) = (response.status().as_u16(), headers_of(response.headers()));
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(Wire {
-            start: Start::Status(status),
-            headers,
-            body: body.to_bytes().to_vec(),
+    fn base_url(&self, turn: usize) -> Result<&str, Refusal> {
+        let urls = &self.config.base_urls;
+        let chosen = urls.iter().cycle().nth(turn % urls.len().max(1));
+        chosen.map(String::as_str).ok_or_else(|| Refusal {
+            step: Step::Build,
+            text: "no gateway is named".to_owned(),
         })
-    }
-
-    fn http_request(&self, wire: &Wire, turn: usize) -> Result<Request<Full<Bytes>>, Refusal> {
-        let refuse = |text: String| Refusal { step: Step::Build, text };
-        let Start::Request { method, target } = &wire.start else {
-            return Err(refuse("the codec wrote no HTTP request".to_owned()));
-        };
-        let base_url = self
-            .config
-            .base_urls
-            .iter()
-            .cycle()
-            .nth(turn % self.config.base_urls.len().max(1));
-        let base_url = base_url.ok_or_else(|| refuse("no gateway is named".to_owned()))?;
-        let mut request = Request::builder().method(method.as_str()).uri(format!("{base_url}{target}"));
-        for (name, value) in &wire.headers {
-            request = request.header(name, value);
-        }
-        request
-            .body(Full::new(Bytes::from(wire.body.clone())))
-            .map_err(|error| refuse(error.to_string()))
     }
 
     fn request(&self, planned: &Planned, operation: Operation, place: u64, original: Option<&Payment>) -> Payment {
@@ -334,14 +298,6 @@ fn not_found(outcome: &Outcome) -> bool {
             ..
         }
     )
-}
-
-fn headers_of(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-    headers
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
-        .collect()
 }
 
 fn exchanged(request: &Payment, outcome: Outcome, timing: Timing) -> Exchanged {

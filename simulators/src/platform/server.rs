@@ -2,16 +2,17 @@
 
 use super::{PlatformFault, Shared, lock};
 use crate::counterparty::{Refusal, Twist};
+use crate::http::{plain, response_of, wire_of};
 use crate::ledger::Answer;
 use crate::people::Person;
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, Response, StatusCode};
 use axum::routing::get;
 use axum::serve::Listener;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Role};
-use codecs::wire::{Start, Wire};
+use codecs::wire::Wire;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -208,46 +209,4 @@ fn reply_to(request: &Payment, answer: &Answer) -> Payment {
         reply.set_text(Attribute::BankTxId, answer.bank_tx_id.clone());
     }
     reply
-}
-
-fn wire_of(head: &axum::http::request::Parts, body: &Bytes) -> Wire {
-    let target = head.uri.path_and_query().map_or_else(String::new, ToString::to_string);
-    let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = head
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
-        .collect();
-    Wire {
-        start: Start::Request {
-            method: head.method.to_string(),
-            target,
-        },
-        headers,
-        body: body.to_vec(),
-    }
-}
-
-fn response_of(wire: Wire) -> Result<Response<Body>, Refusal> {
-    let status = match wire.start {
-        Start::Status(status) => status,
-        Start::Queue | Start::Request { .. } => 200,
-    };
-    let mut response = Response::builder().status(status);
-    for (name, value) in wire.headers {
-        response = response.header(name, value);
-    }
-    response.body(Body::from(wire.body)).map_err(|error| Refusal {
-        step: crate::counterparty::Step::Build,
-        text: error.to_string(),
-    })
-}
-
-fn plain(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert("content-type", axum::http::HeaderValue::from_static(content_type));
-    response
 }

@@ -4,7 +4,7 @@
 //! interfaces of `codecs` and `keys`, and `receive` and `emit`, which are the pipeline itself, beside them.
 
 use super::measure::{Cost, cost, micros};
-use super::{build, folder, refused};
+use super::{build, folder, institutions, refused};
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::parties::{party, world};
 use crate::cli::texts::table;
@@ -56,6 +56,7 @@ pub(super) struct Measured {
     request_bytes: usize,
     reply_code: String,
     reply_bytes: usize,
+    institutions: Vec<institutions::Row>,
 }
 
 pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
@@ -91,6 +92,7 @@ pub(super) fn measured(rounds: u32) -> Result<Measured, Failure> {
     }
     Ok(Measured {
         costs: samples.into_iter().map(cost).collect(),
+        institutions: institutions::measured(rounds)?,
         reply_bytes: bench.emit()?.wire().body.len(),
         request_bytes: messages.request.body.len(),
         request_code: messages.request_code,
@@ -314,6 +316,7 @@ pub(super) fn object(measured: &Measured) -> Value {
         "reply": measured.reply_code,
         "reply_bytes": measured.reply_bytes,
         "operations": measured.costs.iter().enumerate().map(row).collect::<Vec<_>>(),
+        "institutions": institutions::object(&measured.institutions),
     })
 }
 
@@ -336,13 +339,14 @@ fn page(measured: &Measured) -> String {
         format!("{:>10}", "best us"),
     ];
     format!(
-        "inbound {} of {} bytes, outbound {} of {} bytes; build: {}\n\n{}",
+        "inbound {} of {} bytes, outbound {} of {} bytes; build: {}\n\n{}\n\n{}",
         measured.request_code,
         measured.request_bytes,
         measured.reply_code,
         measured.reply_bytes,
         build(),
-        table(&titles, &rows.collect::<Vec<_>>())
+        table(&titles, &rows.collect::<Vec<_>>()),
+        institutions::page(&measured.institutions)
     )
 }
 

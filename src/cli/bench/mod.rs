@@ -7,6 +7,7 @@ mod crypto;
 mod gateway;
 mod growth;
 mod inside;
+mod institutions;
 mod measure;
 mod operations;
 mod pages;
@@ -34,7 +35,8 @@ enum Command {
     /// SM2, SM3 and SM4: the engine that the keyring uses, beside the reference.
     #[command(after_help = "Examples:\n  hangu bench crypto\n  hangu bench crypto --rounds 200 -o json")]
     Crypto(crypto::Args),
-    /// One debit request and its reply, step by step: parse, verify, open, translate; translate, seal, sign.
+    /// One debit request and its reply, step by step: parse, verify, open, translate; translate, seal, sign. Then a debit and its
+    /// answer of every institution in each of its suites.
     #[command(after_help = "Examples:\n  hangu bench codec\n  hangu bench codec --rounds 2000 -o json")]
     Codec(codec::Args),
     /// Payments through whole gateways: rate, latency, processor time and memory per payment.

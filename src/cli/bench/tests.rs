@@ -249,6 +249,25 @@ fn every_step_is_in_the_codec_object() {
     assert_eq!(operations[5]["message"], "NPS.143.001.01");
     let bytes = object["message_bytes"].as_u64().unwrap();
     assert!((1_500..4_096).contains(&bytes), "{bytes}");
+    of_institutions(&object["institutions"]);
+}
+
+/// Every institution that goes by HTTP is there in each of its suites.
+fn of_institutions(rows: &Value) {
+    let specs = codecs::spec::Specs::embedded().unwrap();
+    let institutions = specs.iter().filter(|spec| spec.speaks_http() && spec.codec != "platform");
+    let suites: Vec<_> = institutions.flat_map(codecs::spec::Spec::suites).collect();
+    let rows = rows.as_array().unwrap();
+    assert_eq!(rows.len(), suites.len());
+    for (row, spec) in rows.iter().zip(suites) {
+        assert_eq!(
+            (&row["codec"], &row["suite"]),
+            (&spec.codec.as_str().into(), &spec.suite.as_str().into())
+        );
+        for figure in ["receive_us", "emit_us", "received_bytes", "sent_bytes"] {
+            assert!(row[figure].as_f64().unwrap() > 0.0, "{row}");
+        }
+    }
 }
 
 /// The centre signs and seals each request, and the gateway each reply: one operation of each kind, in both loops. Institutions

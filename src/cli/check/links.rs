@@ -2,7 +2,7 @@
 
 use super::{Check, Report};
 use codecs::payment::{Operation, Role};
-use codecs::spec::{Spec, Specs};
+use codecs::spec::Spec;
 use hangu::config::{Config, RouteConfig};
 use hangu::journal::Chain;
 use hangu::journal::open::postgres_options;
@@ -15,10 +15,10 @@ use std::sync::Arc;
 pub(crate) type LinkSpecs = BTreeMap<String, Arc<Spec>>;
 
 pub(super) fn spec_checks(config: &Config, report: &mut Report) -> LinkSpecs {
-    let specs = match Specs::embedded() {
+    let specs = match config.specs() {
         Ok(specs) => specs,
         Err(error) => {
-            report.add(Check::fail("check.spec", &error.codec, error.to_string(), "do.codec"));
+            report.add(Check::fail("check.spec", &error.place, error.detail, "do.codec"));
             return LinkSpecs::new();
         }
     };

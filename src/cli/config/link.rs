@@ -23,7 +23,8 @@ pub(crate) fn link_spec(name: &str, config: Option<&Path>) -> Result<LinkSpec, F
         None if usual.exists() => Some(Config::load(usual)?),
         None => None,
     };
-    let specs = Specs::embedded().map_err(|error| Failure::config("codecs", error))?;
+    let further = config.as_ref().and_then(|config| config.codecs.folder.as_deref());
+    let specs = hangu::config::specs(further)?;
     let spec = match config.as_ref().and_then(|config| config.link.get(name)) {
         Some(link) => spec_of(&specs, name, link)?,
         None => specs

@@ -73,7 +73,7 @@ fn comment(key: &ConfigKey) -> String {
     format!("# {}\n# {}\n# {default}; {example}\n", key.en, key.zh)
 }
 
-const SECTIONS: [Section; 17] = [
+const SECTIONS: [Section; 18] = [
     Section {
         head: "",
         parent: "",
@@ -112,6 +112,13 @@ const SECTIONS: [Section; 17] = [
         commented: true,
         off: true,
         set: &[("file", "\"master.key\"")],
+    },
+    Section {
+        head: "[codecs]",
+        parent: "codecs",
+        commented: true,
+        off: false,
+        set: &[],
     },
     Section {
         head: "[admin]",

@@ -12,6 +12,7 @@ pub(super) fn table(config: &Config) -> Table {
         instance,
         journal,
         keys,
+        codecs,
         admin,
         settle,
         stop,
@@ -40,6 +41,7 @@ pub(super) fn table(config: &Config) -> Table {
                 ("master", keys.master.as_ref().map(of_master)),
             ]),
         ),
+        ("codecs", nested([("folder", codecs.folder.as_deref().and_then(path))])),
         ("admin", nested([("listen", admin.listen.as_deref().and_then(string))])),
         (
             "settle",

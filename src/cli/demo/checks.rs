@@ -1,16 +1,18 @@
 //! What must hold after a run.
 
+use super::institutions::{Performance, rows};
 use super::{Proof, Run};
 use hangu::pipeline::Step;
 use serde::Serialize;
 use simulators::fault::Fault;
 use simulators::mix::Shape;
 use simulators::report::Comparison;
+use std::borrow::Cow;
 
 /// One thing that must hold, and what was seen.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub(crate) struct Check {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) ok: bool,
     pub(crate) detail: String,
 }
@@ -19,6 +21,7 @@ pub(crate) fn checks(run: &Run, books: &Comparison) -> Vec<Check> {
     let mut checks = vec![as_planned(run)];
     checks.extend(of_books(run, books));
     checks.extend(of_signatures(run));
+    checks.extend(of_institutions(run));
     checks.extend(of_rules(run));
     checks.extend(of_journal(run));
     checks
@@ -87,6 +90,40 @@ fn of_signatures(run: &Run) -> [Check; 4] {
     ]
 }
 
+/// Each institution with a link of its own: its payments as planned, and its link's signatures verified at both ends.
+fn of_institutions(run: &Run) -> Vec<Check> {
+    let of_one = |(performance, row): (&Performance, super::institutions::Row)| {
+        let first = performance.played.iter().find_map(|played| played.complaint.clone());
+        let planned = check(
+            format!("{} as planned", performance.codec),
+            first.is_none() && !performance.played.is_empty(),
+            format!("{} requests {}", performance.played.len(), first.unwrap_or_default()),
+        );
+        let figures = performance.figures;
+        let (ours, its) = (row.checked_by_us, row.checked_by_it);
+        let is_sound = ours > 0 && its > 0 && figures.rejected == 0 && figures.forged == figures.forged_refused;
+        let seen = format!(
+            "{ours} of its verified by us, {its} of ours by it, {} refused by it; {} of {} forged ones refused",
+            figures.rejected, figures.forged_refused, figures.forged
+        );
+        [
+            planned,
+            check(format!("{} signatures verified", performance.codec), is_sound, seen),
+        ]
+    };
+    let rows = rows(&run.end);
+    run.end.performances.iter().zip(rows).flat_map(of_one).collect()
+}
+
+/// What institutions with links of their own forged: refused like the centre's, but not kept, since anybody may call by HTTP.
+fn forged(run: &Run) -> u64 {
+    run.end
+        .performances
+        .iter()
+        .map(|performance| performance.figures.forged)
+        .sum()
+}
+
 fn of_rules(run: &Run) -> [Check; 3] {
     let counts = run.end.gateway.counters().counts();
     let count = |name: &str| counts.get(name).copied().unwrap_or(0);
@@ -111,7 +148,7 @@ fn of_rules(run: &Run) -> [Check; 3] {
 fn of_journal(run: &Run) -> [Check; 4] {
     let (all, delivered) = (&run.end.exchanges, hangu::journal::State::Delivered);
     let open = all.iter().filter(|exchange| exchange.state != delivered).count();
-    let (parked, refused) = (run.end.parked.len() as u64, rejections(run));
+    let (parked, refused) = (run.end.parked.len() as u64, rejections(run).saturating_sub(forged(run)));
     [
         check(
             "every exchange is delivered in the journal",
@@ -142,8 +179,9 @@ fn verified(proof: &Proof) -> Check {
 }
 
 fn refused(run: &Run, name: &'static str, fault: Fault, step: Step) -> Check {
+    let forged = if step == Step::Verify { forged(run) } else { 0 };
     let (planned, refused) = (
-        planned(run, fault),
+        planned(run, fault) + forged,
         run.end.gateway.counters().rejections().get(&step).copied().unwrap_or(0),
     );
     check(
@@ -177,6 +215,10 @@ fn rejections(run: &Run) -> u64 {
     run.end.gateway.counters().rejections().values().sum()
 }
 
-fn check(name: &'static str, ok: bool, detail: String) -> Check {
-    Check { name, ok, detail }
+fn check(name: impl Into<Cow<'static, str>>, ok: bool, detail: String) -> Check {
+    Check {
+        name: name.into(),
+        ok,
+        detail,
+    }
 }

@@ -1,6 +1,7 @@
 //! `hangu demo`: the main job in one process, on embedded defaults, with throw-away keys, and its proof.
 
 mod checks;
+mod institutions;
 pub(crate) mod stage;
 mod table;
 
@@ -80,10 +81,13 @@ async fn play(args: &Args, form: Form) -> Result<Run, Failure> {
     };
     let mut progress = Progress::new(args.payments);
     let started = Instant::now();
-    let finished = simulators::load::drive(planned.clone(), load, work, |done| progress.show(done)).await;
-    let took = started.elapsed();
+    let played = async {
+        let finished = simulators::load::drive(planned.clone(), load, work, |done| progress.show(done)).await;
+        (finished, started.elapsed())
+    };
+    let ((finished, took), performances) = tokio::join!(played, stage.play_institutions());
     progress.end();
-    let end = stage.end().await?;
+    let end = stage.end(performances?).await?;
     let proof = prove(&end.gateway).await?;
     if args.keep.is_some() {
         end.keep(folder.path())?;
@@ -152,5 +156,6 @@ impl Progress {
 
 const CONCURRENCY_MAX: usize = 2_000;
 const INTRODUCTION: &str = "\
-hangu demo: clearing centre <-NPS, queues-> gateway <-JSON, HTTP-> platform; everything in this process, keys made for this run.
+hangu demo: clearing centre <-NPS, queues-> gateway <-JSON, HTTP-> platform, and each institution over a link of its own;
+everything in this process, keys made for this run.
 Each message is sealed and signed with SM2/SM3/SM4, verified and opened by the other side, and journalled before it is sent.";

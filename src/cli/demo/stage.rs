@@ -1,5 +1,6 @@
 //! The stage of a demo: queues, keys, gateway, centre and platform in one process, and what is left when it ends.
 
+use super::institutions::{Cast, Company, Performance};
 use crate::cli::output::{self, Exit, Failure};
 use crate::cli::parties::{self, party, world};
 use crate::cli::queues::MqQueues;
@@ -30,6 +31,20 @@ pub(crate) struct Stage {
     centre: CentreHandle,
     platform: PlatformHandle,
     client: PlatformClient,
+    company: Company,
+    /// The whole configuration, with the addresses of this run.
+    configuration: String,
+}
+
+/// Where the gateway listens, by link.
+pub(crate) struct Addresses(BTreeMap<String, SocketAddr>);
+
+impl Addresses {
+    pub(crate) fn url(&self, link: &str) -> Result<String, Failure> {
+        let address = self.0.get(link);
+        let address = address.ok_or_else(|| Failure::new(Exit::Unavailable, "gateway", format!("no listener for {link}")))?;
+        Ok(format!("http://{address}"))
+    }
 }
 
 /// What is left at the end.
@@ -37,6 +52,7 @@ pub(crate) struct End {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) exchanges: Vec<Exchange>,
     pub(crate) parked: Vec<Parked>,
+    /// Of the centre and of every institution with a link of its own: whoever is at the other end of a payment.
     pub(crate) centre_book: Book,
     pub(crate) gateway_book: Book,
     pub(crate) platform_book: Book,
@@ -47,6 +63,10 @@ pub(crate) struct End {
     pub(crate) ledger_sum: i128,
     /// Everything in flight finished within the grace period.
     pub(crate) stopped_clean: bool,
+    pub(crate) performances: Vec<Performance>,
+    /// By link: messages that came, were verified and are in the journal.
+    pub(crate) received_by: BTreeMap<String, u64>,
+    configuration: String,
 }
 
 impl Stage {
@@ -61,12 +81,15 @@ impl Stage {
             .declare(&queues)
             .await
             .map_err(|error| Failure::new(Exit::Unavailable, "queues", error))?;
+        let cast = Cast::call(&folder.join("keys")).await?;
         let platform = start_platform(folder).await?;
-        let starting = gateway_on.spawn(start_gateway(folder.to_owned(), broker.clone(), platform.address()));
+        let bank = platform.address().to_string();
+        let configuration = CONFIG.replace("PLATFORM", &bank) + &cast.configuration(&bank)?;
+        let starting = gateway_on.spawn(start_gateway(folder.to_owned(), broker.clone(), configuration.clone()));
         let started = starting
             .await
             .map_err(|error| Failure::new(Exit::Unavailable, "gateway", error))?;
-        let (running, address, journal) = started?;
+        let (running, addresses, journal) = started?;
         let date = SystemClock.now().to_offset(BEIJING).date();
         let config = CentreConfig {
             reply_ms: 30_000,
@@ -81,7 +104,7 @@ impl Stage {
             world(),
             config,
         );
-        let client_config = PlatformClientConfig::new(&format!("http://{address}"), date);
+        let client_config = PlatformClientConfig::new(&addresses.url("platform")?, date);
         let keys = folder.join("keys/platform");
         let client = PlatformClient::new(
             client_config,
@@ -90,11 +113,13 @@ impl Stage {
             platform.ledger(),
         );
         let stage = Self {
+            company: cast.start(&folder.join("keys"), &addresses, &platform.ledger())?,
             running,
             journal,
             centre,
             platform,
             client,
+            configuration,
         };
         stage.open_the_day().await?;
         Ok(stage)
@@ -108,8 +133,13 @@ impl Stage {
         self.client.clone()
     }
 
+    /// Lets the institutions with links of their own play.
+    pub(crate) async fn play_institutions(&self) -> Result<Vec<Performance>, Failure> {
+        self.company.play().await
+    }
+
     /// Waits until nothing is open, stops everything, and collects the books.
-    pub(crate) async fn end(self) -> Result<End, Failure> {
+    pub(crate) async fn end(self, mut performances: Vec<Performance>) -> Result<End, Failure> {
         self.settle_down().await?;
         let gateway = self.running.gateway().clone();
         let stopped_clean = self.running.stop(Duration::from_secs(10)).await;
@@ -127,17 +157,28 @@ impl Stage {
             .map_err(|error| failed(&error))?
             .parked()
             .map_err(|error| failed(&error))?;
+        self.company.end(&mut performances).await;
+        let mut centre_book = self.centre.books();
+        for performance in &performances {
+            let entries = performance.book.entries.iter();
+            centre_book
+                .entries
+                .extend(entries.map(|(key, entry)| (key.clone(), entry.clone())));
+        }
         let end = End {
             gateway,
             gateway_book: parties::book(&exchanges),
+            received_by: received_by(&self.journal, &exchanges).await?,
             exchanges,
             parked,
-            centre_book: self.centre.books(),
+            centre_book,
             platform_book: self.platform.books(),
             centre: self.centre.figures(),
             platform_rejected: self.platform.rejected(),
             ledger_sum: simulators::platform::lock(&self.platform.ledger()).sum(),
             stopped_clean,
+            performances,
+            configuration: self.configuration,
         };
         self.centre.stop().await;
         self.platform.stop().await;
@@ -171,7 +212,7 @@ impl End {
             let written = std::fs::write(folder.join(name), text);
             written.map_err(|error| Failure::new(Exit::Unavailable, name, error))
         };
-        write("hangu.toml", CONFIG.replace("PLATFORM", "127.0.0.1:8200"))?;
+        write("hangu.toml", self.configuration.clone())?;
         write("centre.json", output::json(&self.centre_book))?;
         write("gateway.json", output::json(&self.gateway_book))?;
         write("platform.json", output::json(&self.platform_book))
@@ -223,12 +264,29 @@ async fn start_platform(folder: &Path) -> Result<PlatformHandle, Failure> {
     Ok(platform)
 }
 
+/// Every message that is in the journal was verified when it came.
+async fn received_by(journal: &SharedJournal, exchanges: &[Exchange]) -> Result<BTreeMap<String, u64>, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "journal", error);
+    let mut counts = BTreeMap::new();
+    for exchange in exchanges {
+        let read = journal
+            .read(Read::Messages(exchange.id))
+            .await
+            .map_err(|error| failed(&error))?;
+        let messages = read.messages().map_err(|error| failed(&error))?;
+        for message in messages.into_iter().filter(|message| message.direction == "received") {
+            *counts.entry(message.link).or_default() += 1;
+        }
+    }
+    Ok(counts)
+}
+
 async fn start_gateway(
     folder: PathBuf,
     broker: MemoryBroker,
-    platform: SocketAddr,
-) -> Result<(Running, SocketAddr, SharedJournal), Failure> {
-    let mut config = Config::parse(&CONFIG.replace("PLATFORM", &platform.to_string()))?;
+    configuration: String,
+) -> Result<(Running, Addresses, SharedJournal), Failure> {
+    let mut config = Config::parse(&configuration)?;
     config.journal.file = Some(folder.join("journal.db"));
     let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "journal", error);
     let keyring = keys::store::load(&folder.join("keys/gateway")).map_err(|error| Failure::config("keys", error))?;
@@ -245,12 +303,14 @@ async fn start_gateway(
         mqs: BTreeMap::from([("centre".to_owned(), mq)]),
     };
     let Assembled { gateway, queues, https } = assemble(config, surroundings).await?;
-    let address = https.first().and_then(|link| link.listener.local_addr().ok());
-    let address = address.ok_or_else(|| Failure::new(Exit::Unavailable, "gateway", "no listener"))?;
+    let listening = https
+        .iter()
+        .filter_map(|link| Some((link.name.clone(), link.listener.local_addr().ok()?)));
+    let addresses = Addresses(listening.collect());
     let running = Running::start(gateway, queues, https)
         .await
         .map_err(|error| unavailable(&error))?;
-    Ok((running, address, journal))
+    Ok((running, addresses, journal))
 }
 
 /// Polls until something holds.

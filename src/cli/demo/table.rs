@@ -2,6 +2,7 @@
 
 use super::Run;
 use super::checks::{Check, checks};
+use super::institutions;
 use codecs::payment::Operation;
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
@@ -16,7 +17,10 @@ pub(crate) struct Report {
     outcomes: BTreeMap<&'static str, u64>,
     books: Comparison,
     operations: Vec<OperationRow>,
+    /// Through the centre.
     institutions: BTreeMap<String, InstitutionRow>,
+    /// Over links of their own.
+    direct: Vec<institutions::Row>,
     inside_us: Histogram<u64>,
     checks: Vec<Check>,
 }
@@ -33,8 +37,9 @@ struct OperationRow {
 #[derive(Default)]
 struct InstitutionRow {
     payments: u64,
-    success: u64,
+    succeeded: u64,
     failed: u64,
+    unknown: u64,
     amount_fen: i64,
 }
 
@@ -54,7 +59,8 @@ impl Report {
             seconds: run.took.as_secs_f64(),
             outcomes: outcomes(run),
             checks: checks(run, &books),
-            institutions: institutions(run),
+            institutions: through_centre(run),
+            direct: institutions::rows(&run.end),
             books,
             operations,
             inside_us,
@@ -79,11 +85,18 @@ impl Report {
             "tps": self.tps(),
             "latency_ms": latency(&self.inside_us),
             "by_operation": self.operations.iter().map(OperationRow::json).collect::<Map<_, _>>(),
-            "by_institution": self.institutions.iter().map(InstitutionRow::json).collect::<Map<_, _>>(),
+            "by_institution": self.by_institution(),
             "differences": self.books.differences,
             "totals": self.books.totals,
             "checks": self.checks,
         })
+    }
+
+    fn by_institution(&self) -> Map<String, Value> {
+        let through_centre = self.institutions.iter().map(InstitutionRow::json);
+        through_centre
+            .chain(self.direct.iter().map(institutions::Row::json))
+            .collect()
     }
 
     pub(crate) fn text(&self) -> String {
@@ -95,6 +108,10 @@ impl Report {
             "operation", "count", "success", "failed", "inside mean", "inside p99", "answered p99"
         );
         for row in &self.operations {
+            let _row = writeln!(text, "{}", row.text());
+        }
+        let _title = writeln!(text, "\n{}", institutions::title());
+        for row in &self.direct {
             let _row = writeln!(text, "{}", row.text());
         }
         let _rate = writeln!(
@@ -161,14 +178,15 @@ impl InstitutionRow {
     fn json((institution, row): (&String, &Self)) -> (String, Value) {
         let Self {
             payments,
-            success,
+            succeeded,
             failed,
+            unknown,
             amount_fen,
         } = row;
-        (
-            institution.clone(),
-            json!({"payments": payments, "success": success, "failed": failed, "amount_fen": amount_fen}),
-        )
+        let row = json!({
+            "payments": payments, "succeeded": succeeded, "failed": failed, "unknown": unknown, "amount_fen": amount_fen,
+        });
+        (institution.clone(), row)
     }
 }
 
@@ -199,10 +217,17 @@ fn outcomes(run: &Run) -> BTreeMap<&'static str, u64> {
     outcomes
 }
 
-/// By the gateway's journal: what it carried for each institution; the bank's own payments stand under `bank`.
-fn institutions(run: &Run) -> BTreeMap<String, InstitutionRow> {
+/// By the gateway's journal: what it carried through the centre for each institution; the bank's own payments stand under
+/// `bank`.
+fn through_centre(run: &Run) -> BTreeMap<String, InstitutionRow> {
     let mut rows: BTreeMap<String, InstitutionRow> = BTreeMap::new();
-    for entry in run.end.gateway_book.entries.values() {
+    let is_direct = |key: &String| {
+        run.end
+            .performances
+            .iter()
+            .any(|direct| direct.book.entries.contains_key(key))
+    };
+    for (_, entry) in run.end.gateway_book.entries.iter().filter(|(key, _)| !is_direct(key)) {
         let name = if entry.institution.is_empty() {
             "bank"
         } else {
@@ -212,11 +237,11 @@ fn institutions(run: &Run) -> BTreeMap<String, InstitutionRow> {
         row.payments += 1;
         match entry.outcome.as_str() {
             "success" => {
-                row.success += 1;
+                row.succeeded += 1;
                 row.amount_fen = row.amount_fen.saturating_add(entry.amount_fen);
             }
             "failed" => row.failed += 1,
-            _ => {}
+            _ => row.unknown += 1,
         }
     }
     rows

@@ -11,7 +11,6 @@ use crate::cli::key;
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::{Text, text};
 use codecs::payment::Attribute;
-use codecs::spec::Specs;
 use codecs::wire::{Start, Wire};
 use hangu::admin::Order;
 use hangu::clock::{Clock, millis};
@@ -177,7 +176,7 @@ fn queue_link<'a>(config: &'a Config, parked: &Parked) -> Result<&'a MqConfig, F
 /// The identity that the message has in its own header, as its sender gave it to the broker.
 fn identity(config: &Config, parked: &Parked, wire: &Wire) -> (String, Option<String>) {
     let link = &parked.park.link;
-    let specs = Specs::embedded().ok();
+    let specs = config.specs().ok();
     let spec = specs
         .zip(config.link.get(link))
         .and_then(|(specs, config)| spec_of(&specs, link, config).ok());

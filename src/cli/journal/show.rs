@@ -60,7 +60,7 @@ struct Shown {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(config: &'a Config, keyring: &'a Keyring) -> Result<Self, Failure> {
-        let specs = Specs::embedded().map_err(|error| Failure::config("codecs", error))?;
+        let specs = config.specs()?;
         Ok(Self { config, keyring, specs })
     }
 

@@ -3,6 +3,7 @@
 mod centre;
 mod compare;
 mod drive;
+mod institution;
 mod list;
 mod platform;
 mod steer;
@@ -48,6 +49,11 @@ enum Run {
     /// The bank's payment platform, over HTTP.
     #[command(after_help = "Example:\n  hangu sim run platform -c hangu.toml --payments 2000 --rate 200 --books platform.json")]
     Platform(platform::Args),
+    /// An institution with a link of its own, over HTTP: it calls the gateway, or is called by it, as its codec says.
+    #[command(
+        after_help = "Examples:\n  hangu sim run institution epcc -c hangu.toml --payments 100 --rate 20 --books epcc.json\n  hangu sim run institution alipay -c hangu.toml --books alipay.json"
+    )]
+    Institution(institution::Args),
 }
 
 /// What every simulated counterparty needs to know.
@@ -88,6 +94,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Compare(args) => return compare::run(args, form),
         Command::Run(Run::Centre(centre)) => (&centre.settings, Work::Centre(centre)),
         Command::Run(Run::Platform(platform)) => (&platform.settings, Work::Platform(platform)),
+        Command::Run(Run::Institution(one)) => (&one.settings, Work::Institution(one)),
         Command::Drive(drive) => (&drive.settings, Work::Drive(drive)),
     };
     hangu::telemetry::init_logs(settings.log, form == Form::Json);
@@ -97,6 +104,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         match work {
             Work::Centre(centre) => centre::run(centre, &config).await,
             Work::Platform(platform) => platform::run(platform, &config).await,
+            Work::Institution(one) => institution::run(one, &config).await,
             Work::Drive(drive) => drive::run(drive, &config, form).await,
         }
     })
@@ -105,6 +113,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
 enum Work<'a> {
     Centre(&'a centre::Args),
     Platform(&'a platform::Args),
+    Institution(&'a institution::Args),
     Drive(&'a drive::Args),
 }
 

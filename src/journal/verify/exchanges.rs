@@ -184,8 +184,8 @@ fn contradictions(opened: &Opened) -> impl Iterator<Item = Finding> {
     })
 }
 
-/// What came and what was replied bears the serial of one of the requests, what was sent on that of the outbound key. The
-/// seal alone does not bind a message to its exchange.
+/// What came and what was replied bears the serial of one of the requests; what was sent on bears that of the outbound key,
+/// or the exchange's own id where its format has no serials. The seal alone does not bind a message to its exchange.
 fn foreign_messages(opened: &Opened) -> impl Iterator<Item = Finding> {
     let (exchange, kept) = (&opened.exchange, &opened.kept);
     let said = kept.messages.iter().zip(&opened.said);
@@ -193,7 +193,8 @@ fn foreign_messages(opened: &Opened) -> impl Iterator<Item = Finding> {
         let serial = said.as_ref().ok()?.serial.as_deref()?;
         let names = |key: &str| key.split('|').any(|part| part == serial);
         let is_ours = if message.direction == "sent" && message.part == "request" {
-            exchange.out_key.as_deref().is_some_and(names)
+            let own = exchange.end_to_end_id.as_deref().unwrap_or(&exchange.msg_id);
+            own == serial || exchange.out_key.as_deref().is_some_and(names)
         } else {
             kept.requests.iter().any(|request| names(&request.communication_key))
         };

@@ -3,7 +3,7 @@
 use super::Runs;
 use serde_json::Value;
 
-pub(super) const NAMES: [&str; 9] = [
+pub(super) const NAMES: [&str; 10] = [
     "gateway",
     "cost",
     "rate",
@@ -13,6 +13,7 @@ pub(super) const NAMES: [&str; 9] = [
     "journal",
     "crypto",
     "codec",
+    "codec_institutions",
 ];
 
 /// A table in Markdown; none for an unknown name.
@@ -24,6 +25,7 @@ pub(super) fn table(name: &str, runs: &Runs) -> Option<String> {
         "journal" => journals(runs),
         "crypto" => listed(runs, "engine_us", &CRYPTO, crypto),
         "codec" => listed(runs, "us", &CODEC, codec),
+        "codec_institutions" => institutions(runs),
         _ => return None,
     };
     Some(made)
@@ -146,6 +148,25 @@ fn codec(operation: &Value) -> Vec<String> {
     ]
 }
 
+/// Every institution in each of its suites, by the rounds that nothing disturbed.
+fn institutions(runs: &Runs) -> String {
+    let lists = runs.values().filter_map(|run| run["institutions"].as_array());
+    let row = |row: &Value| {
+        let mut cells = vec![word(&row["codec"]), word(&row["suite"])];
+        let times = [
+            ("received", "received_bytes", "receive_best_us"),
+            ("sent", "sent_bytes", "emit_best_us"),
+        ];
+        for (code, bytes, time) in times {
+            cells.extend([word(&row[code]), row[bytes].to_string(), number(&row[time], 1)]);
+        }
+        let both: f64 = times.iter().filter_map(|(_, _, time)| row[*time].as_f64()).sum();
+        cells.push(format!("{both:.1}"));
+        cells
+    };
+    markdown(&CODEC_INSTITUTIONS, lists.flatten().map(row))
+}
+
 fn markdown(titles: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let titles: Vec<String> = titles.iter().map(|title| (*title).to_owned()).collect();
@@ -206,4 +227,15 @@ const JOURNAL: [&str; 9] = [
     "read messages",
 ];
 const CRYPTO: [&str; 6] = ["operation", "bytes", "engine us", "best us", "reference us", "ratio"];
+const CODEC_INSTITUTIONS: [&str; 9] = [
+    "institution",
+    "suite",
+    "received",
+    "bytes",
+    "receive us",
+    "sent",
+    "bytes",
+    "emit us",
+    "both us",
+];
 const CODEC: [&str; 3] = ["step", "median us", "best us"];

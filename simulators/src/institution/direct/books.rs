@@ -1,0 +1,102 @@
+//! An institution's own books: what it asked for or was asked for, and how that ended.
+
+use crate::report::{Book, BookEntry, business_key, has_effect};
+use codecs::payment::{Attribute, Operation, Outcome, Payment};
+use std::collections::BTreeMap;
+
+#[derive(Default)]
+pub(super) struct Books {
+    entries: BTreeMap<String, Booked>,
+}
+
+/// A request and what is known of it.
+#[derive(Clone)]
+pub(super) struct Booked {
+    pub(super) request: Payment,
+    pub(super) outcome: Outcome,
+    pub(super) bank_tx_id: String,
+    executions: u32,
+}
+
+impl Books {
+    /// Notes a request of the institution's own.
+    pub(super) fn begin(&mut self, request: &Payment) {
+        let booked = Booked {
+            request: request.clone(),
+            outcome: Outcome::Unknown,
+            bank_tx_id: String::new(),
+            executions: 0,
+        };
+        self.entries.entry(key(request)).or_insert(booked);
+    }
+
+    /// A final outcome is never replaced.
+    pub(super) fn end(&mut self, request: &Payment, outcome: &Outcome) {
+        if let Some(booked) = self
+            .entries
+            .get_mut(&key(request))
+            .filter(|booked| !booked.outcome.is_final())
+        {
+            booked.outcome = outcome.clone();
+        }
+    }
+
+    /// Executes a request of the bank's once, whatever is repeated.
+    pub(super) fn execute(&mut self, request: &Payment, outcome: Outcome, bank_tx_id: String) -> Booked {
+        let executions = u32::from(outcome == Outcome::Success && request.operation.moves_money());
+        let booked = Booked {
+            request: request.clone(),
+            outcome,
+            bank_tx_id,
+            executions,
+        };
+        self.entries.entry(key(request)).or_insert(booked).clone()
+    }
+
+    /// What a query asks for: the money under the name that it gives.
+    pub(super) fn asked_for(&self, query: &Payment) -> Option<&Booked> {
+        let id = query.text(Attribute::OriginalEndToEndId)?;
+        self.entries
+            .values()
+            .find(|booked| booked.request.operation.moves_money() && name(&booked.request) == id)
+    }
+
+    pub(super) fn book(&self) -> Book {
+        let entry = |(key, booked): (&String, &Booked)| {
+            let entry = BookEntry {
+                end_to_end_id: name(&booked.request).to_owned(),
+                original: original(&booked.request),
+                executions: booked.executions,
+                ..BookEntry::of(&booked.request, &booked.outcome)
+            };
+            (key.clone(), entry)
+        };
+        Book {
+            entries: self
+                .entries
+                .iter()
+                .filter(|(_, booked)| has_effect(booked.request.operation))
+                .map(entry)
+                .collect(),
+        }
+    }
+}
+
+fn key(request: &Payment) -> String {
+    business_key(request.operation, Some(name(request)), "", original(request).as_deref())
+}
+
+/// What a cancel is about. Institutions have no message ids: the end-to-end id names it.
+fn original(request: &Payment) -> Option<String> {
+    let id = request.text(Attribute::OriginalEndToEndId);
+    id.filter(|_| request.operation == Operation::Cancel).map(ToOwned::to_owned)
+}
+
+/// The end-to-end id; for what carries none, the agreement that it ends.
+fn name(request: &Payment) -> &str {
+    let named = [Attribute::EndToEndId, Attribute::Agreement];
+    named
+        .into_iter()
+        .find_map(|attribute| request.text(attribute))
+        .unwrap_or_default()
+}

@@ -1,0 +1,100 @@
+//! `hangu sim run institution`.
+
+use super::{CONCURRENCY_MAX, Exit, Failure, Settings};
+use crate::cli::output;
+use crate::cli::parties::world;
+use crate::cli::signals::Signals;
+use hangu::config::{Config, HttpConfig, LinkConfig};
+use serde_json::json;
+use simulators::counterparty::Party;
+use simulators::institution::direct::{self, Direct, DirectConfig};
+use simulators::load::{Load, drive};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+#[derive(clap::Args, Clone)]
+pub(crate) struct Args {
+    /// Link of the configuration; its codec says which institution stands at the other end.
+    link: String,
+    #[command(flatten)]
+    pub(super) settings: Settings,
+    /// The gateway's listener for this institution, such as `http://127.0.0.1:8300`. By default the configured one.
+    #[arg(long)]
+    gateway: Option<String>,
+    /// Seconds until it gives up waiting for a final outcome.
+    #[arg(long, default_value_t = 120)]
+    patience_s: u64,
+}
+
+pub(super) async fn run(args: &Args, config: &Config) -> Result<Exit, Failure> {
+    let settings = &args.settings;
+    let mut signals = Signals::heard()?;
+    let direct = start(args, config).await?;
+    let courses = direct.calling().map_err(|refusal| unavailable(&args.link, &refusal))?;
+    // An institution that only answers waits for the bank's platform.
+    let count = if courses == 0 { 0 } else { settings.payments };
+    let load = Load {
+        rate_per_s: settings.rate,
+        concurrency_max: CONCURRENCY_MAX,
+    };
+    let player = direct.clone();
+    let work = move |n: u64| {
+        let player = player.clone();
+        async move { player.play(n).await }
+    };
+    let played = drive((0..count).collect(), load, work, |_done| {}).await;
+    say(&args.link, &direct, played.into_iter().map(|one| one.result));
+    signals.one().await;
+    settings.write_books(&direct.books())?;
+    direct.stop().await;
+    Ok(Exit::Ok)
+}
+
+async fn start(args: &Args, config: &Config) -> Result<Direct, Failure> {
+    let (link, http) = http_link(args, config)?;
+    let keyring = keys::store::load(&args.settings.keys(&args.link)).map_err(|error| Failure::config("keys", error))?;
+    let party = Party::new(Arc::new(config.specs()?), &link.codec, Arc::new(keyring), &args.link);
+    let party = party.in_suite(link.suite.as_deref().unwrap_or_default());
+    let address = http.base_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let bound = TcpListener::bind(&address).await;
+    let listener = bound.map_err(|error| unavailable(&address, &error))?;
+    let gateway = args.gateway.clone().unwrap_or_else(|| format!("http://{}", http.listen));
+    let direct_config = DirectConfig {
+        final_ms: args.patience_s.saturating_mul(1_000),
+        ..DirectConfig::new(&gateway, args.settings.first_serial(0, 2))
+    };
+    direct::start(listener, party, world(), direct_config).map_err(|refusal| unavailable(&args.link, &refusal))
+}
+
+fn http_link<'c>(args: &Args, config: &'c Config) -> Result<(&'c LinkConfig, &'c HttpConfig), Failure> {
+    let found = config.link.get(&args.link);
+    found.and_then(|link| Some((link, link.http.as_ref()?))).ok_or_else(|| {
+        let fits = |(name, link): (&String, &LinkConfig)| link.http.as_ref().map(|_| name.clone());
+        let known: Vec<String> = config.link.iter().filter_map(fits).collect();
+        Failure::config(
+            "link",
+            format!("no HTTP link is named {}; there are: {}", args.link, known.join(", ")),
+        )
+    })
+}
+
+/// One line that says how its payments went; the first complaints are in it.
+fn say(link: &str, direct: &Direct, courses: impl Iterator<Item = Vec<direct::DirectPlayed>>) {
+    let (mut requests, mut complaints) = (0_u64, Vec::new());
+    for played in courses.flatten() {
+        requests += 1;
+        complaints.extend(played.complaint);
+    }
+    let as_planned = requests.saturating_sub(complaints.len() as u64);
+    complaints.truncate(COMPLAINTS_MAX);
+    let summary = json!({
+        "party": link, "played": requests, "as_planned": as_planned, "complaints": complaints, "figures": direct.figures(),
+    });
+    output::say(&summary.to_string());
+}
+
+fn unavailable(place: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(Exit::Unavailable, place, error)
+}
+
+const COMPLAINTS_MAX: usize = 20;
