@@ -196,7 +196,7 @@ fn refuse(status: StatusCode, detail: &str) -> Response {
     answer(status, &json!({ "error": detail }))
 }
 
-fn answer(status: StatusCode, value: &Value) -> Response {
+pub(crate) fn answer(status: StatusCode, value: &Value) -> Response {
     let mut response = Response::new(Body::from(format!("{value}\n")));
     *response.status_mut() = status;
     let json = HeaderValue::from_static("application/json");

@@ -39,6 +39,8 @@ pub const SWEEP_MS: u64 = 200;
 /// A lease lasts this long; it is renewed well before.
 pub const LEASE_MS: i64 = 10_000;
 pub const LEASE_RENEW_MS: u64 = 3_000;
+/// Between two looks at the key folder.
+pub const KEYS_LOOK_MS: u64 = 500;
 /// Between two looks for releases that were asked for, how many are seen at a look, and how many are under way at a time.
 pub const RELEASE_LOOK_MS: u64 = 1_000;
 pub const RELEASES_LISTED: u32 = 256;

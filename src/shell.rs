@@ -4,6 +4,7 @@ mod consume;
 mod frames;
 mod process;
 mod release;
+mod reload;
 mod renew;
 mod revisit;
 mod serve;
@@ -19,6 +20,7 @@ use crate::mq::{SharedMq, dead_letter_queue};
 use axum::Router;
 use codecs::wire::Wire;
 use consume::{Consuming, hear_hand_offs};
+use keys::store::Source;
 use revisit::Revisitor;
 use serve::Served;
 use std::future::Future;
@@ -101,6 +103,7 @@ impl Running {
     pub async fn start(gateway: Arc<Gateway>, queues: Vec<QueueLink>, https: Vec<HttpLink>) -> Result<Self, Trouble> {
         gateway.check_journal_key().await?;
         process::claim_name(&gateway).await?;
+        gateway.begin_telling().await?;
         gateway.journal_id().await?;
         gateway.load_system().await?;
         gateway.release_leases().await?;
@@ -138,13 +141,20 @@ impl Running {
         Ok(running)
     }
 
+    /// Takes up every change of where the keyring comes from, within a second; at once when it is told to look.
+    pub fn follow_keys(&self, source: Arc<dyn Source>) -> Arc<Notify> {
+        let look = Arc::new(Notify::new());
+        self.until_end(reload::follow(self.gateway.clone(), source, look.clone()));
+        look
+    }
+
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
     }
 
-    /// Reads certificates again at once; whatever changed is seen within a second anyway.
-    pub fn renew_certificates(&self) {
-        self.renewal_asked.notify_one();
+    /// Told, certificates are read again at once; whatever changed is seen within a second anyway.
+    pub fn renewal(&self) -> Arc<Notify> {
+        self.renewal_asked.clone()
     }
 
     /// Stops taking, lets what is in flight finish within the grace period; the rest stays in the journal, free for any other

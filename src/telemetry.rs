@@ -1,6 +1,7 @@
 //! Logs, health and metrics. Labels are bounded; no account, name or key appears in any of them.
 
 mod http;
+mod keys;
 
 use crate::exchange::{Gateway, Phase};
 use crate::journal::{Figures, Found, Read, State};
@@ -61,12 +62,13 @@ impl std::io::Write for LossyStderr {
     }
 }
 
-/// `/live`, `/ready` and `/metrics`, and signed orders about parked messages.
+/// `/live`, `/ready`, `/metrics` and `/keys`, and signed orders about parked messages.
 pub fn admin(watched: Watched) -> Router {
     Router::new()
         .route("/live", get(|| async { "live\n" }))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics))
+        .route("/keys", get(keys::page))
         .with_state(watched.clone())
         .merge(crate::admin::orders(watched.gateway))
 }
@@ -79,6 +81,9 @@ async fn ready(Shared(watched): Shared<Watched>) -> (StatusCode, String) {
         Phase::Running => {}
         Phase::Stopping => faults.push("stopping".to_owned()),
         Phase::Displaced => faults.push("another process runs under this instance's name".to_owned()),
+    }
+    if watched.gateway.is_outdated() {
+        faults.push("keys: another instance has a newer keyring, in which a key was promoted".to_owned());
     }
     if let Err(error) = watched.gateway.journal().read(Read::Setting("system".to_owned())).await {
         faults.push(format!("journal: {error}"));
@@ -165,6 +170,7 @@ fn exposition(watched: &Watched, figures: &Figures) -> String {
     }
     counted(&mut page, watched);
     http::figures(&mut page, watched);
+    keys::exposition(&mut page, &watched.gateway);
     for (operation, times) in counters.operations() {
         page.quantiles(
             "hangu_inside_seconds",

@@ -45,6 +45,7 @@ fn keyring(key: &PrivateKey, reuse: Reuse) -> Result<Keyring, Box<dyn Error>> {
         algorithm: Algorithm::Sm2,
         status: Status::Primary,
         serial: "1".to_owned(),
+        primary_from: None,
         not_before: NOW,
         not_after: NOW,
         user_id: None,

@@ -108,6 +108,8 @@ pub struct KeyEntry {
     pub algorithm: Algorithm,
     pub status: Status,
     pub serial: String,
+    /// When a primary key takes its place; at once if absent.
+    pub primary_from: Option<OffsetDateTime>,
     /// First instant at which the key may be used.
     pub not_before: OffsetDateTime,
     /// Last instant at which the key may be used.
@@ -129,8 +131,17 @@ pub struct KeyInfo {
     pub status: Status,
     /// As messages carry it.
     pub serial: String,
+    /// When a primary key takes its place; at once if absent.
+    pub primary_from: Option<OffsetDateTime>,
     pub not_before: OffsetDateTime,
     pub not_after: OffsetDateTime,
     /// First 16 bytes of SM3 over the public point (SPKI for RSA, a labelled digest for a shared secret), in hex.
     pub fingerprint: String,
+}
+
+impl KeyInfo {
+    /// Whether its validity has begun and not ended.
+    pub fn is_valid(&self, now: OffsetDateTime) -> bool {
+        (self.not_before..=self.not_after).contains(&now)
+    }
 }

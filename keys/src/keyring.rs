@@ -8,6 +8,7 @@ use crate::key::{KeyInfo, Status};
 use crate::sm3::HmacSm3;
 use crate::sm4::Sm4Gcm;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use time::OffsetDateTime;
 
 mod builder; // checks and prepares keys
@@ -27,7 +28,8 @@ pub const JOURNAL_LINK: &str = "journal";
 pub struct Keyring {
     links: BTreeMap<String, LinkKeys>,
     journal: Shelf<Sm4Gcm>,
-    digest: Option<HmacSm3>,
+    digest: Option<Arc<HmacSm3>>,
+    version: String,
     /// For links without keys; keeps nothing.
     no_envelopes: Envelopes,
 }
@@ -58,6 +60,25 @@ impl Keyring {
 
     pub fn infos(&self) -> impl Iterator<Item = &KeyInfo> {
         self.links.values().flat_map(LinkKeys::infos).chain(self.journal.infos())
+    }
+
+    /// By which two keyrings are known to be the same: SM3 over the canonical list of their keys, shortened, in hex.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The latest instant at which a primary key takes its place. It only grows, so that of two keyrings the one with the
+    /// earlier instant is the older.
+    pub fn promoted(&self) -> Option<OffsetDateTime> {
+        self.infos().filter_map(|info| info.primary_from).max()
+    }
+
+    /// The same of those instants that have come.
+    pub fn promoted_by(&self, now: OffsetDateTime) -> Option<OffsetDateTime> {
+        self.infos()
+            .filter_map(|info| info.primary_from)
+            .filter(|from| *from <= now)
+            .max()
     }
 
     /// Our primary signing key for a link.
@@ -199,7 +220,7 @@ impl Keyring {
 
     /// The primary journal key: seals stored bytes.
     pub fn journal(&self, now: OffsetDateTime) -> Result<Usable<'_, Sm4Gcm>, KeyError> {
-        let primary = self.journal.primary().ok_or_else(|| no_primary(JOURNAL_LINK, "journal"))?;
+        let primary = self.journal.primary(now).ok_or_else(|| no_primary(JOURNAL_LINK, "journal"))?;
         valid(primary, now)
     }
 
@@ -221,7 +242,12 @@ impl Keyring {
     /// Keyed SM3 for content equality and searchable fields; its key is derived from the oldest journal key that is not
     /// revoked, under the label `hangu digest`, so that it stays the same while journal keys rotate.
     pub fn digest(&self) -> Result<&HmacSm3, KeyError> {
-        self.digest.as_ref().ok_or_else(|| no_primary(JOURNAL_LINK, "journal"))
+        self.digest.as_deref().ok_or_else(|| no_primary(JOURNAL_LINK, "journal"))
+    }
+
+    /// The same for whoever keeps it longer than the keyring.
+    pub fn shared_digest(&self) -> Result<Arc<HmacSm3>, KeyError> {
+        self.digest.clone().ok_or_else(|| no_primary(JOURNAL_LINK, "journal"))
     }
 
     fn primary<T>(
@@ -231,7 +257,7 @@ impl Keyring {
         shelf: fn(&LinkKeys) -> &Shelf<T>,
         now: OffsetDateTime,
     ) -> Result<Usable<'_, T>, KeyError> {
-        let primary = self.links.get(link).and_then(|keys| shelf(keys).primary());
+        let primary = self.links.get(link).and_then(|keys| shelf(keys).primary(now));
         valid(primary.ok_or_else(|| no_primary(link, usage))?, now)
     }
 

@@ -1,26 +1,30 @@
 //! Key files: a folder with `keyring.toml` and PEM (PKCS#8, SPKI) or hex secret files.
 //!
 //! `keyring.toml` is a list of `[[key]]` tables with `id`, `link`, `side`, `usage`, `serial`, `status`, `not_before`,
-//! `not_after`, `file`, and if wanted `user_id`, `algorithm` (SM2, HMAC-SM3 and SM4-GCM go without saying) and `encoding` of a
-//! secret. Nothing is guessed; whatever is unknown is refused. A counterparty's key may be a certificate, which must then bear
-//! the serial number and be valid as long as the entry says.
+//! `not_after`, `file`, and if wanted `user_id`, `primary_from` (when a primary key takes its place), `algorithm` (SM2, HMAC-SM3
+//! and SM4-GCM go without saying) and `encoding` of a secret. Nothing is guessed; whatever is unknown is refused. A
+//! counterparty's key may be a certificate, which must then bear the serial number and be valid as long as the entry says.
 
 use crate::keyring::Keyring;
 use crate::sm2::Engine;
 use std::path::Path;
 
+mod change; // statuses in keyring.toml
 mod create; // a fresh key and its entry
 mod demo; // throw-away key folders
 mod entries; // keyring.toml
 pub(crate) mod files; // reading and writing with the right permissions
 mod held; // the keys one by one
 pub(crate) mod material; // from a key's file to the key
+mod source; // looked at again and again
 
+pub use change::{Applied, Change, Changes};
 pub(crate) use create::made;
-pub use create::{Created, NewKey, create};
+pub use create::{Created, NewKey, create, import};
 pub use demo::{DemoKey, DemoKeys, DemoLink, generate_demo};
 pub use entries::Encoding;
 pub use held::{Held, Material, held};
+pub use source::{Mark, OpenFolder, Source};
 
 /// Why a key folder was refused: file, entry, rule.
 #[derive(Debug, thiserror::Error)]

@@ -118,6 +118,7 @@ pub(crate) fn entry(link: &str, side: Side, usage: Usage, status: Status, serial
         algorithm: Algorithm::default_of(side, usage).unwrap_or(Algorithm::Sm2),
         status,
         serial: serial.to_owned(),
+        primary_from: None,
         not_before: datetime!(2026-01-01 00:00 UTC),
         not_after: datetime!(2026-12-31 00:00 UTC),
         user_id: None,

@@ -24,7 +24,7 @@ use keys::sm4::Sm4Gcm;
 use rand_core::CryptoRng;
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use time::OffsetDateTime;
 
 /// At which step a message was refused.
@@ -111,7 +111,8 @@ pub struct Party {
     codec: String,
     /// The suite of the codec; its first when empty.
     suite: String,
-    keyring: Arc<Keyring>,
+    /// Shared by all copies of the party, so that its keys can change while it runs.
+    keyring: Arc<RwLock<Arc<Keyring>>>,
     link: String,
 }
 
@@ -121,7 +122,7 @@ impl Party {
             specs,
             codec: codec.to_owned(),
             suite: String::new(),
-            keyring,
+            keyring: Arc::new(RwLock::new(keyring)),
             link: link.to_owned(),
         }
     }
@@ -135,6 +136,15 @@ impl Party {
 
     pub fn link(&self) -> &str {
         &self.link
+    }
+
+    /// Gives this party and every copy of it other keys.
+    pub fn replace_keyring(&self, keyring: Arc<Keyring>) {
+        *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = keyring;
+    }
+
+    fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub fn spec(&self) -> Result<&Spec, Refusal> {
@@ -194,13 +204,13 @@ impl Party {
         let mut draft = self.spec()?.draft(code, payment).map_err(|error| Refusal::build(&error))?;
         self.seal(&mut draft, now, rng, twist)?;
         let wire = self.sign(draft, now, rng, twist)?;
-        let sealed = capsule::seal(self.spec()?, wire, (&self.keyring, &self.link), now);
+        let sealed = capsule::seal(self.spec()?, wire, (&*self.keyring(), &self.link), now);
         sealed.map_err(|error| Refusal::new(Step::Seal, error))
     }
 
     /// What is to be read, where the whole of it is sealed.
     fn content<'w>(&self, wire: &'w Wire, now: OffsetDateTime) -> Result<Cow<'w, Wire>, Refusal> {
-        let opened = capsule::open(self.spec()?, wire, (&self.keyring, &self.link), now);
+        let opened = capsule::open(self.spec()?, wire, (&*self.keyring(), &self.link), now);
         opened.map_err(|error| Refusal::new(Step::Open, error))
     }
 
@@ -215,9 +225,10 @@ impl Party {
     }
 
     fn check(&self, found: &SignatureFound, text: &[u8], now: OffsetDateTime) -> Result<(), Box<dyn std::error::Error>> {
+        let keyring = self.keyring();
         let verifier = || match found.signer.serial() {
-            Some(serial) => self.keyring.verifier(&self.link, serial, now),
-            None => self.keyring.one_verifier(&self.link, now),
+            Some(serial) => keyring.verifier(&self.link, serial, now),
+            None => keyring.one_verifier(&self.link, now),
         };
         match (found.scheme, &found.value) {
             (SignatureScheme::Sm2(input), SignatureValue::Sm2(signature)) => {
@@ -228,8 +239,8 @@ impl Party {
             }
             (SignatureScheme::Mac(kind), SignatureValue::Bytes(tag)) => {
                 let mac = match found.signer.serial() {
-                    Some(serial) => self.keyring.mac_with(&self.link, serial, now)?,
-                    None => self.keyring.one_mac(&self.link, now)?,
+                    Some(serial) => keyring.mac_with(&self.link, serial, now)?,
+                    None => keyring.one_mac(&self.link, now)?,
                 };
                 Ok(mac.of(mac_algorithm(kind))?.check(&[text], tag)?)
             }
@@ -239,20 +250,20 @@ impl Party {
 
     fn open(&self, message: &mut Message<'_>, now: OffsetDateTime) -> Result<(), Refusal> {
         let refuse = |text: &dyn fmt::Display| Refusal::new(Step::Open, text);
-        whole::open(message, (&self.keyring, &self.link), now).map_err(|error| refuse(&error))?;
+        let keyring = self.keyring();
+        whole::open(message, (&keyring, &self.link), now).map_err(|error| refuse(&error))?;
         if let Some(SealingScheme::TextKey(cipher)) = message.sealing_scheme() {
-            let keys = (self.keyring.as_ref(), self.link.as_str());
+            let keys = (keyring.as_ref(), self.link.as_str());
             return text_key::open(message, cipher, keys, now).map_err(|error| refuse(&error));
         }
         if let Some(SealingScheme::Session(cipher)) = message.sealing_scheme() {
-            let keys = (self.keyring.as_ref(), self.link.as_str());
+            let keys = (keyring.as_ref(), self.link.as_str());
             return session::open(message, cipher, keys, now).map_err(|error| refuse(&error));
         }
         let Some(EnvelopeFound { serial, wrapped }) = message.envelope().map_err(|error| refuse(&error))? else {
             return Ok(());
         };
-        let unwrapper = self
-            .keyring
+        let unwrapper = keyring
             .unwrapper(&self.link, &serial, now)
             .and_then(|found| found.sm2())
             .map_err(|error| refuse(&error))?;
@@ -272,18 +283,19 @@ impl Party {
         let mut random = [0; 16];
         rng.fill_bytes(&mut random);
         draft.set_nonce(&random);
-        whole::seal(draft, (&self.keyring, &self.link), now).map_err(|error| Refusal::new(Step::Seal, error))?;
+        let keyring = self.keyring();
+        whole::seal(draft, (&keyring, &self.link), now).map_err(|error| Refusal::new(Step::Seal, error))?;
         let targets = draft.seal_targets();
         if targets.is_empty() {
             return Ok(());
         }
         if let Some(SealingScheme::TextKey(cipher)) = draft.sealing_scheme() {
-            let keys = (self.keyring.as_ref(), self.link.as_str());
+            let keys = (keyring.as_ref(), self.link.as_str());
             let sealed = text_key::seal(draft, &targets, cipher, keys, now, rng);
             return sealed.map_err(|error| Refusal::new(Step::Seal, error));
         }
         if let Some(SealingScheme::Session(cipher)) = draft.sealing_scheme() {
-            let keys = (self.keyring.as_ref(), self.link.as_str());
+            let keys = (keyring.as_ref(), self.link.as_str());
             let sealed = session::seal(draft, &targets, cipher, keys, now, rng);
             return sealed.map_err(|error| Refusal::new(Step::Seal, error));
         }
@@ -296,8 +308,7 @@ impl Party {
             let (sealed, tag) = cipher.seal(&nonce, &target.additional, target.clear.as_bytes());
             draft.set_sealed(target.slot, &nonce, &sealed, &tag);
         }
-        let wrapper = self
-            .keyring
+        let wrapper = keyring
             .wrapper(&self.link, now)
             .map_err(|error| Refusal::new(Step::Seal, error))?;
         let mut wrapped = wrapper
@@ -322,10 +333,11 @@ impl Party {
 
     fn sign(&self, mut draft: Draft<'_>, now: OffsetDateTime, rng: &mut dyn CryptoRng, twist: Twist) -> Result<Wire, Refusal> {
         let refuse = |text: &dyn fmt::Display| Refusal::new(Step::Sign, text);
+        let keyring = self.keyring();
         match draft.signature_scheme() {
             SignatureScheme::None => draft.finish_unsigned(),
             SignatureScheme::Sm2(input) => {
-                let signer = self.keyring.signer(&self.link, now).map_err(|error| refuse(&error))?;
+                let signer = keyring.signer(&self.link, now).map_err(|error| refuse(&error))?;
                 draft.set_signer(&named_serial(&signer.info.serial, twist), now);
                 let text = draft.signed_text().map_err(|error| refuse(&error))?;
                 let key = signer.sm2().map_err(|error| refuse(&error))?;
@@ -334,7 +346,7 @@ impl Party {
                 draft.finish_sm2(&signature)
             }
             SignatureScheme::Rsa(kind) => {
-                let signer = self.keyring.signer(&self.link, now).map_err(|error| refuse(&error))?;
+                let signer = keyring.signer(&self.link, now).map_err(|error| refuse(&error))?;
                 draft.set_signer(&named_serial(&signer.info.serial, twist), now);
                 let text = draft.signed_text().map_err(|error| refuse(&error))?;
                 let key = signer.rsa().map_err(|error| refuse(&error))?;
@@ -344,8 +356,8 @@ impl Party {
             }
             SignatureScheme::Mac(kind) => {
                 let mac = match draft.named_signer() {
-                    Some(serial) => self.keyring.mac_with(&self.link, serial, now),
-                    None => self.keyring.mac(&self.link, now),
+                    Some(serial) => keyring.mac_with(&self.link, serial, now),
+                    None => keyring.mac(&self.link, now),
                 };
                 let mac = mac.map_err(|error| refuse(&error))?;
                 draft.set_signer(&named_serial(&mac.info.serial, twist), now);

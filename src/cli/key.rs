@@ -21,6 +21,7 @@ mod create;
 mod files;
 mod found;
 mod propose;
+mod rotate;
 mod sign;
 mod words;
 
@@ -53,6 +54,12 @@ enum Command {
                             --algorithm aes-256-gcm --serial v3"
     )]
     Create(create::Args),
+    /// Rotate the key of a link: show what the stage waits for, or take the next step.
+    #[command(after_help = "Examples:\n  hangu key rotate centre --usage sign\n  \
+                            hangu key rotate centre prepare --usage sign --serial 4000000003\n  \
+                            hangu key rotate centre prepare --usage seal --side theirs --serial 5000000004 --from centre.pem\n  \
+                            hangu key rotate centre promote --usage sign -o json")]
+    Rotate(rotate::Args),
     /// Check permissions, validity, primaries, pairs and weak algorithms.
     #[command(after_help = "Examples:\n  hangu key check\n  hangu key check --folder keys/gateway -o json")]
     Check(Place),
@@ -162,6 +169,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Backup(args) => backup::backup(args, form),
         Command::Share(args) => backup::share(args, form),
         Command::Restore(args) => backup::bring_back(args, form),
+        Command::Rotate(args) => rotate::run(args, form),
     }
 }
 

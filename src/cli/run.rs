@@ -1,7 +1,7 @@
 //! `hangu run`: the gateway, until SIGTERM or SIGINT. SIGHUP has it read its certificates again.
 
 use super::output::{Exit, Failure, Form};
-use super::signals::{HangUp, Signals};
+use super::signals::{Hangups, Signals};
 use hangu::config::Config;
 use hangu::journal::SharedJournal;
 use hangu::shell::{Running, SystemClock, SystemEntropy, serve_bounded};
@@ -29,15 +29,16 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     init_logs(args.log, form == Form::Json || !std::io::stderr().is_terminal());
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     let signals = Signals::heard_by(&runtime)?;
-    let hang_up = HangUp::heard_by(&runtime)?;
+    let hangups = Hangups::heard_by(&runtime)?;
     let config = Config::load(&args.config)?;
     if let Some(first) = super::check::obstacles(&config).into_iter().next() {
         return Err(Failure::config("hangu check", first));
     }
-    runtime.block_on(serve(config, signals, hang_up))
+    runtime.block_on(serve(config, signals, hangups))
 }
 
-async fn serve(config: Config, mut signals: Signals, mut hang_up: HangUp) -> Result<Exit, Failure> {
+async fn serve(config: Config, mut signals: Signals, hangups: Hangups) -> Result<Exit, Failure> {
+    let source = config.keys.source();
     let (admin_listen, grace) = (config.admin.listen.clone(), Duration::from_secs(config.stop.grace_s));
     let (Assembled { gateway, queues, https }, journal) = tokio::select! {
         prepared = prepare(config) => prepared?,
@@ -59,12 +60,11 @@ async fn serve(config: Config, mut signals: Signals, mut hang_up: HangUp) -> Res
         .map_err(|error| Failure::new(Exit::Unavailable, "journal", error))?;
     tracing::info!("gateway is running");
     let gateway = running.gateway().clone();
-    let is_displaced = loop {
-        tokio::select! {
-            () = signals.one() => break false,
-            () = gateway.displaced() => break true,
-            () = hang_up.next() => running.renew_certificates(),
-        }
+    let asked = vec![running.follow_keys(source), running.renewal()];
+    tokio::spawn(hangups.each_tells(asked));
+    let is_displaced = tokio::select! {
+        () = signals.one() => false,
+        () = gateway.displaced() => true,
     };
     tracing::info!(grace_s = grace.as_secs(), "stopping: nothing new is taken");
     let is_finished = running.stop(grace).await;

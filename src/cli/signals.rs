@@ -1,9 +1,11 @@
-//! SIGTERM and SIGINT, heard from the first moment of a command on: one that comes before it is asked for is kept.
+//! SIGTERM, SIGINT and SIGHUP, heard from the first moment of a command on: one that comes before it is asked for is kept.
 
 use super::output::{Exit, Failure};
 use std::io::IsTerminal;
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 pub(super) struct Signals {
     terminate: Signal,
@@ -35,10 +37,11 @@ impl Signals {
     }
 }
 
-/// SIGHUP as service managers send it: files are to be read again. A process on a terminal ends with its terminal, as ever.
-pub(super) struct HangUp(Option<Signal>);
+/// SIGHUP as service managers send it: keys and certificates are to be looked at again. A process on a terminal ends with its
+/// terminal, as ever.
+pub(super) struct Hangups(Option<Signal>);
 
-impl HangUp {
+impl Hangups {
     pub(super) fn heard_by(runtime: &Runtime) -> Result<Self, Failure> {
         let _entered = runtime.enter();
         if std::io::stderr().is_terminal() {
@@ -48,13 +51,11 @@ impl HangUp {
         Ok(Self(Some(heard)))
     }
 
-    /// Waits for the next one.
-    pub(super) async fn next(&mut self) {
-        match &mut self.0 {
-            Some(signal) => {
-                signal.recv().await;
-            }
-            None => std::future::pending().await,
+    /// Passes every one on.
+    pub(super) async fn each_tells(self, told: Vec<Arc<Notify>>) {
+        let Some(mut signal) = self.0 else { return };
+        while signal.recv().await.is_some() {
+            told.iter().for_each(|told| told.notify_one());
         }
     }
 }

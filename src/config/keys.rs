@@ -5,9 +5,10 @@ use crate::secret::read_secret;
 use keys::guarded::{self, GuardedError, MasterKey, Share};
 use keys::keyring::Keyring;
 use keys::sm2::Engine;
-use keys::store::Held;
+use keys::store::{Held, Mark, OpenFolder, Source, StoreError};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,6 +73,15 @@ impl KeysConfig {
         guarded::keyring(&self.folder, &state, &self.master()?, self.engine).map_err(of_store)
     }
 
+    /// What a running gateway looks at again and again.
+    pub fn source(&self) -> Arc<dyn Source> {
+        if guarded::is_guarded(&self.folder) || self.master.is_some() {
+            Arc::new(Guarded(self.clone()))
+        } else {
+            Arc::new(OpenFolder::new(&self.folder, self.engine))
+        }
+    }
+
     /// Every key by itself, whatever its status: for finding out why a message fails, never to take one.
     pub fn held(&self) -> Result<Vec<Held>, ConfigError> {
         if !guarded::is_guarded(&self.folder) {
@@ -102,6 +112,23 @@ impl KeysConfig {
                 *file = folder.join(&*file);
             }
         }
+    }
+}
+
+/// A guarded store: its log says everything that can change, and its master key is read anew each time.
+struct Guarded(KeysConfig);
+
+impl Source for Guarded {
+    fn mark(&self) -> Mark {
+        let read = std::fs::read(self.0.folder.join(guarded::LOG_FILE));
+        Mark::of(&read.unwrap_or_else(|error| error.to_string().into_bytes()))
+    }
+
+    fn load(&self) -> Result<Keyring, StoreError> {
+        self.0.load().map_err(|error| StoreError {
+            file: error.place,
+            detail: error.detail,
+        })
     }
 }
 

@@ -26,6 +26,7 @@ impl Gateway {
             part: "request",
         };
         let message = record::seal(&keyring, &*self.entropy, place, &received.code, wire, now)?;
+        self.note_sealed(&message);
         let digest = keyring.digest().map_err(RecordError::Key)?;
         let owned = |attribute| payment.text(attribute).map(ToOwned::to_owned);
         let at = millis(now);

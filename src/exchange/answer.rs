@@ -74,7 +74,7 @@ impl Gateway {
         note_settled(job, &outcome);
         self.waiting.wake(job.id, arrived);
         let link = self.link(&job.link_in)?;
-        if link.is_queue() && is_confirmed(link, publish(link, signed.wire(), ids).await) {
+        if link.is_queue() && is_confirmed(link, self.publish_signed(link, &signed, ids).await) {
             self.delivered(job).await?;
         }
         Ok(())
@@ -119,7 +119,7 @@ impl Gateway {
         self.waiting.wake(job.id, Instant::now());
         let link = self.link(&job.link_in)?;
         if link.is_queue() {
-            is_confirmed(link, publish(link, signed.wire(), ids).await);
+            is_confirmed(link, self.publish_signed(link, &signed, ids).await);
         }
         Ok(())
     }
@@ -163,15 +163,20 @@ impl Gateway {
         {
             payment.operation = kind.operation;
         }
+        self.check_current()?;
         let keyring = self.keyring.load();
-        let mut rng = Random(&*self.entropy);
-        Ok(pipeline::emit(
-            &payment,
-            code,
-            link.view(&keyring),
-            self.clock.now(),
-            &mut rng,
-        )?)
+        let (now, mut rng) = (self.clock.now(), Random(&*self.entropy));
+        let signed = pipeline::emit(&payment, code, link.view(&keyring), now, &mut rng)?;
+        self.traffic.sent(&link.name, signed.under(), millis(now));
+        Ok(signed)
+    }
+
+    /// Publishes what was signed a moment ago, unless a key of it was revoked within that moment.
+    pub(super) async fn publish_signed(&self, link: &LinkParts, signed: &Signed, ids: Ids) -> Published {
+        if !self.is_still_good(link, signed) {
+            return Published::Refused("a key that it stands under was revoked a moment ago".to_owned());
+        }
+        publish(link, signed.wire(), ids).await
     }
 
     pub(super) fn sent_record(&self, link: &str, part: &str, signed: &Signed) -> Result<MessageRecord, Trouble> {
@@ -180,15 +185,7 @@ impl Gateway {
             direction: "sent",
             part,
         };
-        let keyring = self.keyring.load();
-        Ok(record::seal(
-            &keyring,
-            &*self.entropy,
-            place,
-            signed.code(),
-            signed.wire(),
-            self.clock.now(),
-        )?)
+        self.seal_record(place, signed.code(), signed.wire())
     }
 
     pub(super) fn received_record(&self, link: &str, part: &str, code: &str, wire: &Wire) -> Result<MessageRecord, Trouble> {
@@ -197,8 +194,14 @@ impl Gateway {
             direction: "received",
             part,
         };
+        self.seal_record(place, code, wire)
+    }
+
+    fn seal_record(&self, place: Place<'_>, code: &str, wire: &Wire) -> Result<MessageRecord, Trouble> {
         let keyring = self.keyring.load();
-        Ok(record::seal(&keyring, &*self.entropy, place, code, wire, self.clock.now())?)
+        let message = record::seal(&keyring, &*self.entropy, place, code, wire, self.clock.now())?;
+        self.note_sealed(&message);
+        Ok(message)
     }
 
     /// A move that changes nothing but the state.

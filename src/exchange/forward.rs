@@ -54,6 +54,10 @@ impl Gateway {
             ..self.step(job.id, job.epoch, State::Sent)
         };
         self.advance(step).await?;
+        if !self.is_still_good(link, &signed) {
+            // Revoked within this moment; it was never sent, and the sweeper finds that these bytes never will be.
+            return self.send_again_soon(job).await;
+        }
         self.dispatch(job, link, signed.wire(), ids).await
     }
 
@@ -150,9 +154,8 @@ impl Gateway {
         sent: &Ids,
         operation: Operation,
     ) -> Result<Received, String> {
-        let keyring = self.keyring.load();
-        let received =
-            pipeline::receive(wire, link.view(&keyring), self.clock.now()).map_err(|rejection| rejection.to_string())?;
+        let received = self.receive(link, wire, millis(self.clock.now()));
+        let received = received.map_err(|rejection| rejection.to_string())?;
         let Received { payment, .. } = &received;
         if payment.role != Role::Reply || payment.operation != operation {
             return Err(format!(

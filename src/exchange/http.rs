@@ -4,9 +4,9 @@ use super::accept::communication_key;
 use super::answer::outcome_of;
 use super::waiting::Waiter;
 use super::{Gateway, Job, LinkParts, Timing, Trouble};
+use crate::clock::millis;
 use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Move, Read, Search, State};
-use crate::pipeline::{self, Received, Rejection, Step};
-use crate::record;
+use crate::pipeline::{Received, Rejection, Step};
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
 use codecs::spec::MessageSpec;
 use codecs::wire::{Start, Wire};
@@ -44,11 +44,8 @@ impl Gateway {
     async fn answer(&self, name: &str, wire: &Wire) -> Result<HttpAnswer, Trouble> {
         let timing = Timing::start();
         let link = self.link(name)?;
-        let received = {
-            let keyring = self.keyring.load();
-            pipeline::receive(wire, link.view(&keyring), self.clock.now())
-        };
-        match received {
+        self.check_current()?;
+        match self.receive(link, wire, millis(self.clock.now())) {
             Ok(received) => self.answer_received(link, wire, received, timing).await,
             Err(rejection) => self.refuse_http(link, wire, rejection).await,
         }
@@ -112,7 +109,7 @@ impl Gateway {
             Accepted::Again { exchange } => {
                 let job = Job::new(exchange.id, exchange.epoch, &link.name, key, received, timing);
                 let exchange = self.wait_for(exchange).await?;
-                self.answer_again(&job, exchange, false).await
+                self.answer_again(&job, exchange, None).await
             }
             Accepted::Altered { exchange } => {
                 self.counters.alarm();
@@ -180,7 +177,10 @@ impl Gateway {
                 reason: "in work".to_owned(),
             });
         };
-        let wire = record::open(&self.keyring.load(), &reply)?;
+        let Some(wire) = self.outgoing(&reply)? else {
+            let exchange = self.exchange(job.id).await?;
+            return self.answer_again(job, exchange, Some(reply)).await;
+        };
         if reply.part == "reply" {
             self.handed_over(job).await?;
         }
@@ -213,15 +213,29 @@ impl Gateway {
 
     /// The stored reply byte for byte while its authentication is fresh; later it is authenticated anew, outcome unchanged.
     async fn answer_repeat(&self, job: &Job, exchange: Exchange, reply: Option<MessageRecord>) -> Result<HttpAnswer, Trouble> {
-        if let Some(reply) = reply.filter(|reply| self.is_fresh(reply)) {
-            return self.answer_stored(job, &exchange, &reply).await;
+        if let Some(wire) = reply.as_ref().map(|reply| self.as_stored(reply)).transpose()?.flatten() {
+            return self.answer_stored(job, &exchange, wire).await;
         }
         let exchange = self.wait_for(exchange).await?;
         // The final reply may have come while we waited.
-        match self.reply_to(&job.key).await? {
-            Some(reply) if self.is_fresh(&reply) => self.answer_stored(job, &exchange, &reply).await,
-            Some(reply) => self.answer_again(job, exchange, reply.part == "reply").await,
-            None => self.answer_again(job, exchange, false).await,
+        let Some(reply) = self.reply_to(&job.key).await? else {
+            return self.answer_again(job, exchange, None).await;
+        };
+        match self.as_stored(&reply)? {
+            Some(wire) => self.answer_stored(job, &exchange, wire).await,
+            None => {
+                self.answer_again(job, exchange, Some(reply).filter(|reply| reply.part == "reply"))
+                    .await
+            }
+        }
+    }
+
+    /// The bytes of a final reply that may be handed over as they were stored.
+    fn as_stored(&self, reply: &MessageRecord) -> Result<Option<Wire>, Trouble> {
+        if self.is_fresh(reply) {
+            self.outgoing(reply)
+        } else {
+            Ok(None)
         }
     }
 
@@ -231,20 +245,20 @@ impl Gateway {
         if !ages {
             return reply.part == "reply";
         }
-        let age = crate::clock::millis(self.clock.now()).saturating_sub(reply.at);
+        let age = millis(self.clock.now()).saturating_sub(reply.at);
         reply.part == "reply" && age < FRESH_MS
     }
 
     /// A final reply that stands. It may have come after the exchange was last read, so the journal says whether this is the
     /// first time that it is handed over.
-    async fn answer_stored(&self, job: &Job, exchange: &Exchange, reply: &MessageRecord) -> Result<HttpAnswer, Trouble> {
+    async fn answer_stored(&self, job: &Job, exchange: &Exchange, wire: Wire) -> Result<HttpAnswer, Trouble> {
         if exchange.state != State::Delivered && exchange.link_in == job.link_in {
             self.handed_over(job).await?;
         }
-        Ok(HttpAnswer::Message(record::open(&self.keyring.load(), reply)?))
+        Ok(HttpAnswer::Message(wire))
     }
 
-    async fn answer_again(&self, job: &Job, exchange: Exchange, replaces: bool) -> Result<HttpAnswer, Trouble> {
+    async fn answer_again(&self, job: &Job, exchange: Exchange, replaces: Option<MessageRecord>) -> Result<HttpAnswer, Trouble> {
         let (wire, is_final) = self.reply_again(job, &exchange, outcome_of(&exchange), replaces).await?;
         // It may have been settled since it was last read; then the reply that stands is handed over.
         if is_final && exchange.state != State::Delivered && exchange.link_in == job.link_in {

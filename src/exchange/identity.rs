@@ -138,7 +138,7 @@ impl Name {
 
 impl Claim {
     /// Anything else, such as the empty text of a name that was given up, is no claim.
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, '|');
         let (run, until, place) = (parts.next()?, parts.next()?, parts.next()?);
         Some(Self {

@@ -15,10 +15,12 @@ mod answer;
 mod bulkhead;
 mod cancel;
 mod counters;
+mod fleet;
 mod forward;
 mod hand_off;
 mod http;
 mod identity;
+mod keys;
 mod notice;
 mod owner;
 mod queue;
@@ -26,28 +28,32 @@ mod release;
 mod reply;
 mod revisit;
 mod state;
+mod traffic;
 mod turn;
 mod waiting;
 
 pub use bulkhead::{Bulkhead, Lane, Place};
 pub use counters::{Counters, InFlight, LegTimes, OperationTimes};
+pub use fleet::{Instance, Told, instances};
 pub use http::HttpAnswer;
 pub use identity::{Claim, Life};
+pub use keys::Unfit;
 pub use owner::Taken;
 pub use release::Unreleased;
 pub use state::{SystemState, Trouble};
+pub use traffic::Seen;
 
 use crate::clock::{Clock, Entropy};
 use crate::config::{Config, LinkConfig};
 use crate::journal::{Exchange, ExchangeId, SharedJournal};
 use crate::mq::SharedMq;
 use crate::pipeline::LinkView;
+use ::keys::keyring::Keyring;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use codecs::payment::Payment;
 use codecs::spec::Spec;
 use codecs::wire::Wire;
-use keys::keyring::Keyring;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +105,9 @@ pub struct Gateway {
     config: Config,
     links: BTreeMap<String, LinkParts>,
     keyring: ArcSwap<Keyring>,
+    in_use: keys::InUse,
+    traffic: traffic::Traffic,
+    telling: fleet::Telling,
     journal: SharedJournal,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -144,6 +153,9 @@ impl Gateway {
             config,
             links,
             keyring: ArcSwap::new(keyring),
+            in_use: keys::InUse::new(crate::clock::millis(clock.now())),
+            traffic: traffic::Traffic::default(),
+            telling: fleet::Telling::default(),
             journal,
             clock,
             entropy,
@@ -198,15 +210,6 @@ impl Gateway {
 
     pub fn journal(&self) -> &SharedJournal {
         &self.journal
-    }
-
-    /// Puts another keyring in place; messages in hand finish with the one they began with.
-    pub fn replace_keyring(&self, keyring: Arc<Keyring>) {
-        self.keyring.store(keyring);
-    }
-
-    pub fn keyring(&self) -> Arc<Keyring> {
-        self.keyring.load_full()
     }
 
     /// The gateway's clock.

@@ -54,11 +54,13 @@ impl Gateway {
     /// Gives up leases and name at the end. A process that was taken for dead has nothing left to give up.
     pub async fn leave(&self) -> Result<(), Trouble> {
         self.renew_name().await?;
+        self.tell_keys().await?;
         self.release_leases().await?;
         self.give_up_name().await
     }
 
-    /// Extends the leases of what this instance owns, and hears what another instance was told of the system's status.
+    /// Extends the leases of what this instance owns, tells of its keys, and hears what another instance was told of the
+    /// system's status.
     pub async fn renew_leases(&self) -> Result<(), Trouble> {
         self.renew_name().await?;
         let now = millis(self.clock.now());
@@ -68,6 +70,7 @@ impl Gateway {
             lease_until: now.saturating_add(LEASE_MS),
         };
         self.journal.write(renew).await?;
+        self.tell_keys().await?;
         self.load_system().await
     }
 

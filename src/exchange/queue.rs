@@ -1,12 +1,12 @@
 //! What comes from a queue: requests, replies, notices and acknowledgements, and what is refused.
 
-use super::answer::{Ids, Settlement, outcome_of, publish};
+use super::answer::{Ids, Settlement, outcome_of};
 use super::{Gateway, Job, LinkParts, Timing, Trouble};
 use crate::clock::millis;
 use crate::journal::{Accepted, EPOCH_FIRST, Exchange, MessageRecord, Park, Read, Write};
 use crate::limits;
 use crate::mq::{Delivery, Published, Settle};
-use crate::pipeline::{self, Received, Rejection, Step};
+use crate::pipeline::{Received, Rejection, Step};
 use crate::record;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
 use codecs::wire::Wire;
@@ -32,7 +32,7 @@ impl Gateway {
                 }
             };
             if tries >= TRIES_MAX
-                && !matches!(trouble, Trouble::Journal(_))
+                && !matches!(trouble, Trouble::Journal(_) | Trouble::Outdated)
                 && self.park_trouble(link, &queue, &wire, &trouble).await
             {
                 // The journal is well and the message is not: it is kept for a person instead of holding up others.
@@ -94,12 +94,9 @@ impl Gateway {
     }
 
     async fn take(&self, name: &str, queue: &str, wire: &Wire, ticket: &mut Ticket, timing: Timing) -> Result<(), Trouble> {
+        self.check_current()?;
         let link = self.link(name)?;
-        let received = {
-            let keyring = self.keyring.load();
-            pipeline::receive(wire, link.view(&keyring), self.clock.now())
-        };
-        match received {
+        match self.receive(link, wire, millis(self.clock.now())) {
             Err(rejection) => self.refuse(link, queue, wire, &rejection).await,
             Ok(received) => self.take_received(link, queue, wire, received, ticket, timing).await,
         }
@@ -266,7 +263,9 @@ impl Gateway {
         if is_settled {
             return self.again(link, exchange, key, received, timing).await;
         }
-        let wire = record::open(&self.keyring.load(), &reply)?;
+        let Some(wire) = self.outgoing(&reply)? else {
+            return self.again(link, exchange, key, received, timing).await;
+        };
         self.send_reply(&link.name, &wire).await;
         Ok(())
     }
@@ -286,7 +285,7 @@ impl Gateway {
         let outcome = outcome_of(&exchange);
         let is_first = exchange.communication_key == job.key;
         if is_first && outcome.is_final() {
-            if let Some(wire) = self.stored_reply(&exchange).await? {
+            if let Some(wire) = self.deliverable(&job, &exchange).await? {
                 self.send_reply(&link.name, &wire).await;
             }
             return Ok(());
@@ -294,7 +293,8 @@ impl Gateway {
         if !outcome.is_final() && !has_processing(job.request.operation) {
             return Ok(());
         }
-        let (reply, _) = self.reply_again(&job, &exchange, outcome, false).await?;
+        let stale = self.dead_reply(&job).await?;
+        let (reply, _) = self.reply_again(&job, &exchange, outcome, stale).await?;
         self.send_reply(&link.name, &reply).await;
         Ok(())
     }
@@ -404,7 +404,7 @@ impl Gateway {
         let reply = self.refusal_payment(link, &request, reason_of(rejection)).await?;
         let ids = Ids::of(&reply);
         let signed = self.sign(link, reply, &kind.code)?;
-        Ok(publish(link, signed.wire(), ids).await)
+        Ok(self.publish_signed(link, &signed, ids).await)
     }
 }
 

@@ -5,10 +5,10 @@
 
 use super::accept::{communication_key, reference_key};
 use super::{Gateway, HttpAnswer, LinkParts, Timing, Trouble};
-use crate::clock::{from_millis, millis};
+use crate::clock::millis;
 use crate::journal::{ExchangeId, Parked, Read, Resolution, Write};
 use crate::limits::RELEASES_LISTED;
-use crate::pipeline::{self, Received, Rejection, Step};
+use crate::pipeline::{Received, Rejection, Step};
 use crate::record;
 use codecs::payment::Role;
 use codecs::wire::Wire;
@@ -125,12 +125,11 @@ impl Gateway {
 
     /// An HTTP message that was verified when it came is not too old because a person took time to decide on it.
     fn receive_again(&self, link: &LinkParts, parked: &Parked, wire: &Wire) -> Result<Received, Box<Rejection>> {
-        let keyring = self.keyring.load();
-        let received = pipeline::receive(wire, link.view(&keyring), self.clock.now());
+        let received = self.receive(link, wire, millis(self.clock.now()));
         let was_verified = VERIFIED.iter().any(|step| step.name() == parked.park.step);
         match received {
             Err(rejection) if rejection.code == "signature.window" && was_verified && !link.is_queue() => {
-                pipeline::receive(wire, link.view(&keyring), from_millis(parked.park.at))
+                self.receive(link, wire, parked.park.at)
             }
             received => received,
         }

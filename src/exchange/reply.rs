@@ -217,15 +217,27 @@ impl Gateway {
         Ok(self.journal.read(Read::ReplyTo(key.to_owned())).await?.messages()?.pop())
     }
 
-    /// The bytes of the final reply to the first request of an exchange.
-    pub(super) async fn stored_reply(&self, exchange: &Exchange) -> Result<Option<Wire>, Trouble> {
-        let newest = self
-            .reply_to(&exchange.communication_key)
-            .await?
-            .filter(|newest| newest.part == "reply");
-        Ok(newest
-            .map(|message| record::open(&self.keyring.load(), &message))
-            .transpose()?)
+    /// The final reply to the first request of an exchange as it may go out: the stored bytes, or where a key that they stand
+    /// under may not be used any more, the same outcome signed anew.
+    pub(super) async fn deliverable(&self, job: &Job, exchange: &Exchange) -> Result<Option<Wire>, Trouble> {
+        let newest = self.reply_to(&exchange.communication_key).await?;
+        let Some(reply) = newest.filter(|newest| newest.part == "reply") else {
+            return Ok(None);
+        };
+        if let Some(wire) = self.outgoing(&reply)? {
+            return Ok(Some(wire));
+        }
+        let (wire, _) = self.reply_again(job, exchange, outcome_of(exchange), Some(reply)).await?;
+        Ok(Some(wire))
+    }
+
+    /// The stored reply to a job's request, if it may not be sent any more.
+    pub(super) async fn dead_reply(&self, job: &Job) -> Result<Option<MessageRecord>, Trouble> {
+        let Some(reply) = self.reply_to(&job.key).await? else {
+            return Ok(None);
+        };
+        let may = self.outgoing(&reply)?.is_some();
+        Ok((!may).then_some(reply))
     }
 
     /// Reads stored bytes again. The journal key vouches for them; the keys of the moment they came may be gone by now.
@@ -237,14 +249,14 @@ impl Gateway {
     }
 
     /// A reply of its own for a further request of a known business; it is durable before it is sent, and there is only one
-    /// that is final. `replaces` is for one whose authentication has aged. True if it is final, which it may be by another
-    /// task's doing.
+    /// that is final. `replaces` is for one whose authentication has aged, or whose key may not be used any more: it is signed
+    /// anew by whoever is first. True if it is final, which it may be by another task's doing.
     pub(super) async fn reply_again(
         &self,
         job: &Job,
         exchange: &Exchange,
         outcome: Outcome,
-        replaces: bool,
+        replaces: Option<MessageRecord>,
     ) -> Result<(Wire, bool), Trouble> {
         let result = self.stored_result(exchange).await?;
         let is_final = outcome.is_final();
@@ -252,18 +264,23 @@ impl Gateway {
         let reply = self.reply_payment(job, outcome, result.as_ref()).await?;
         let signed = self.sign_reply(job, reply)?;
         let message = self.sent_record(&job.link_in, part, &signed)?;
+        let is_anew = replaces.is_some();
         let write = Write::Reply {
-            replaces,
+            replaces: replaces.map(|stored| Box::new(stored.record)),
             id: job.id,
             answers: job.key.clone(),
             message,
         };
         if self.journal.write(write).await?.stored()? {
+            if is_anew {
+                self.counters.signed_anew();
+            }
             return Ok((signed.wire().clone(), is_final));
         }
         // Another task answered the same request meanwhile: both say the same, byte for byte.
         let newest = self.reply_to(&job.key).await?.ok_or(Trouble::Stale(job.id))?;
-        Ok((record::open(&self.keyring.load(), &newest)?, newest.part == "reply"))
+        let wire = self.outgoing(&newest)?.ok_or(Trouble::DeadKey)?;
+        Ok((wire, newest.part == "reply"))
     }
 
     /// The refusal of a message whose header alone is known.
@@ -277,6 +294,7 @@ impl Gateway {
             payment: request.clone(),
             code: String::new(),
             signed_by: String::new(),
+            under: Vec::new(),
         };
         let job = Job::new(0, 0, &link.name, String::new(), received, Timing::start());
         let mut payment = self.reply_payment(&job, outcome, None).await?;

@@ -2,7 +2,7 @@
 //!
 //! The journal alone says what is due, so this works the same in the life that sent a request and in the next one.
 
-use super::answer::{Ids, Settlement, outcome_of, publish};
+use super::answer::{Ids, Settlement, outcome_of};
 use super::forward::{call_until, is_final};
 use super::{Gateway, Job, LinkParts, Place, Transport, Trouble};
 use crate::clock::{Random, millis};
@@ -152,7 +152,8 @@ impl Gateway {
         self.note_queries(exchange);
         match &link.transport {
             Transport::Queue { .. } => {
-                if let Published::Refused(reason) | Published::Unknown(reason) = publish(link, signed.wire(), ids).await {
+                let published = self.publish_signed(link, &signed, ids).await;
+                if let Published::Refused(reason) | Published::Unknown(reason) = published {
                     tracing::warn!(exchange = job.id, reason, "query not confirmed");
                 }
                 Ok(())
@@ -282,18 +283,22 @@ impl Gateway {
         self.dispatch(job, link, &wire, ids).await
     }
 
-    /// The stored bytes; where their authentication has aged, the same body authenticated anew, with its record.
+    /// The stored bytes; where their authentication has aged, or their key may not be used any more, the same body authenticated
+    /// anew, with its record. A signed request cannot be: its receiver knows it by its bytes, so it stays unsent and is queried.
     fn sendable(&self, link: &LinkParts, stored: &MessageRecord) -> Result<(Wire, Option<MessageRecord>), Trouble> {
+        self.check_current()?;
         let keyring = self.keyring.load();
         let wire = record::open(&keyring, stored)?;
+        let may_go_out = self.may_go_out(link, stored, &wire);
         let age = millis(self.clock.now()).saturating_sub(stored.at);
-        if age < FRESH_MS {
+        if may_go_out && age < FRESH_MS {
             return Ok((wire, None));
         }
         let mut rng = Random(&*self.entropy);
         match crate::pipeline::renew(&wire, link.view(&keyring), self.clock.now(), &mut rng)? {
             Some(signed) => Ok((signed.wire().clone(), Some(self.sent_record(&link.name, "request", &signed)?))),
-            None => Ok((wire, None)),
+            None if may_go_out => Ok((wire, None)),
+            None => Err(Trouble::DeadKey),
         }
     }
 
@@ -317,7 +322,7 @@ impl Gateway {
                 })
                 .await;
         }
-        let Some(wire) = self.stored_reply(exchange).await? else {
+        let Some(wire) = self.deliverable(job, exchange).await? else {
             return Ok(());
         };
         if self.send_reply(&exchange.link_in, &wire).await {

@@ -8,6 +8,8 @@ use crate::limits;
 use crate::pipeline::Fault;
 use crate::record::RecordError;
 use codecs::payment::{Attribute, Date, Payment};
+use keys::error::KeyError;
+use keys::keyring::Keyring;
 use std::sync::{Mutex, PoisonError};
 use time::{Duration, OffsetDateTime};
 
@@ -28,6 +30,12 @@ pub enum Trouble {
     Serials(String),
     #[error("the journal was written under other keys than those of the key folder")]
     OtherKeys,
+    #[error(
+        "the keyring in use is older than one that another instance has promoted a key in; the key folder must be brought up to date"
+    )]
+    Outdated,
+    #[error("the stored bytes stand under a key that may not be used any more, and cannot be signed anew")]
+    DeadKey,
     #[error("another process runs as instance {0}; names must differ between instances that share a journal")]
     NameTaken(String),
     #[error("exchange {0} changed under our hands")]
@@ -72,12 +80,7 @@ impl Gateway {
     /// Makes sure that the journal was written under these keys: under others every repeat would look altered, and nothing
     /// stored could be read.
     pub async fn check_journal_key(&self) -> Result<(), Trouble> {
-        let keyring = self.keyring.load_full();
-        let tag = keyring.digest().map_err(RecordError::Key)?.tag(&[b"hangu journal"]);
-        let print = tag
-            .iter()
-            .take(8)
-            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let print = print(&self.keyring.load()).map_err(RecordError::Key)?;
         loop {
             match self.setting(KEY_SETTING).await? {
                 Some(known) if known == print => return Ok(()),
@@ -113,6 +116,13 @@ impl Gateway {
             }
         }
     }
+}
+
+/// By which the keys of a journal are known again.
+pub(super) fn print(keyring: &Keyring) -> Result<String, KeyError> {
+    let tag = keyring.digest()?.tag(&[b"hangu journal"]);
+    let digits = tag.iter().take(8).map(|byte| format!("{byte:02x}"));
+    Ok(digits.collect())
 }
 
 impl SystemState {

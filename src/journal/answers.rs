@@ -112,6 +112,14 @@ impl Found {
         }
     }
 
+    pub fn settings(self) -> Result<Vec<(String, String)>, Unexpected> {
+        if let Self::Settings(found) = self {
+            Ok(found)
+        } else {
+            Err(Unexpected)
+        }
+    }
+
     pub fn setting(self) -> Result<Option<String>, Unexpected> {
         if let Self::Setting(found) = self {
             Ok(found)

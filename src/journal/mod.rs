@@ -6,6 +6,7 @@
 mod answers;
 pub mod chain;
 mod columns;
+mod found;
 mod kept;
 pub mod open;
 pub mod postgres;
@@ -15,6 +16,7 @@ pub mod verify;
 
 pub use answers::Unexpected;
 pub use chain::{Chain, Effect, Tip};
+pub use found::{EffectKey, Figures, Found, RequestRecord, Search};
 pub use kept::Kept;
 
 use async_trait::async_trait;
@@ -93,6 +95,14 @@ pub struct MessageRecord {
     pub code: String,
     pub record: SealedRecord,
     pub at: Millis,
+}
+
+/// Whether a stored reply keeps a further one out: one that is final does, unless it is the one to be replaced.
+fn stands_in_the_way(newest: Option<&MessageRecord>, replaces: Option<&SealedRecord>) -> bool {
+    match replaces {
+        Some(replaced) => newest.is_none_or(|newest| newest.record != *replaced),
+        None => newest.is_some_and(|newest| newest.part == "reply"),
+    }
 }
 
 /// A new inbound request, to be made durable before it is acknowledged.
@@ -286,10 +296,10 @@ pub enum Write {
     Accept(Box<Accept>),
     Move(Box<Move>),
     /// Stores a further reply for a request that is a repeat of the business (`Accepted::Again`), or of a settled unknown.
-    /// One final reply a request: where one stands, nothing is stored and the answer is `Conflict`, unless it `replaces` one
-    /// whose authentication has aged.
+    /// One final reply a request: where one stands, nothing is stored and the answer is `Conflict`, unless it `replaces` that
+    /// very one, whose authentication has aged or whose key may not be used any more.
     Reply {
-        replaces: bool,
+        replaces: Option<Box<SealedRecord>>,
         id: ExchangeId,
         answers: String,
         message: MessageRecord,
@@ -363,19 +373,6 @@ pub enum Written {
     Pruned(u64),
 }
 
-/// What to look for.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Search {
-    pub id: Option<ExchangeId>,
-    /// Matches message id, end-to-end id, communication key or out key exactly.
-    pub key: Option<String>,
-    pub account_digest: Option<[u8; 32]>,
-    pub state: Option<State>,
-    pub operation: Option<String>,
-    pub settlement_date: Option<String>,
-    pub limit: u32,
-}
-
 /// Every read.
 #[derive(Clone, Debug)]
 pub enum Read {
@@ -406,6 +403,8 @@ pub enum Read {
     /// Parked messages that were released as this exchange.
     ReleasedAs(ExchangeId),
     Setting(String),
+    /// Settings whose names begin with this, with their values, by name.
+    Settings(String),
     Figures {
         now: Millis,
     },
@@ -429,47 +428,6 @@ pub enum Read {
     EffectOf(ExchangeId),
     /// The last record of every chain.
     Tips,
-}
-
-/// Place of a record among all chains; the default stands before all.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub struct EffectKey {
-    pub chain: String,
-    pub date: String,
-    pub seq: i64,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RequestRecord {
-    pub communication_key: String,
-    /// Part of the newest stored reply.
-    pub replied: Option<String>,
-}
-
-/// Figures for metrics.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Figures {
-    pub by_state: Vec<(State, u64)>,
-    pub unknown_count: u64,
-    pub unknown_amount_fen: i64,
-    /// Age of the oldest unknown exchange.
-    pub unknown_oldest_ms: i64,
-    pub parked: u64,
-}
-
-#[derive(Clone, Debug)]
-pub enum Found {
-    Exchange(Option<Box<Exchange>>),
-    Exchanges(Vec<Exchange>),
-    Messages(Vec<MessageRecord>),
-    Requests(Vec<RequestRecord>),
-    Parked(Vec<Parked>),
-    Setting(Option<String>),
-    Figures(Box<Figures>),
-    Effects(Vec<Effect>),
-    Tips(Vec<Tip>),
-    Kept(Vec<Kept>),
-    Pairs(Vec<(ExchangeId, ExchangeId)>),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

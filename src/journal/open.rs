@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Opens or creates the configured journal for a gateway, which chains outcomes under its instance's name and its journal key.
 pub async fn open(config: &Config, keyring: Arc<Keyring>) -> Result<SharedJournal, JournalError> {
-    let chain = chain(config, keyring)?;
+    let chain = chain(config, &keyring)?;
     match &config.journal.postgres {
         Some(postgres) => Ok(Arc::new(PostgresJournal::open(options(postgres, chain)?).await?)),
         None => open_file(config, chain),
@@ -21,7 +21,7 @@ pub async fn open(config: &Config, keyring: Arc<Keyring>) -> Result<SharedJourna
 /// Opens an existing journal for an operator's command that changes it. The embedded one must not be in a gateway's hands; a
 /// database is shared as among instances.
 pub async fn open_existing(config: &Config, keyring: Arc<Keyring>) -> Result<SharedJournal, JournalError> {
-    let chain = chain(config, keyring)?;
+    let chain = chain(config, &keyring)?;
     let Some(postgres) = &config.journal.postgres else {
         existing(config)?;
         return open_file(config, chain);
@@ -45,11 +45,12 @@ pub async fn open_read_only(config: &Config) -> Result<SharedJournal, JournalErr
 }
 
 /// The chain that an instance writes, keyed like everything that the journal compares.
-pub fn chain(config: &Config, keyring: Arc<Keyring>) -> Result<Chain, JournalError> {
-    keyring.digest().map_err(|error| JournalError::Refused(error.to_string()))?;
-    // The key was there a line ago, and a keyring does not change.
-    let tag = move |parts: &[&[u8]]| keyring.digest().map_or([0; 32], |digest| digest.tag(parts));
-    Ok(Chain::new(&*config.instance, tag))
+pub fn chain(config: &Config, keyring: &Keyring) -> Result<Chain, JournalError> {
+    // Of the keyring nothing else is kept: a key that is revoked later must not stay in memory for the chain's sake.
+    let digest = keyring
+        .shared_digest()
+        .map_err(|error| JournalError::Refused(error.to_string()))?;
+    Ok(Chain::new(&*config.instance, move |parts: &[&[u8]]| digest.tag(parts)))
 }
 
 /// How a gateway's journal reaches its database, with its password read. Instances go by the database's clock.

@@ -29,7 +29,7 @@ pub async fn prove(
     known: Option<&Known>,
     now: Millis,
 ) -> Result<Report, ProveError> {
-    let chain = open::chain(config, keyring.clone()).map_err(|error: JournalError| VerifyError::from(error))?;
+    let chain = open::chain(config, &keyring).map_err(|error: JournalError| VerifyError::from(error))?;
     let opener = Opener::new(config, keyring)?;
     let verifier = Verifier {
         journal,

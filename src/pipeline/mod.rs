@@ -10,6 +10,7 @@
 //! clear values (`signed = "clear"`) opens first into a private form that only `verify` turns into `Opened`.
 
 mod capsule;
+mod named;
 mod open;
 mod parse;
 mod reject;
@@ -22,6 +23,7 @@ mod translate;
 mod verify;
 mod whole;
 
+pub use named::{Names, named};
 pub use open::Opened;
 pub use parse::Parsed;
 pub use reject::{Fault, Rejection, Step};
@@ -36,6 +38,7 @@ use codecs::message::Message;
 use codecs::payment::Payment;
 use codecs::spec::Spec;
 use codecs::wire::Wire;
+use keys::key::{KeyInfo, Side, Usage};
 use keys::keyring::Keyring;
 use rand_core::CryptoRng;
 use std::borrow::Cow;
@@ -58,6 +61,26 @@ pub struct Received {
     pub code: String,
     /// Serial of the key that the signature verified under; empty where the spec says `signature = "none"`.
     pub signed_by: String,
+    /// The keys that it was verified and opened with; none for bytes of our own journal.
+    pub under: Vec<Under>,
+}
+
+/// A key of a link that a message stands under.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Under {
+    pub side: Side,
+    pub usage: Usage,
+    pub serial: String,
+}
+
+impl Under {
+    fn of(info: &KeyInfo) -> Self {
+        Self {
+            side: info.side,
+            usage: info.usage,
+            serial: info.serial.clone(),
+        }
+    }
 }
 
 /// Parse, verify, open, translate.

@@ -2,7 +2,7 @@
 
 use super::parse::Parsed;
 use super::verify::Verified;
-use super::{LinkView, Rejection, Step, session, text_key, whole};
+use super::{LinkView, Rejection, Step, Under, session, text_key, whole};
 use codecs::envelope::{RawCiphertext, SealingScheme};
 use codecs::message::{EnvelopeFound, Message};
 use keys::envelope;
@@ -10,19 +10,25 @@ use keys::error::{CryptoError, KeyError};
 use keys::keyring::{UnwrapKey, Usable};
 use keys::sm2::{Ciphertext, Unwrap};
 use keys::sm4::Sm4Gcm;
+use std::cell::RefCell;
 use std::sync::Arc;
 use time::OffsetDateTime;
 
 /// A verified message with every sealed field opened. Only this file and `verify` can bring it about.
 pub struct Opened<'a> {
     message: Message<'a>,
-    signed_by: String,
+    signed_by: Option<Under>,
+    keys: Vec<Under>,
 }
 
 impl<'a> Opened<'a> {
-    pub(super) fn of_verified(verified: Verified<'a>) -> Self {
+    pub(super) fn of_verified(verified: Verified<'a>, keys: Vec<Under>) -> Self {
         let (message, signed_by) = verified.into_parts();
-        Self { message, signed_by }
+        Self {
+            message,
+            signed_by,
+            keys,
+        }
     }
 
     pub(super) fn message(&self) -> &Message<'a> {
@@ -30,25 +36,34 @@ impl<'a> Opened<'a> {
     }
 
     pub(super) fn signed_by(&self) -> &str {
-        &self.signed_by
+        self.signed_by.as_ref().map_or("", |key| &key.serial)
+    }
+
+    pub(super) fn under(&self) -> Vec<Under> {
+        self.signed_by.iter().chain(&self.keys).cloned().collect()
     }
 }
 
 /// Opened, but not verified: leads nowhere but to `verify::verify_opened`.
 pub(super) struct Unverified<'a> {
     message: Message<'a>,
+    keys: Vec<Under>,
 }
 
 impl<'a> Unverified<'a> {
-    pub(super) fn into_message(self) -> Message<'a> {
-        self.message
+    pub(super) fn into_parts(self) -> (Message<'a>, Vec<Under>) {
+        (self.message, self.keys)
     }
 }
 
 pub(super) fn open<'a>(verified: Verified<'a>, link: LinkView<'_>, now: OffsetDateTime) -> Result<Opened<'a>, Box<Rejection>> {
     let (mut message, signed_by) = verified.into_parts();
-    open_usable(&mut message, link, now)?;
-    Ok(Opened { message, signed_by })
+    let keys = open_usable(&mut message, link, now)?;
+    Ok(Opened {
+        message,
+        signed_by,
+        keys,
+    })
 }
 
 pub(super) fn open_unverified<'a>(
@@ -57,8 +72,8 @@ pub(super) fn open_unverified<'a>(
     now: OffsetDateTime,
 ) -> Result<Unverified<'a>, Box<Rejection>> {
     let mut message = parsed.message;
-    open_usable(&mut message, link, now)?;
-    Ok(Unverified { message })
+    let keys = open_usable(&mut message, link, now)?;
+    Ok(Unverified { message, keys })
 }
 
 /// Opens what the journal vouches for, with any key that we still hold.
@@ -71,7 +86,8 @@ pub(super) fn open_stored<'a>(parsed: Parsed<'a>, link: LinkView<'_>) -> Result<
     whole::open_stored(&mut message, link)?;
     Ok(Opened {
         message,
-        signed_by: String::new(),
+        signed_by: None,
+        keys: Vec::new(),
     })
 }
 
@@ -81,13 +97,19 @@ pub(super) type Choose<'k> = dyn Fn(&str) -> Result<Usable<'k, UnwrapKey>, KeyEr
 /// The key in an envelope.
 type Find<'f> = dyn Fn(&Usable<'_, dyn Unwrap>, &Ciphertext) -> Result<Arc<Sm4Gcm>, CryptoError> + 'f;
 
-/// By a private key that may be used now, and what the link keeps of envelopes that it unwrapped.
-fn open_usable(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Result<(), Box<Rejection>> {
-    let choose = |serial: &str| link.keyring.unwrapper(link.name, serial, now);
+/// By a private key that may be used now, and what the link keeps of envelopes that it unwrapped; gives the keys used.
+fn open_usable(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Result<Vec<Under>, Box<Rejection>> {
+    let used = RefCell::new(Vec::new());
+    let choose = |serial: &str| {
+        let chosen = link.keyring.unwrapper(link.name, serial, now)?;
+        used.borrow_mut().push(Under::of(chosen.info));
+        Ok(chosen)
+    };
     let envelopes = link.keyring.envelopes(link.name);
-    open_fields(message, &choose, &|ours, wrapped| envelopes.inbound(ours, wrapped, now))
-        .and_then(|()| whole::open(message, link, now))
-        .map_err(|rejection| rejection.with_header(Some(message.header())))
+    let opened = open_fields(message, &choose, &|ours, wrapped| envelopes.inbound(ours, wrapped, now));
+    let whole = opened.and_then(|()| whole::open(message, link, now));
+    let whole = whole.map_err(|rejection| rejection.with_header(Some(message.header())))?;
+    Ok(used.into_inner().into_iter().chain(whole).collect())
 }
 
 fn open_fields(message: &mut Message<'_>, choose: &Choose<'_>, find: &Find<'_>) -> Result<(), Box<Rejection>> {

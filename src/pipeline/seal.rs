@@ -3,7 +3,7 @@
 //! The draft keeps the clear values beside the sealed ones, for specs whose signature covers clear values.
 
 use super::translate::Drafted;
-use super::{Fault, LinkView, session, text_key, whole};
+use super::{Fault, LinkView, Under, session, text_key, whole};
 use codecs::envelope::{RawCiphertext, SealingScheme};
 use codecs::message::Draft;
 use keys::sm2::Ciphertext;
@@ -13,11 +13,12 @@ use time::OffsetDateTime;
 /// A draft whose sensitive fields are sealed, or whose spec seals nothing. Only this file can build it.
 pub struct Sealed<'a> {
     draft: Draft<'a>,
+    sealed_for: Vec<Under>,
 }
 
 impl<'a> Sealed<'a> {
-    pub(super) fn into_draft(self) -> Draft<'a> {
-        self.draft
+    pub(super) fn into_parts(self) -> (Draft<'a>, Vec<Under>) {
+        (self.draft, self.sealed_for)
     }
 }
 
@@ -32,23 +33,25 @@ pub(super) fn seal<'a>(
     let mut random = [0; 16];
     rng.fill_bytes(&mut random);
     draft.set_nonce(&random);
-    whole::seal(&mut draft, link, now, rng)?;
+    let mut sealed_for: Vec<Under> = whole::seal(&mut draft, link, now, rng)?.into_iter().collect();
     let targets = draft.seal_targets();
     if targets.is_empty() {
-        return Ok(Sealed { draft });
+        return Ok(Sealed { draft, sealed_for });
     }
+    let receiver = link.keyring.wrapper(link.name, now)?;
+    sealed_for.push(Under::of(receiver.info));
     match draft.sealing_scheme() {
         Some(SealingScheme::TextKey(cipher)) => {
             text_key::seal(&mut draft, targets, cipher, link, now, rng)?;
-            return Ok(Sealed { draft });
+            return Ok(Sealed { draft, sealed_for });
         }
         Some(SealingScheme::Session(cipher)) => {
             session::seal(&mut draft, targets, cipher, link, now, rng)?;
-            return Ok(Sealed { draft });
+            return Ok(Sealed { draft, sealed_for });
         }
         Some(SealingScheme::Sm4Gcm) | None => {}
     }
-    let wrapper = link.keyring.wrapper(link.name, now)?.as_sm2()?;
+    let wrapper = receiver.as_sm2()?;
     let envelope = link.keyring.envelopes(link.name).outbound(&wrapper, now, rng)?;
     let Ciphertext { c1, c3, c2 } = envelope.wrapped().clone();
     draft.set_envelope(&wrapper.info.serial, &RawCiphertext { c1, c3, c2 });
@@ -56,7 +59,7 @@ pub(super) fn seal<'a>(
         let sealed = envelope.seal(&target.additional, target.clear.as_bytes(), rng)?;
         draft.set_sealed(target.slot, &sealed.nonce, &sealed.ciphertext, &sealed.tag);
     }
-    Ok(Sealed { draft })
+    Ok(Sealed { draft, sealed_for })
 }
 
 /// The signer's serial is part of the signed text, so it is set before that text can be asked for.

@@ -1,7 +1,7 @@
 //! Step 7: the signature, and with it the exact bytes that will be sent and resent.
 
 use super::seal::Sealed;
-use super::{Fault, LinkView, capsule, scheme};
+use super::{Fault, LinkView, Under, capsule, scheme};
 use codecs::envelope::SignatureScheme;
 use codecs::wire::Wire;
 use rand_core::CryptoRng;
@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 pub struct Signed {
     wire: Wire,
     code: String,
+    under: Vec<Under>,
 }
 
 impl Signed {
@@ -22,6 +23,11 @@ impl Signed {
     pub fn code(&self) -> &str {
         &self.code
     }
+
+    /// The keys that it was signed and sealed with.
+    pub fn under(&self) -> &[Under] {
+        &self.under
+    }
 }
 
 pub(super) fn sign(
@@ -30,18 +36,20 @@ pub(super) fn sign(
     now: OffsetDateTime,
     rng: &mut dyn CryptoRng,
 ) -> Result<Signed, Fault> {
-    let draft = sealed.into_draft();
+    let (draft, mut under) = sealed.into_parts();
     let code = draft.kind().code.clone();
     let text = draft.signed_text()?;
     let wire = match draft.signature_scheme() {
         SignatureScheme::None => draft.finish_unsigned()?,
         SignatureScheme::Sm2(input) => {
-            let signer = link.keyring.signer(link.name, now)?.sm2()?;
-            draft.finish_sm2(&signer.sign(&scheme::sm2_input(input, &text), rng)?)?
+            let signer = link.keyring.signer(link.name, now)?;
+            under.push(Under::of(signer.info));
+            draft.finish_sm2(&signer.sm2()?.sign(&scheme::sm2_input(input, &text), rng)?)?
         }
         SignatureScheme::Rsa(kind) => {
-            let signer = link.keyring.signer(link.name, now)?.rsa()?;
-            draft.finish_bytes(&signer.sign(scheme::rsa(kind), &text, rng)?)?
+            let signer = link.keyring.signer(link.name, now)?;
+            under.push(Under::of(signer.info));
+            draft.finish_bytes(&signer.rsa()?.sign(scheme::rsa(kind), &text, rng)?)?
         }
         SignatureScheme::Mac(kind) => {
             // Where the message names the party that it is for, that party's key authenticates it and no other.
@@ -49,9 +57,10 @@ pub(super) fn sign(
                 Some(serial) => link.keyring.mac_with(link.name, serial, now)?,
                 None => link.keyring.mac(link.name, now)?,
             };
+            under.push(Under::of(mac.info));
             draft.finish_bytes(&mac.of(scheme::mac(kind))?.tag(&[&text])?)?
         }
     };
     let wire = capsule::seal(wire, link, now)?;
-    Ok(Signed { wire, code })
+    Ok(Signed { wire, code, under })
 }

@@ -26,6 +26,7 @@ pub(super) fn inward(opened: &Opened<'_>) -> Result<Received, Box<Rejection>> {
         payment,
         code: message.kind().code.clone(),
         signed_by: opened.signed_by().to_owned(),
+        under: opened.under(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::open::{Opened, Unverified};
 use super::parse::Parsed;
-use super::{LinkView, Rejection, Step, scheme};
+use super::{LinkView, Rejection, Step, Under, scheme};
 use codecs::envelope::{SignatureScheme, SignatureValue};
 use codecs::message::{Message, SignatureFound};
 use keys::error::KeyError;
@@ -12,11 +12,11 @@ use time::OffsetDateTime;
 /// A message whose signature holds. Only this file can build it.
 pub struct Verified<'a> {
     message: Message<'a>,
-    signed_by: String,
+    signed_by: Option<Under>,
 }
 
 impl<'a> Verified<'a> {
-    pub(super) fn into_parts(self) -> (Message<'a>, String) {
+    pub(super) fn into_parts(self) -> (Message<'a>, Option<Under>) {
         (self.message, self.signed_by)
     }
 }
@@ -33,33 +33,33 @@ pub(super) fn verify_opened<'a>(
     link: LinkView<'_>,
     now: OffsetDateTime,
 ) -> Result<Opened<'a>, Box<Rejection>> {
-    let message = unverified.into_message();
+    let (message, keys) = unverified.into_parts();
     let signed_by = check(&message, link, now).map_err(|rejection| with_header(rejection, &message))?;
-    Ok(Opened::of_verified(Verified { message, signed_by }))
+    Ok(Opened::of_verified(Verified { message, signed_by }, keys))
 }
 
-fn check(message: &Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Result<String, Box<Rejection>> {
+fn check(message: &Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Result<Option<Under>, Box<Rejection>> {
     let found = message
         .signature()
         .map_err(|error| Rejection::of_parse(Step::Verify, error))?;
     let Some(found) = found else {
-        return Ok(String::new());
+        return Ok(None);
     };
     check_window(&found, now)?;
     let text = message
         .signed_text()
         .map_err(|error| Rejection::of_parse(Step::Verify, error))?;
-    check_signature(&found, &text, link, now)
+    check_signature(&found, &text, link, now).map(Some)
 }
 
 /// Checks the signature under the key that the message names, or the one key of a link whose messages name none; gives that
-/// key's serial.
+/// key's name.
 fn check_signature(
     found: &SignatureFound,
     text: &[u8],
     link: LinkView<'_>,
     now: OffsetDateTime,
-) -> Result<String, Box<Rejection>> {
+) -> Result<Under, Box<Rejection>> {
     let key_error = |error| Rejection::of_key(Step::Verify, &error);
     let invalid = |error| Rejection::of_crypto(Step::Verify, "signature.invalid", "signature", error);
     match (found.scheme, &found.value) {
@@ -67,13 +67,13 @@ fn check_signature(
             let verifier = verifier(found, link, now).map_err(key_error)?;
             let key = verifier.sm2().map_err(key_error)?;
             key.verify(&scheme::sm2_input(input, text), signature).map_err(invalid)?;
-            Ok(verifier.info.serial.clone())
+            Ok(Under::of(verifier.info))
         }
         (SignatureScheme::Rsa(kind), SignatureValue::Bytes(signature)) => {
             let verifier = verifier(found, link, now).map_err(key_error)?;
             let key = verifier.rsa().map_err(key_error)?;
             key.verify(scheme::rsa(kind), text, signature).map_err(invalid)?;
-            Ok(verifier.info.serial.clone())
+            Ok(Under::of(verifier.info))
         }
         (SignatureScheme::Mac(kind), SignatureValue::Bytes(tag)) => {
             let mac = match found.signer.serial() {
@@ -83,7 +83,7 @@ fn check_signature(
             let mac = mac.map_err(key_error)?;
             let key = mac.of(scheme::mac(kind)).map_err(key_error)?;
             key.check(&[text], tag).map_err(invalid)?;
-            Ok(mac.info.serial.clone())
+            Ok(Under::of(mac.info))
         }
         (SignatureScheme::None | SignatureScheme::Sm2(_) | SignatureScheme::Rsa(_) | SignatureScheme::Mac(_), _) => {
             Err(Box::new(Rejection::new(

@@ -1,6 +1,6 @@
 //! An object that is sealed whole under a key that both sides hold (`codecs::whole`): no serial names the key, so a link has one.
 
-use super::{Fault, LinkView, Rejection, Step};
+use super::{Fault, LinkView, Rejection, Step, Under};
 use codecs::envelope::WholeScheme;
 use codecs::message::{Draft, Message, SealedWhole};
 use keys::algorithm::Algorithm;
@@ -9,14 +9,17 @@ use keys::keyring::SealKey;
 use rand_core::CryptoRng;
 use time::OffsetDateTime;
 
-/// Opens it under the one key that may be used now.
-pub(super) fn open(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Result<(), Box<Rejection>> {
-    let Some(sealed) = sealed(message)? else { return Ok(()) };
+/// Opens it under the one key that may be used now, and names that.
+pub(super) fn open(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Result<Option<Under>, Box<Rejection>> {
+    let Some(sealed) = sealed(message)? else {
+        return Ok(None);
+    };
     let of_key = |error| Rejection::of_key(Step::Open, &error);
     let ours = link.keyring.one_sealer(link.name, now).map_err(of_key)?;
     let key = ours.of(algorithm(sealed.scheme)).map_err(of_key)?;
     let clear = opened(key, &sealed).map_err(invalid)?;
-    message.set_whole(&clear).map_err(refused)
+    message.set_whole(&clear).map_err(refused)?;
+    Ok(Some(Under::of(ours.info)))
 }
 
 /// Opens what the journal vouches for under any key that we still hold: the tag tells which it was.
@@ -29,14 +32,23 @@ pub(super) fn open_stored(message: &mut Message<'_>, link: LinkView<'_>) -> Resu
         .map_err(refused)
 }
 
-pub(super) fn seal(draft: &mut Draft<'_>, link: LinkView<'_>, now: OffsetDateTime, rng: &mut dyn CryptoRng) -> Result<(), Fault> {
-    let Some(target) = draft.whole_target() else { return Ok(()) };
-    let key = link.keyring.sealer(link.name, now)?.of(algorithm(target.scheme))?;
+/// Seals it, where the spec says so, and names the key.
+pub(super) fn seal(
+    draft: &mut Draft<'_>,
+    link: LinkView<'_>,
+    now: OffsetDateTime,
+    rng: &mut dyn CryptoRng,
+) -> Result<Option<Under>, Fault> {
+    let Some(target) = draft.whole_target() else {
+        return Ok(None);
+    };
+    let sealer = link.keyring.sealer(link.name, now)?;
+    let key = sealer.of(algorithm(target.scheme))?;
     let nonce = nonce(rng);
     let (ciphertext, tag) = key.seal_authenticated(&nonce, &target.additional, &target.clear)?;
     let nonce: String = nonce.iter().map(|&byte| char::from(byte)).collect();
     draft.set_whole(&nonce, &ciphertext, &tag);
-    Ok(())
+    Ok(Some(Under::of(sealer.info)))
 }
 
 fn sealed(message: &Message<'_>) -> Result<Option<SealedWhole>, Box<Rejection>> {

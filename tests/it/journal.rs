@@ -101,9 +101,11 @@ macro_rules! cases {
             moving::a_wrong_move_is_refused_whole
             moving::an_interim_answer_never_hides_the_reply
             moving::further_replies_are_stored
+            moving::a_reply_is_replaced_once
             moving::concurrent_moves_have_one_winner
             owning::serials_are_given_once
             owning::settings_change_by_compare_and_set
+            owning::settings_are_found_by_how_they_begin
             owning::leases_are_renewed
             owning::a_take_over_fences_the_former_owner
             owning::what_is_released_is_free_at_once

@@ -40,6 +40,7 @@ mod processes;
 mod proxy;
 mod raw_amqp;
 mod releasing;
+mod rotation;
 mod samples;
 mod settling;
 mod simulation;

@@ -302,6 +302,7 @@ fn entry(side: Side, usage: Usage, algorithm: Algorithm, serial: &str) -> KeyEnt
         algorithm,
         status: Status::Primary,
         serial: serial.to_owned(),
+        primary_from: None,
         not_before: datetime!(2000-01-01 0:00 UTC),
         not_after: datetime!(2099-01-01 0:00 UTC),
         user_id: None,

@@ -11,7 +11,7 @@ use hangu::clock::{BEIJING, Clock, Random};
 use hangu::config::Config;
 use hangu::journal::{Exchange, Read, SharedJournal, State};
 use hangu::mq::memory::MemoryBroker;
-use hangu::mq::{Mq, SharedMq};
+use hangu::mq::{Mq, Publication, Published, SharedMq};
 use hangu::shell::{Running, SystemClock, SystemEntropy};
 use hangu::start::{Assembled, Surroundings, assemble};
 use queues::MqQueues;
@@ -36,10 +36,17 @@ pub(crate) struct Stand {
     pub(crate) journal: SharedJournal,
     pub(crate) centre: CentreHandle,
     pub(crate) platform: PlatformHandle,
+    /// Whose keys the simulators use.
+    pub(crate) parties: Parties,
+}
+
+pub(crate) struct Parties {
+    pub(crate) centre: Party,
+    pub(crate) platform: Party,
 }
 
 /// Opens a connection to the broker.
-type Connect = Box<dyn Fn() -> SharedMq>;
+type Connect = Box<dyn Fn() -> SharedMq + Send + Sync>;
 
 /// One instance of the gateway.
 pub(crate) struct Instance {
@@ -65,16 +72,20 @@ impl Stand {
             ..CentreConfig::new(today())
         };
         let mq = Arc::new(MqQueues::new(connect()));
-        let centre = simulators::centre::start(mq, party(folder.path(), "nps", "centre"), world(), centre_config);
+        let parties = Parties {
+            centre: party(folder.path(), "nps", "centre"),
+            platform: party(folder.path(), "platform", "platform"),
+        };
+        let centre = simulators::centre::start(mq, parties.centre.clone(), world(), centre_config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let keys = party(folder.path(), "platform", "platform");
-        let platform = simulators::platform::start(listener, keys, world(), ACCOUNTS).unwrap();
+        let platform = simulators::platform::start(listener, parties.platform.clone(), world(), ACCOUNTS).unwrap();
         Self {
             folder,
             connect,
             journal,
             centre,
             platform,
+            parties,
         }
     }
 
@@ -115,6 +126,18 @@ impl Stand {
     /// What the instances are configured by, as it stands in a file.
     pub(crate) fn config(&self) -> String {
         CONFIG.replace("PLATFORM", &self.platform.address().to_string())
+    }
+
+    /// Puts bytes into a queue, as whoever is at its other end would.
+    pub(crate) async fn put(&self, queue: &str, body: Vec<u8>) {
+        let publication = Publication {
+            queue: queue.to_owned(),
+            message_id: String::new(),
+            correlation_id: None,
+            content_type: "application/xml",
+            body: body.into(),
+        };
+        assert_eq!((self.connect)().publish(publication).await, Published::Confirmed);
     }
 
     /// The centre tells the date; before that the bank may start nothing.
@@ -256,13 +279,14 @@ fn today() -> time::Date {
 }
 
 const ACCOUNTS: u64 = 1_000_000;
-const QUEUES: [&str; 6] = [
+const QUEUES: [&str; 7] = [
     "nps.B.req",
     "nps.B.rsp",
     "nps.centre.B",
     "nobody",
     "hangu.hand-off.one",
     "hangu.hand-off.two",
+    "hangu.hand-off.three",
 ];
 
 const CONFIG: &str = r#"

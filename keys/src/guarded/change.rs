@@ -174,6 +174,7 @@ impl KeyChange {
             rule: format!("has the {what} {name}, which there is not"),
         };
         Ok(KeyEntry {
+            primary_from: None,
             id: self.id.clone(),
             link: self.link.clone(),
             side: Side::parse(&self.side).ok_or_else(|| unknown("side", &self.side))?,

@@ -55,6 +55,7 @@ impl Held {
             bits: None,
             status: entry.status,
             serial: entry.serial,
+            primary_from: entry.primary_from,
             not_before: entry.not_before,
             not_after: entry.not_after,
             fingerprint: self.fingerprint.clone(),

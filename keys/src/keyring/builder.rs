@@ -9,7 +9,8 @@ use crate::legacy::{RsaPrivate, RsaPublic};
 use crate::sm2::{DEFAULT_USER_ID, Engine, PrivateKey, PublicKey};
 use crate::sm3::{HmacSm3, sm3};
 use crate::sm4::Sm4Gcm;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -28,7 +29,8 @@ pub struct BuildError {
 pub struct KeyringBuilder {
     engine: Engine,
     keyring: Keyring,
-    ids: BTreeSet<String>,
+    /// Every id with the user id that its entry states.
+    ids: BTreeMap<String, Option<String>>,
     /// The oldest journal key that is not revoked, with what makes it the oldest.
     digest: Option<((OffsetDateTime, String), HmacSm3)>,
     refused: Option<BuildError>,
@@ -86,7 +88,8 @@ impl KeyringBuilder {
         if let Some(refused) = self.refused {
             return Err(refused);
         }
-        self.keyring.digest = self.digest.map(|(_, digest)| digest);
+        self.keyring.digest = self.digest.map(|(_, digest)| Arc::new(digest));
+        self.keyring.version = version(&self.keyring, &self.ids);
         Ok(self.keyring)
     }
 
@@ -214,14 +217,34 @@ impl KeyringBuilder {
         if entry.user_id.is_some() && (entry.usage, algorithm) != (Usage::Sign, Algorithm::Sm2) {
             return Err("has a user_id, which only SM2 signing keys have".to_owned());
         }
+        if entry.primary_from.is_some() && matches!(entry.status, Status::Pending | Status::Accepted) {
+            return Err(format!("has a primary_from, but is only {}", entry.status.name()));
+        }
         if entry.not_after < entry.not_before {
             return Err("ends its validity before it starts".to_owned());
         }
-        if !self.ids.insert(entry.id.clone()) {
+        if self.ids.insert(entry.id.clone(), entry.user_id.clone()).is_some() {
             return Err("is there twice; an id names one key".to_owned());
         }
         Ok(())
     }
+}
+
+/// SM3 over one line a key, in the order of their ids: whatever an entry says, and the fingerprint of what its file holds.
+fn version(keyring: &Keyring, user_ids: &BTreeMap<String, Option<String>>) -> String {
+    let instant = |at: Option<OffsetDateTime>| at.map(|at| at.unix_timestamp_nanos().to_string()).unwrap_or_default();
+    let line = |info: &KeyInfo| {
+        let user_id = user_ids.get(&info.id).and_then(Option::as_deref).unwrap_or_default();
+        let names = [info.side.name(), info.usage.name(), info.algorithm.name(), info.status.name()].join("|");
+        let times = [info.primary_from, Some(info.not_before), Some(info.not_after)]
+            .map(instant)
+            .join("|");
+        let (id, link, serial, print) = (&info.id, &info.link, &info.serial, &info.fingerprint);
+        format!("{id}|{link}|{names}|{serial}|{times}|{print}|{user_id}\n")
+    };
+    let lines: BTreeMap<&str, String> = keyring.infos().map(|info| (info.id.as_str(), line(info))).collect();
+    let text: String = lines.into_values().collect();
+    shortened(&sm3(&[VERSION_LABEL, text.as_bytes()]))
 }
 
 /// A fingerprint over SPKI, and the length of the modulus.
@@ -243,6 +266,7 @@ fn info(entry: KeyEntry, fingerprint: String) -> KeyInfo {
         bits: None,
         status: entry.status,
         serial: entry.serial,
+        primary_from: entry.primary_from,
         not_before: entry.not_before,
         not_after: entry.not_after,
         fingerprint,
@@ -287,5 +311,6 @@ fn shortened(digest: &[u8; 32]) -> String {
 }
 
 const DIGEST_LABEL: &[u8] = b"hangu digest";
+const VERSION_LABEL: &[u8] = b"hangu keyring|";
 const FINGERPRINT_LABEL: &[u8] = b"hangu fingerprint";
 const NAME_BYTES_MAX: usize = 128;

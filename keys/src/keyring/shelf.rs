@@ -1,12 +1,14 @@
-//! The keys of one link, side and usage: at most one primary, each serial once.
+//! The keys of one link, side and usage: at any instant at most one primary, each serial once.
 
 use super::Usable;
 use crate::key::{KeyInfo, Status};
 use std::collections::BTreeMap;
+use time::OffsetDateTime;
 
 pub(super) struct Shelf<T> {
     by_serial: BTreeMap<String, Placed<T>>,
-    primary: Option<String>,
+    /// Serials of primary keys in the order in which they take their place; what has no instant stands before all.
+    primaries: BTreeMap<Option<OffsetDateTime>, String>,
 }
 
 struct Placed<T> {
@@ -21,17 +23,20 @@ impl<T> Shelf<T> {
             return Err(format!("has the serial {} of key {}", info.serial, other.info.id));
         }
         if info.status == Status::Primary {
-            if let Some(other) = self.primary() {
+            if let Some(other) = self.primaries.get(&info.primary_from).and_then(|serial| self.with(serial)) {
                 return Err(format!("is a second primary key beside {}", other.info.id));
             }
-            self.primary = Some(info.serial.clone());
+            self.primaries.insert(info.primary_from, info.serial.clone());
         }
         self.by_serial.insert(info.serial.clone(), Placed { info, key });
         Ok(())
     }
 
-    pub(super) fn primary(&self) -> Option<Usable<'_, T>> {
-        self.with(self.primary.as_deref()?)
+    /// The primary key that took its place last. Which one that is depends on the clock alone, so that instances with the same
+    /// keyring change over together.
+    pub(super) fn primary(&self, now: OffsetDateTime) -> Option<Usable<'_, T>> {
+        let (_, serial) = self.primaries.range(..=Some(now)).next_back()?;
+        self.with(serial)
     }
 
     pub(super) fn with(&self, serial: &str) -> Option<Usable<'_, T>> {
@@ -65,7 +70,7 @@ impl<T> Default for Shelf<T> {
     fn default() -> Self {
         Self {
             by_serial: BTreeMap::new(),
-            primary: None,
+            primaries: BTreeMap::new(),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::*;
 use crate::key::{KeyEntry, Side, Usage};
 use crate::sm2::PrivateKey;
 use crate::testing::{NOW, SeededRng, entry, gmt_key};
+use time::Duration;
 use time::macros::datetime;
 
 mod algorithms; // RSA and shared keys beside SM2
@@ -389,4 +390,32 @@ fn a_key_that_no_message_names_is_the_only_one_or_none() {
     assert_eq!(kinds(&[Status::Primary, Status::Draining]), "unknown");
     assert_eq!(kinds(&[Status::Retired]), "unknown");
     assert_eq!(kinds(&[]), "unknown");
+}
+
+#[test]
+fn a_primary_key_takes_its_place_at_an_instant() {
+    let from = |serial: &str, primary_from| KeyEntry {
+        primary_from,
+        ..entry("one", Side::Shared, Usage::Mac, Status::Primary, serial)
+    };
+    let at = NOW + Duration::HOUR;
+    let build = |entries: [KeyEntry; 2]| {
+        let add = |builder: KeyringBuilder, entry| builder.add_secret(entry, &[1; 32]);
+        entries.into_iter().fold(Keyring::builder(), add).build()
+    };
+    let keyring = build([from("new", Some(at)), from("old", None)]).unwrap();
+    let serial = |now| keyring.mac("one", now).unwrap().info.serial.as_str();
+    assert_eq!(
+        [serial(at - Duration::NANOSECOND), serial(at), serial(at + Duration::HOUR)],
+        ["old", "new", "new"]
+    );
+    for serial in ["old", "new"] {
+        assert!(keyring.mac_with("one", serial, at).is_ok(), "both check what names them");
+    }
+    assert_eq!(keyring.promoted(), Some(at));
+    // Nothing signs before the first one takes its place, and no two take it at once.
+    let later = build([from("new", Some(at)), from("newer", Some(at + Duration::HOUR))]).unwrap();
+    assert!(matches!(later.mac("one", NOW).err(), Some(KeyError::NoPrimary { .. })));
+    let twice = build([from("new", Some(at)), from("newer", Some(at))]);
+    assert!(twice.err().unwrap().rule.starts_with("is a second primary key"));
 }

@@ -2,6 +2,7 @@
 //!
 //! Nothing is ever replaced, and the list is written last and whole, so that a folder is loadable before and after.
 
+use super::change::lock;
 use super::entries::Encoding;
 use super::{KEYRING_FILE, StoreError, build, files};
 use crate::algorithm::Algorithm;
@@ -39,13 +40,14 @@ pub fn create(folder: &Path, new: &NewKey, rng: &mut dyn CryptoRng) -> Result<Cr
     checked(entry).map_err(|rule| refuse(&rule))?;
     let material = Material::fresh(new, rng).map_err(|error| refuse(&format!("cannot be made: {error}")))?;
     files::make_folder(folder)?;
+    let _held = lock(folder)?;
     let before = if list.exists() {
         files::read_public(&list)?
     } else {
         String::new()
     };
     let written = material.write(folder, &entry.id)?;
-    let entered = enter(folder, &before, entry, &material, &written);
+    let entered = enter(folder, &before, entry, material.encoding, &written.secret);
     if entered.is_err() {
         // Nobody has the key: taking its files away again leaves the folder as it was.
         for path in [Some(&written.secret), written.public.as_ref()].into_iter().flatten() {
@@ -62,11 +64,31 @@ pub(crate) fn made(new: &NewKey, rng: &mut dyn CryptoRng) -> Result<(Zeroizing<S
     Ok((material.secret, material.encoding.unwrap_or(Encoding::Hex)))
 }
 
+/// Enters a public key or certificate that a counterparty gave, in a file named after its id.
+pub fn import(folder: &Path, entry: &KeyEntry, text: &str) -> Result<PathBuf, StoreError> {
+    let list = folder.join(KEYRING_FILE);
+    let refuse = |rule: &str| StoreError::new(&list, format!("key {} {rule}", entry.id));
+    if entry.side != Side::Theirs {
+        return Err(refuse("is not theirs: what is secret is made here"));
+    }
+    if !is_name(&entry.id) {
+        return Err(refuse(NO_NAME));
+    }
+    let _held = lock(folder)?;
+    let before = files::read_public(&list)?;
+    let file = folder.join(format!("{}.pub.pem", entry.id));
+    files::write_new(&file, text)?;
+    let entered = enter(folder, &before, entry, None, &file);
+    if entered.is_err() {
+        files::remove(&file)?;
+    }
+    entered.map(|()| file)
+}
+
 /// The rules that can be seen before anything is made; the others are the keyring's.
 fn checked(entry: &KeyEntry) -> Result<(), String> {
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if entry.id.is_empty() || entry.id.starts_with('.') || !entry.id.bytes().all(is_name) {
-        return Err("needs an id of letters, digits, `-`, `_` and `.`, since its files are named after it".to_owned());
+    if !is_name(&entry.id) {
+        return Err(NO_NAME.to_owned());
     }
     if entry.side == Side::Theirs {
         return Err("is theirs: put the public key or certificate that they give into the folder".to_owned());
@@ -83,6 +105,12 @@ fn checked(entry: &KeyEntry) -> Result<(), String> {
             entry.algorithm.name()
         ),
     })
+}
+
+/// Whether files may be named after an id.
+fn is_name(id: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    !id.is_empty() && !id.starts_with('.') && id.bytes().all(is_plain)
 }
 
 /// The texts of a key's files.
@@ -141,9 +169,9 @@ impl Material {
 }
 
 /// Adds the entry and reads the whole folder as the gateway will, before the list changes.
-fn enter(folder: &Path, before: &str, entry: &KeyEntry, material: &Material, written: &Created) -> Result<(), StoreError> {
+fn enter(folder: &Path, before: &str, entry: &KeyEntry, encoding: Option<Encoding>, file: &Path) -> Result<(), StoreError> {
     let list = folder.join(KEYRING_FILE);
-    let rows = rows(entry, material, written).map_err(|error| StoreError::new(&list, error.to_string()))?;
+    let rows = rows(entry, encoding, file).map_err(|error| StoreError::new(&list, error.to_string()))?;
     let gap = if before.is_empty() || before.ends_with('\n') {
         ""
     } else {
@@ -155,8 +183,8 @@ fn enter(folder: &Path, before: &str, entry: &KeyEntry, material: &Material, wri
     files::sync_folder(folder)
 }
 
-fn rows(entry: &KeyEntry, material: &Material, written: &Created) -> Result<String, time::error::Format> {
-    let file = written.secret.file_name().unwrap_or_default().to_string_lossy().into_owned();
+fn rows(entry: &KeyEntry, encoding: Option<Encoding>, file: &Path) -> Result<String, time::error::Format> {
+    let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let not_before = entry.not_before.format(&Rfc3339)?;
     let not_after = entry.not_after.format(&Rfc3339)?;
     let mut rows = vec![
@@ -171,7 +199,9 @@ fn rows(entry: &KeyEntry, material: &Material, written: &Created) -> Result<Stri
         ("not_after", &not_after),
         ("file", &file),
     ];
-    rows.extend(material.encoding.map(|encoding| ("encoding", encoding.name())));
+    let primary_from = entry.primary_from.map(|from| from.format(&Rfc3339)).transpose()?;
+    rows.extend(primary_from.as_deref().map(|from| ("primary_from", from)));
+    rows.extend(encoding.map(|encoding| ("encoding", encoding.name())));
     rows.extend(entry.user_id.as_deref().map(|user_id| ("user_id", user_id)));
     let row = |(name, value): &(&str, &str)| format!("{name} = {}\n", toml::Value::String((*value).to_owned()));
     Ok(rows.iter().map(row).collect())
@@ -186,3 +216,5 @@ fn drawn(bytes: usize, rng: &mut dyn CryptoRng) -> Result<Zeroizing<Vec<u8>>, Cr
     }
     Ok(drawn)
 }
+
+const NO_NAME: &str = "needs an id of letters, digits, `-`, `_` and `.`, since its files are named after it";

@@ -99,6 +99,10 @@ impl Fields<'_> {
             algorithm: self.algorithm(side, usage)?,
             status: self.choice("status", &Status::ALL, Status::name)?,
             serial: self.string("serial")?,
+            primary_from: self
+                .stated("primary_from")
+                .then(|| self.instant("primary_from"))
+                .transpose()?,
             not_before: self.instant("not_before")?,
             not_after: self.instant("not_after")?,
             user_id: self.stated("user_id").then(|| self.string("user_id")).transpose()?,
@@ -248,7 +252,7 @@ fn edits(left: &str, right: &str) -> usize {
     row[right.len()]
 }
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "algorithm",
     "encoding",
     "file",
@@ -256,6 +260,7 @@ const FIELDS: [&str; 12] = [
     "link",
     "not_after",
     "not_before",
+    "primary_from",
     "serial",
     "side",
     "status",

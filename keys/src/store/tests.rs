@@ -15,6 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
+mod changing; // a folder that changes
 mod legacy; // other algorithms, certificates, keys that are made
 
 fn demo() -> TempDir {

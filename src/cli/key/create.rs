@@ -89,6 +89,7 @@ impl Description {
             algorithm,
             status: self.status,
             serial: self.serial.clone(),
+            primary_from: None,
             not_before,
             not_after: not_before + Duration::days(self.days),
             user_id: self.user_id.clone(),
@@ -113,7 +114,7 @@ fn report(entry: &KeyEntry, created: &Created, form: Form) -> String {
     }
 }
 
-fn usages() -> impl TypedValueParser<Value = Usage> {
+pub(super) fn usages() -> impl TypedValueParser<Value = Usage> {
     PossibleValuesParser::new(Usage::ALL.map(Usage::name)).try_map(|name| Usage::parse(&name).ok_or(UNKNOWN))
 }
 

@@ -337,6 +337,7 @@ fn put_bytes(body: &mut Vec<u8>, old: &str, new: &str) -> bool {
 
 pub(super) fn entry(side: Side, usage: Usage, algorithm: Algorithm, serial: &str, at: usize) -> KeyEntry {
     KeyEntry {
+        primary_from: None,
         id: format!("{}-{}-{at}", side.name(), usage.name()),
         link: LINK.to_owned(),
         side,

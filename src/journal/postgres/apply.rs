@@ -15,7 +15,7 @@ pub(super) async fn apply(work: &Work<'_>, write: &Write, prune_max: u32) -> Res
             id,
             answers,
             message,
-        } => change::reply(work, *id, answers, message, *replaces).await,
+        } => change::reply(work, *id, answers, message, replaces.as_deref()).await,
         Write::Park(park) => park::park(work, park).await,
         Write::Resolve { id, to, note, at } => park::resolve(work, *id, *to, note.as_deref(), *at).await,
         Write::Reserve {

@@ -6,7 +6,7 @@ use super::session::{Session, Values};
 use super::work::Work;
 use super::{effect, message, query};
 use crate::journal::chain::{is_final, reply_digest};
-use crate::journal::{Exchange, ExchangeId, MessageRecord, Millis, Move, State, Written};
+use crate::journal::{Exchange, ExchangeId, MessageRecord, Millis, Move, SealedRecord, State, Written, stands_in_the_way};
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub(super) async fn reply(
     id: ExchangeId,
     answers: &str,
     record: &MessageRecord,
-    replaces: bool,
+    replaces: Option<&SealedRecord>,
 ) -> Result<Written, Stop> {
     if !message::is_reply(record) {
         return Stop::refused("a further reply is sent, and its part is reply or interim");
@@ -48,7 +48,7 @@ pub(super) async fn reply(
         return not_of(id);
     }
     let newest = message::newest_reply(work.session, answers).await?;
-    if !replaces && newest.is_some_and(|newest| newest.part == "reply") {
+    if stands_in_the_way(newest.as_ref(), replaces) {
         return Ok(Written::Conflict(None));
     }
     let seq = query::last_message(work.session, id).await? + 1;

@@ -20,6 +20,7 @@ pub(super) async fn find(session: &Session, read: &Read) -> Result<Found, Stop> 
         Read::Parked { id, status, limit } => Found::Parked(park::find(session, *id, *status, *limit).await?),
         Read::ReleasedAs(id) => Found::Parked(park::released_as(session, *id).await?),
         Read::Setting(name) => Found::Setting(serial::setting(session, name).await?),
+        Read::Settings(prefix) => Found::Settings(serial::settings(session, prefix).await?),
         Read::Figures { now } => Found::Figures(Box::new(figures(session, *now).await?)),
         Read::Scan { after, limit } => Found::Exchanges(all(session, SCAN, &[after, &i64::from(*limit)]).await?),
         Read::Exchanges(ids) => Found::Exchanges(all(session, BY_IDS, &[ids]).await?),

@@ -103,6 +103,7 @@ fn unless_made(error: Error) -> Result<(), Error> {
     let made = [
         SqlState::UNIQUE_VIOLATION,
         SqlState::DUPLICATE_TABLE,
+        SqlState::DUPLICATE_OBJECT,
         SqlState::DUPLICATE_SCHEMA,
     ];
     match error.code() {

@@ -43,12 +43,25 @@ pub(super) async fn setting(session: &Session, name: &str) -> Result<Option<Stri
     single(found.as_ref())
 }
 
+pub(super) async fn settings(session: &Session, prefix: &str) -> Result<Vec<(String, String)>, Stop> {
+    let rows = session.ask(SETTINGS, &[&prefix]).await?;
+    let mut found = Vec::with_capacity(rows.len());
+    for row in rows {
+        found.push((row.try_get(0)?, row.try_get(1)?));
+    }
+    // The database's own order depends on its locale.
+    found.sort();
+    Ok(found)
+}
+
 const GROW: &str = "UPDATE serial_block SET next_serial = next_serial + $4
     WHERE instance = $1 AND date = $2 AND kind = $3 RETURNING next_serial - $4";
 
 const BEGIN: &str = "INSERT INTO serial_block (instance, date, kind, next_serial) VALUES ($1, $2, $3, $4)";
 
 const SETTING: &str = "SELECT value FROM setting WHERE name = $1";
+
+const SETTINGS: &str = "SELECT name, value FROM setting WHERE substr(name, 1, length($1)) = $1";
 
 const CHANGE: &str = "UPDATE setting SET value = $2, at = $3 WHERE name = $1 AND value = $4";
 

@@ -15,7 +15,7 @@ pub(super) fn apply(connection: &Connection, chain: &Chain, write: &Write) -> Re
             id,
             answers,
             message,
-        } => change::reply(connection, *id, answers, message, *replaces),
+        } => change::reply(connection, *id, answers, message, replaces.as_deref()),
         Write::Park(park) => park::park(connection, park),
         Write::Resolve { id, to, note, at } => park::resolve(connection, *id, *to, note.as_deref(), *at),
         Write::Reserve {

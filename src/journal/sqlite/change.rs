@@ -3,7 +3,7 @@
 use super::failure::Stop;
 use super::{effect, message, query};
 use crate::journal::chain::{Chain, is_final, reply_digest};
-use crate::journal::{Exchange, ExchangeId, MessageRecord, Millis, Move, State, Written};
+use crate::journal::{Exchange, ExchangeId, MessageRecord, Millis, Move, SealedRecord, State, Written, stands_in_the_way};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// The compare-and-set, given what an outcome that stands allows. Besides (id, epoch, state) it holds what no caller may undo:
@@ -83,13 +83,13 @@ pub(super) fn reply(
     id: ExchangeId,
     answers: &str,
     record: &MessageRecord,
-    replaces: bool,
+    replaces: Option<&SealedRecord>,
 ) -> Result<Written, Stop> {
     if !message::is_reply(record) {
         return Stop::refused("a further reply is sent, and its part is reply or interim");
     }
     message::check_request(connection, id, answers)?;
-    if !replaces && message::newest_reply(connection, answers)?.is_some_and(|newest| newest.part == "reply") {
+    if stands_in_the_way(message::newest_reply(connection, answers)?.as_ref(), replaces) {
         return Ok(Written::Conflict(None));
     }
     let seq = message::append(connection, id, record)?;

@@ -19,6 +19,7 @@ pub(super) fn find(connection: &Connection, read: &Read) -> Result<Found> {
         Read::Parked { id, status, limit } => Found::Parked(park::find(connection, *id, *status, *limit)?),
         Read::ReleasedAs(id) => Found::Parked(park::released_as(connection, *id)?),
         Read::Setting(name) => Found::Setting(serial::setting(connection, name)?),
+        Read::Settings(prefix) => Found::Settings(serial::settings(connection, prefix)?),
         Read::Figures { now } => Found::Figures(Box::new(figures(connection, *now)?)),
         Read::Scan { after, limit } => Found::Exchanges(all(connection, SCAN, params![after, limit])?),
         Read::Exchanges(ids) => Found::Exchanges(by_ids(connection, ids)?),

@@ -46,3 +46,10 @@ pub(super) fn setting(connection: &Connection, name: &str) -> rusqlite::Result<O
         .query_row([name], |row| row.get(0))
         .optional()
 }
+
+pub(super) fn settings(connection: &Connection, prefix: &str) -> rusqlite::Result<Vec<(String, String)>> {
+    connection
+        .prepare_cached("SELECT name, value FROM setting WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name")?
+        .query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}

@@ -400,7 +400,7 @@ fn every_other_write(id: i64) -> Vec<Write> {
         Write::Accept(Box::new(super::data::cancel("3", "2"))),
         Write::Accept(Box::new(super::data::cancel("4", "none"))),
         Write::Reply {
-            replaces: false,
+            replaces: None,
             id,
             answers: super::data::key("1"),
             message: message("sent", "reply", "x", 5_000),

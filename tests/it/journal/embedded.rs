@@ -224,7 +224,7 @@ fn a_batch_survives_a_refused_write() {
     let (_folder, path) = place();
     let mut store = Store::open(&path).unwrap();
     let unknown = Write::Reply {
-        replaces: false,
+        replaces: None,
         id: 1,
         answers: "nothing".into(),
         message: message("received", "request", "1", 1),

@@ -3,7 +3,7 @@
 use super::data::{
     Subjected, accept, deliver, fresh, key, message, messages, one, outcome, refused, requests, step, stored, take, walk,
 };
-use hangu::journal::{Accept, Accepted, EPOCH_FIRST, Move, Read, State, Write, Written};
+use hangu::journal::{Accept, Accepted, EPOCH_FIRST, MessageRecord, Move, Read, State, Write, Written};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -223,7 +223,7 @@ pub(super) async fn further_replies_are_stored(journal: Subjected<'_>) {
     assert!(matches!(take(&**journal, again()).await, Accepted::Again { .. }));
     let reply = message("sent", "reply", "to the second", 3_000);
     let write = |answers: &str, message| Write::Reply {
-        replaces: true,
+        replaces: None,
         id,
         answers: answers.into(),
         message,
@@ -236,6 +236,32 @@ pub(super) async fn further_replies_are_stored(journal: Subjected<'_>) {
     assert!(matches!(take(&**journal, again()).await, Accepted::Repeat { reply: Some(found), .. } if found == reply));
     refused(journal, write("nobody", reply)).await;
     refused(journal, write(&key("1"), message("received", "reply", "x", 3_000))).await;
+}
+
+/// A final reply gives way to one that names it, and to nothing else.
+pub(super) async fn a_reply_is_replaced_once(journal: Subjected<'_>) {
+    let id = fresh(&**journal, accept("1")).await;
+    let reply = |body: &str| message("sent", "reply", body, 3_000);
+    let (first, other) = (reply("first"), reply("other"));
+    let replacing = |replaced: Option<&MessageRecord>, body: &str| Write::Reply {
+        replaces: replaced.map(|replaced| Box::new(replaced.record.clone())),
+        id,
+        answers: key("1"),
+        message: reply(body),
+    };
+    let steps = [
+        (replacing(Some(&first), "first"), Written::Conflict(None)),
+        (replacing(None, "first"), Written::Stored),
+        (replacing(None, "second"), Written::Conflict(None)),
+        (replacing(Some(&other), "second"), Written::Conflict(None)),
+        (replacing(Some(&first), "second"), Written::Stored),
+        (replacing(Some(&first), "third"), Written::Conflict(None)),
+    ];
+    for (write, expected) in steps {
+        assert_eq!(journal.write(write).await, Ok(expected));
+    }
+    let newest = journal.read(Read::ReplyTo(key("1"))).await.unwrap().messages().unwrap();
+    assert_eq!(newest, [reply("second")]);
 }
 
 pub(super) async fn concurrent_moves_have_one_winner(journal: Subjected<'_>) {

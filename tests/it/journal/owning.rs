@@ -57,6 +57,30 @@ pub(super) async fn settings_change_by_compare_and_set(journal: Subjected<'_>) {
     ));
 }
 
+pub(super) async fn settings_are_found_by_how_they_begin(journal: Subjected<'_>) {
+    for (name, value) in [
+        ("keys:two", "2"),
+        ("keys:One", "1"),
+        ("Keys:three", "3"),
+        ("keys", "4"),
+        ("k%", "5"),
+    ] {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        let set = Write::Set {
+            name,
+            expect: None,
+            value,
+            at: 1,
+        };
+        assert_eq!(journal.write(set).await, Ok(Written::Stored));
+    }
+    let found = async |prefix: &str| journal.read(Read::Settings(prefix.into())).await.unwrap().settings().unwrap();
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(found("keys:").await, [pair("keys:One", "1"), pair("keys:two", "2")]);
+    assert_eq!(found("k%").await, [pair("k%", "5")]);
+    assert_eq!(found("nobody").await, []);
+}
+
 pub(super) async fn leases_are_renewed(journal: Subjected<'_>) {
     let id = fresh(&**journal, accept("1")).await;
     let other = fresh(

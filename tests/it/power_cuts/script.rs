@@ -132,7 +132,7 @@ impl Author {
         let message = self.message("sent", "reply");
         let known = self.random.one_of(&self.open);
         Write::Reply {
-            replaces: true,
+            replaces: None,
             id: known.id,
             answers: key(&known.serial),
             message,

@@ -191,6 +191,7 @@ fn what_cannot_be_made_leaves_the_folder_as_it_was() {
         entry: KeyEntry {
             link: "centre".to_owned(),
             serial: "4000000001".to_owned(),
+            primary_from: None,
             ..sign("other", Side::Ours, Algorithm::Sm2).entry
         },
         bits: 2048,

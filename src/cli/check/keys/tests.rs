@@ -24,6 +24,7 @@ fn entry(id: &str, side: Side, usage: Usage, status: Status, not_after: OffsetDa
         algorithm: Algorithm::Sm2,
         status,
         serial: id.to_owned(),
+        primary_from: None,
         not_before: datetime!(2026-01-01 00:00 UTC),
         not_after,
         user_id: None,

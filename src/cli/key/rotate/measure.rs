@@ -1,0 +1,109 @@
+//! What the instances say of themselves and their keys, read from the journal that they share.
+
+use crate::cli::output::{Exit, Failure};
+use hangu::clock::{from_millis, millis};
+use hangu::config::Config;
+use hangu::exchange::{self, Instance};
+use hangu::journal::{Exchange, Read, Search, SharedJournal, State};
+use keys::key::{KeyInfo, Usage};
+use keys::rotation::{self, Measured};
+use std::collections::BTreeMap;
+use time::OffsetDateTime;
+
+/// What was measured, as far as it is about one link.
+pub(super) struct Figures {
+    /// Instances whose lease runs.
+    pub(super) instances: Vec<rotation::Instance>,
+    /// All that ever ran.
+    told: Vec<Instance>,
+    /// When the exchanges of the link were accepted that are not delivered.
+    open: Vec<OffsetDateTime>,
+}
+
+/// Reads a journal beside the gateways that run; where there is none yet, no instance is.
+pub(super) fn figures(config: &Config, link: &str, now: OffsetDateTime) -> Result<Figures, Failure> {
+    if config.journal.file.as_ref().is_some_and(|file| !file.exists()) {
+        return Ok(Figures {
+            instances: Vec::new(),
+            told: Vec::new(),
+            open: Vec::new(),
+        });
+    }
+    let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, config.journal.place(), error);
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| unavailable(&error))?;
+    runtime.block_on(async {
+        let journal = hangu::journal::open::open_read_only(config)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let told = exchange::instances(&*journal).await.map_err(|error| unavailable(&error))?;
+        let open = open(&journal, link).await.map_err(|error| unavailable(&error))?;
+        journal.close().await;
+        Ok(Figures {
+            instances: told
+                .iter()
+                .filter(|instance| instance.is_live(millis(now)))
+                .map(live)
+                .collect(),
+            told,
+            open,
+        })
+    })
+}
+
+impl Figures {
+    /// What all instances saw of some keys, by serial number.
+    pub(super) fn traffic(&self, keys: &[&KeyInfo], now: OffsetDateTime) -> BTreeMap<String, Measured> {
+        keys.iter()
+            .map(|info| (info.serial.clone(), self.measured(info, now)))
+            .collect()
+    }
+
+    pub(super) fn measured(&self, info: &KeyInfo, now: OffsetDateTime) -> Measured {
+        let mut measured = Measured::default();
+        for instance in &self.told {
+            for seen in instance.told.keys.iter().filter(|seen| seen.is_of(info)) {
+                let last_at = instance.last_at(seen, millis(now));
+                measured.received += seen.received;
+                measured.sent += seen.sent;
+                measured.last_seen = measured.last_seen.max((last_at > 0).then(|| from_millis(last_at)));
+            }
+        }
+        // What was accepted after the key was last used holds no bytes under it. A journal key sends nothing.
+        let holds = |accepted_at: &&OffsetDateTime| measured.last_seen.is_some_and(|last| **accepted_at <= last);
+        let open = self.open.iter().filter(holds).count();
+        measured.open = Some(if info.usage == Usage::Journal {
+            0
+        } else {
+            u64::try_from(open).unwrap_or(u64::MAX)
+        });
+        measured
+    }
+}
+
+fn live(instance: &Instance) -> rotation::Instance {
+    rotation::Instance {
+        name: instance.name.clone(),
+        version: instance.told.version.clone(),
+        counting_since: from_millis(instance.told.since),
+    }
+}
+
+async fn open(journal: &SharedJournal, link: &str) -> Result<Vec<OffsetDateTime>, exchange::Trouble> {
+    let mut found = Vec::new();
+    for state in State::ALL.into_iter().filter(|state| *state != State::Delivered) {
+        let search = Search {
+            state: Some(state),
+            limit: u32::MAX,
+            ..Search::default()
+        };
+        let exchanges = journal.read(Read::Search(Box::new(search))).await?.exchanges()?;
+        let is_of_link = |exchange: &&Exchange| exchange.link_in == link || exchange.link_out.as_deref() == Some(link);
+        found.extend(
+            exchanges
+                .iter()
+                .filter(is_of_link)
+                .map(|exchange| from_millis(exchange.accepted_at)),
+        );
+    }
+    Ok(found)
+}

@@ -1,0 +1,114 @@
+//! What the keys do: metrics of this instance, and `GET /keys` over all instances. Serial numbers and ids only, never a key.
+
+use super::{Page, Watched};
+use crate::admin::answer;
+use crate::clock::{from_millis, millis};
+use crate::exchange::{Gateway, Instance, instances};
+use crate::journal::Millis;
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::response::Response;
+use keys::key::KeyInfo;
+use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
+
+/// `GET /keys`: every instance with its keyring, every key of this instance's keyring with what all instances saw of it.
+pub(super) async fn page(Shared(watched): Shared<Watched>) -> Response {
+    let gateway = &watched.gateway;
+    match instances(&**gateway.journal()).await {
+        Ok(all) => answer(StatusCode::OK, &shown(gateway, &all)),
+        Err(trouble) => answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "error": trouble.to_string() })),
+    }
+}
+
+fn shown(gateway: &Gateway, all: &[Instance]) -> Value {
+    let (keyring, now) = (gateway.keyring(), millis(gateway.now()));
+    let keys: Vec<Value> = keyring.infos().map(|info| key(info, all, now)).collect();
+    let instances: Vec<Value> = all.iter().map(|instance| told(instance, now)).collect();
+    json!({
+        "version": keyring.version(), "refused": gateway.keyring_refused(), "outdated": gateway.is_outdated(),
+        "instances": instances, "keys": keys,
+    })
+}
+
+fn told(instance: &Instance, now: Millis) -> Value {
+    json!({
+        "name": instance.name, "live": instance.is_live(now), "version": instance.told.version,
+        "counting_since": instant(instance.told.since), "refused": instance.told.refused,
+    })
+}
+
+fn key(info: &KeyInfo, all: &[Instance], now: Millis) -> Value {
+    let (mut received, mut sent, mut last_at) = (0, 0, 0);
+    for instance in all {
+        for seen in instance.told.keys.iter().filter(|seen| seen.is_of(info)) {
+            received += seen.received;
+            sent += seen.sent;
+            last_at = last_at.max(instance.last_at(seen, now));
+        }
+    }
+    json!({
+        "id": info.id, "link": info.link, "side": info.side.name(), "usage": info.usage.name(), "serial": info.serial,
+        "status": info.status.name(), "primary_from": info.primary_from.map(|from| instant(millis(from))),
+        "not_after": instant(millis(info.not_after)), "received": received, "sent": sent,
+        "last_seen": (last_at > 0).then(|| instant(last_at)),
+    })
+}
+
+/// What this instance alone saw; a collector adds the instances.
+pub(super) fn exposition(page: &mut Page, gateway: &Gateway) {
+    let keyring = gateway.keyring();
+    page.head("hangu_keyring_info", "gauge", "the keyring in use, by its version");
+    page.line("hangu_keyring_info", &format!("version=\"{}\"", keyring.version()), 1);
+    let is_refused = u8::from(gateway.keyring_refused().is_some());
+    page.one(
+        "hangu_keyring_refused",
+        "gauge",
+        "whether the key folder as it stands is refused",
+        is_refused,
+    );
+    let is_outdated = u8::from(gateway.is_outdated());
+    page.one(
+        "hangu_keyring_outdated",
+        "gauge",
+        "whether another instance has a newer keyring",
+        is_outdated,
+    );
+    page.head(
+        "hangu_key_expires_seconds",
+        "gauge",
+        "when a key's validity ends, in seconds since 1970",
+    );
+    for info in keyring.infos() {
+        page.line("hangu_key_expires_seconds", &labels(info), info.not_after.unix_timestamp());
+    }
+    let all = gateway.key_traffic();
+    let seen = |info: &KeyInfo| all.iter().find(|seen| seen.is_of(info)).cloned().unwrap_or_default();
+    page.head("hangu_key_messages_total", "counter", "messages under a key, by direction");
+    for info in keyring.infos() {
+        let seen = seen(info);
+        for (direction, count) in [("received", seen.received), ("sent", seen.sent)] {
+            let labels = format!("{},direction=\"{direction}\"", labels(info));
+            page.line("hangu_key_messages_total", &labels, count);
+        }
+    }
+    page.head(
+        "hangu_key_last_seen_seconds",
+        "gauge",
+        "when a key was last used, in seconds since 1970; 0 for never",
+    );
+    for info in keyring.infos() {
+        page.line("hangu_key_last_seen_seconds", &labels(info), seen(info).last_at() / 1000);
+    }
+}
+
+fn labels(info: &KeyInfo) -> String {
+    let (side, usage) = (info.side.name(), info.usage.name());
+    // A serial number is whatever visible characters the counterparty chose.
+    let serial = info.serial.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("link=\"{}\",side=\"{side}\",usage=\"{usage}\",serial=\"{serial}\"", info.link)
+}
+
+fn instant(at: Millis) -> String {
+    from_millis(at).format(&Rfc3339).unwrap_or_default()
+}
