@@ -55,7 +55,9 @@ impl Hangups {
     pub(super) async fn each_tells(self, told: Vec<Arc<Notify>>) {
         let Some(mut signal) = self.0 else { return };
         while signal.recv().await.is_some() {
-            told.iter().for_each(|told| told.notify_one());
+            for told in &told {
+                told.notify_one();
+            }
         }
     }
 }
