@@ -113,6 +113,25 @@ impl Fault {
     }
 }
 
+/// Changes the last character of a value wherever it stands whole in the clear, as somebody on the way would. `false` when it
+/// stands nowhere.
+pub fn corrupt_value(body: &mut [u8], value: &str) -> bool {
+    let (wanted, mut places) = (value.as_bytes(), Vec::new());
+    for at in 1..body.len().saturating_sub(wanted.len()) {
+        let is_whole = body.get(at - 1).is_some_and(|before| b">\":".contains(before))
+            && body.get(at + wanted.len()).is_some_and(|after| b"<\",}".contains(after));
+        if is_whole && !wanted.is_empty() && body.get(at..at + wanted.len()) == Some(wanted) {
+            places.push(at + wanted.len() - 1);
+        }
+    }
+    for place in &places {
+        if let Some(last) = body.get_mut(*place) {
+            *last = if *last == b'7' { b'8' } else { b'7' };
+        }
+    }
+    !places.is_empty()
+}
+
 /// On which messages something happens: all conditions that are given must hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -3,8 +3,9 @@
 //! It uses `codecs` and `keys` and never the gateway, so that it is a second reader of the same specs. Read in this order.
 #![forbid(unsafe_code)]
 
-// What a run is given: the time, random bytes, queues.
+// What a run is given: the time, random bytes, queues, a watcher.
 pub mod queues;
+pub mod witness;
 pub mod world;
 
 // What a party says, and how: identifiers, customers, institutions' requests, seals and signatures.

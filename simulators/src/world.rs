@@ -1,7 +1,8 @@
-//! What a simulator takes from outside: the time, and random bytes.
+//! What a simulator takes from outside: the time, random bytes, and somebody who may watch.
 //!
 //! It reads neither a clock nor a random source itself, so that a run can be repeated.
 
+use crate::witness::{Seen, Witness};
 use rand_core::{TryCryptoRng, TryRng};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -30,16 +31,37 @@ impl<F: Fn(&mut [u8]) + Send + Sync> Entropy for F {
     }
 }
 
-/// The time and the random source of one run.
+/// The time and the random source of one run, and who watches it.
 #[derive(Clone)]
 pub struct World {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 impl World {
     pub fn new(clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { clock, entropy }
+        Self {
+            clock,
+            entropy,
+            witness: None,
+        }
+    }
+
+    /// The same world, watched.
+    #[must_use]
+    pub fn watched(self, witness: Arc<dyn Witness>) -> Self {
+        Self {
+            witness: Some(witness),
+            ..self
+        }
+    }
+
+    /// Tells the watcher, if there is one, what happened.
+    pub fn tell(&self, seen: impl FnOnce() -> Seen) {
+        if let Some(witness) = &self.witness {
+            witness.saw(seen());
+        }
     }
 
     /// The present moment in Beijing time, in which messages are dated.

@@ -42,6 +42,7 @@ mod raw_amqp;
 mod releasing;
 mod rotation;
 mod samples;
+mod scenarios;
 mod settling;
 mod simulation;
 mod stand;

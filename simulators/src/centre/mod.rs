@@ -6,12 +6,14 @@
 mod answers;
 mod play;
 mod receive;
+mod script;
 mod send;
 mod state;
 
 #[cfg(test)]
 mod tests;
 
+pub use script::{Conduct, Manner, Script};
 pub use send::Sent;
 pub use state::Figures;
 
@@ -123,6 +125,7 @@ pub(crate) struct Shared {
     pub(crate) queues: Arc<dyn Queues>,
     state: Mutex<State>,
     rules: Mutex<Vec<(CentreRule, u64)>>,
+    script: Mutex<Option<Script>>,
     /// Serials of the centre's own replies and notices, apart from those of planned requests.
     reply_serial: AtomicU64,
     received: AtomicU64,
@@ -138,6 +141,9 @@ pub struct CentreHandle {
     tasks: JoinSet<()>,
 }
 
+/// How the centre is called in what is told of a run.
+pub(crate) const NAME: &str = "centre";
+
 /// Own serials of the centre start here, far from those of planned payments.
 const REPLY_SERIAL: u64 = 50_000_000;
 
@@ -149,6 +155,7 @@ pub fn start(queues: Arc<dyn Queues>, party: Party, world: World, config: Centre
         queues,
         state: Mutex::new(State::new(config.keeps_books)),
         rules: Mutex::default(),
+        script: Mutex::default(),
         reply_serial: AtomicU64::new(REPLY_SERIAL + config.first_serial),
         received: AtomicU64::new(0),
         silent: AtomicBool::new(false),

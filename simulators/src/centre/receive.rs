@@ -1,11 +1,13 @@
 //! What the centre takes from the bank: replies to its requests, requests, notices; and what it cannot read.
 
 use super::answers::Replied;
+use super::script::Conduct;
 use super::state::Figures;
-use super::{CentreFault, Shared};
+use super::{CentreFault, NAME, Shared};
 use crate::counterparty::{Refusal, Step};
 use crate::fault::Fault;
 use crate::ids::communication_key;
+use crate::witness::Seen;
 use crate::world::Dice;
 use codecs::payment::{Attribute, Money, Operation, Outcome, Payment, Reason, Role};
 use codecs::wire::Wire;
@@ -41,7 +43,9 @@ pub(super) async fn consume(shared: Arc<Shared>) {
 }
 
 async fn handle(shared: &Arc<Shared>, wire: Wire) {
-    match shared.read(&wire) {
+    let read = shared.read(&wire);
+    shared.world.tell(|| Seen::received(NAME, read.as_ref(), &wire.body));
+    match read {
         Ok(payment) => {
             shared.count(|figures| figures.verified += 1);
             match payment.role {
@@ -95,27 +99,29 @@ async fn acknowledge(shared: &Arc<Shared>, notice: &Payment) {
 
 async fn answer(shared: &Arc<Shared>, request: &Payment) {
     let key = communication_key(request);
+    let conduct = shared.conduct(request);
     let replied = shared.state().counter.replied(&key, request);
     let (outcome, altered) = match replied {
-        Replied::Same(body) => return shared.put_body(&key, body).await,
+        Replied::Same(body) => return shared.put_stored(request, body).await,
         Replied::Altered => (Outcome::failed(Reason::Altered, "sent before with other content"), true),
-        Replied::Never => (
-            shared
-                .state()
-                .counter
-                .decide(request, Money::from_fen(shared.config.payout_fen_max)),
-            false,
-        ),
+        Replied::Never => (shared.decide(request, &conduct), false),
     };
     shared.count(|figures| figures.answered += 1);
     let store = (!altered).then_some(key);
-    let Some(fault) = shared.fault(request) else {
+    if conduct == Conduct::default() {
         return put_reply_as(shared, request, outcome, None, store).await;
-    };
+    }
     // A reply that waits must not hold a worker up.
     let (shared, request) = (Arc::clone(shared), request.clone());
     drop(tokio::spawn(async move {
-        put_with_fault(&shared, &request, outcome, fault, store).await;
+        tokio::time::sleep(Duration::from_millis(conduct.late_ms)).await;
+        match conduct.fault {
+            Some(fault) => put_with_fault(&shared, &request, outcome, fault, store).await,
+            None => put_reply_as(&shared, &request, outcome, None, store).await,
+        }
+        if conduct.dies {
+            shared.silent.store(true, Ordering::SeqCst);
+        }
     }));
 }
 
@@ -167,10 +173,9 @@ async fn put_reply_as(shared: &Arc<Shared>, request: &Payment, outcome: Outcome,
             tokio::time::sleep(shared.reply_wait()).await;
         }
     }
+    let remark = fault.map_or("", Fault::name);
     for _ in 0..times {
-        shared
-            .put_body(reply.text(Attribute::MsgId).unwrap_or_default(), body.clone())
-            .await;
+        shared.put_body(&named(reply.clone(), &code), body.clone(), remark).await;
     }
 }
 
@@ -181,11 +186,16 @@ async fn put_reply(shared: &Arc<Shared>, code: &str, mut reply: Payment) {
     }
     match shared.party.emit(code, &reply, shared.world.now(), &mut shared.world.rng()) {
         Ok(wire) => {
-            let id = reply.text(Attribute::MsgId).unwrap_or_default();
-            shared.put_body(id, wire.body).await;
+            shared.put_body(&named(reply, code), wire.body, "").await;
         }
         Err(refusal) => tracing::error!(%refusal, code, "the centre could not write a message"),
     }
+}
+
+/// The reply under the code by which it goes out, as it is told to a watcher.
+fn named(mut reply: Payment, code: &str) -> Payment {
+    reply.set_text(Attribute::MessageCode, code);
+    reply
 }
 
 impl Shared {
@@ -226,7 +236,7 @@ impl Shared {
         change(&mut self.state().figures);
     }
 
-    fn fault(&self, request: &Payment) -> Option<CentreFault> {
+    pub(super) fn fault(&self, request: &Payment) -> Option<CentreFault> {
         let mut taken = None;
         for (rule, seen) in self.rules().iter_mut().filter(|(rule, _)| rule.when.fits(request)) {
             if taken.is_none() && rule.when.holds(request, *seen) {
@@ -237,7 +247,23 @@ impl Shared {
         taken
     }
 
-    async fn put_body(&self, id: &str, body: Vec<u8>) {
+    fn decide(&self, request: &Payment, conduct: &Conduct) -> Outcome {
+        if let Some(reason) = conduct.refusal {
+            return Outcome::failed(reason, "refused as the script says");
+        }
+        let payout_max = Money::from_fen(self.config.payout_fen_max);
+        self.state().counter.decide(request, payout_max)
+    }
+
+    async fn put_stored(&self, request: &Payment, body: Vec<u8>) {
+        let mut reply = request.clone();
+        reply.role = Role::Reply;
+        self.put_body(&reply, body, "the stored reply").await;
+    }
+
+    async fn put_body(&self, reply: &Payment, body: Vec<u8>, remark: &str) {
+        self.world.tell(|| Seen::sent(NAME, reply, &body).remarking(remark));
+        let id = reply.text(Attribute::MsgId).unwrap_or_default();
         if let Err(error) = self.queues.put(&self.config.queue_replies, id, body).await {
             tracing::warn!(%error, "a reply could not be put");
         }

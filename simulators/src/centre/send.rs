@@ -1,11 +1,12 @@
 //! Sending: a request goes out with its expectation, and its answer is waited for.
 
 use super::state::{Reply, Waiting};
-use super::{Desk, OnTimeout, Shared};
+use super::{Desk, NAME, OnTimeout, Shared};
 use crate::counterparty::{Refusal, Twist};
 use crate::fault::Fault;
 use crate::ids::communication_key;
 use crate::play::Exchanged;
+use crate::witness::Seen;
 use crate::world::Dice;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
 use std::time::Duration;
@@ -25,10 +26,10 @@ pub struct Sent {
 }
 
 /// A request ready to be put.
-struct Prepared {
-    request: Payment,
-    key: String,
-    body: Vec<u8>,
+pub(super) struct Prepared {
+    pub(super) request: Payment,
+    pub(super) key: String,
+    pub(super) body: Vec<u8>,
 }
 
 impl Desk {
@@ -48,16 +49,10 @@ impl Desk {
 
     /// Announces the system's status and settlement date (NPS.801); nothing answers it but an acknowledgement.
     pub async fn announce(&self, status: &str) -> Result<(), Refusal> {
-        let mut notice = Payment::new(Operation::Status, Role::Notice);
-        self.shared
-            .sending()
-            .address(&mut notice, self.shared.next_serial(), self.shared.world.now());
-        notice
-            .set_text(Attribute::SystemStatus, status)
-            .set_date(Attribute::SystemDate, self.shared.config.settlement_date);
-        let prepared = self.shared.prepare(notice, Twist::None)?;
-        self.shared.put(&prepared).await;
-        Ok(())
+        let now = self.shared.world.now();
+        self.announce_day(status, self.shared.config.settlement_date, now)
+            .await
+            .map(drop)
     }
 
     /// Sends a request with a fault. One that cannot be answered because its header is unreadable is waited for only
@@ -120,7 +115,7 @@ impl Desk {
 }
 
 impl Shared {
-    fn prepare(&self, mut request: Payment, twist: Twist) -> Result<Prepared, Refusal> {
+    pub(super) fn prepare(&self, mut request: Payment, twist: Twist) -> Result<Prepared, Refusal> {
         let code = self.party.code(request.operation, request.role)?;
         request.set_text(Attribute::MessageCode, code.clone());
         let wire = self
@@ -133,8 +128,14 @@ impl Shared {
         })
     }
 
-    async fn put(&self, prepared: &Prepared) {
+    pub(super) async fn put(&self, prepared: &Prepared) {
+        self.put_remarked(prepared, "").await;
+    }
+
+    pub(super) async fn put_remarked(&self, prepared: &Prepared, remark: &str) {
         self.state().figures.sent += 1;
+        self.world
+            .tell(|| Seen::sent(NAME, &prepared.request, &prepared.body).remarking(remark));
         let id = prepared.request.text(Attribute::MsgId).unwrap_or_default();
         if let Err(error) = self.queues.put(&self.config.queue_requests, id, prepared.body.clone()).await {
             tracing::warn!(%error, "a request could not be put");

@@ -112,6 +112,13 @@ impl State {
         }
     }
 
+    /// Expects replies to a request, unless they are expected already.
+    pub(crate) fn expect_once(&mut self, communication_key: &str, request: &Payment) {
+        if !self.expectations.contains_key(communication_key) {
+            drop(self.expect(communication_key, request));
+        }
+    }
+
     /// Hands further replies to a request to the caller, and keeps them from the book.
     pub(crate) fn probe(&mut self, communication_key: &str) -> mpsc::UnboundedReceiver<Reply> {
         let (sender, receiver) = mpsc::unbounded_channel();

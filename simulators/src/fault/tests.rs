@@ -68,3 +68,23 @@ fn all_conditions_must_hold() {
     assert!(!When { nth: Some(0), ..when }.holds(&debit, 2));
     assert!(When::default().holds(&debit, 0));
 }
+
+#[test]
+fn a_named_value_is_changed_wherever_it_stands_whole() {
+    let check = |body: &str, value: &str, expected: &str| {
+        let mut bytes = body.as_bytes().to_vec();
+        let is_changed = super::corrupt_value(&mut bytes, value);
+        assert_eq!(
+            (is_changed, String::from_utf8(bytes).unwrap().as_str()),
+            (body != expected, expected)
+        );
+    };
+    check(
+        "<A>12.34</A><B>112.34</B><C>12.34</C>",
+        "12.34",
+        "<A>12.37</A><B>112.34</B><C>12.37</C>",
+    );
+    check("{\"a\":1237,\"b\":\"1237\"}", "1237", "{\"a\":1238,\"b\":\"1238\"}");
+    check("<A>12.34</A>", "99", "<A>12.34</A>");
+    check("<A></A>", "", "<A></A>");
+}

@@ -6,17 +6,18 @@
 #[cfg(test)]
 mod tests;
 
-use super::{SharedLedger, lock};
+use super::{NAME, SharedLedger, lock};
 use crate::counterparty::{Party, Refusal, Step};
 use crate::http::{HttpClient, request_of};
-use crate::ids::Numbering;
+use crate::ids::{Numbering, communication_key};
 use crate::institution::{Order, Sending};
 use crate::mix::{Planned, SERIALS_EACH, Shape};
 use crate::play::{Exchanged, Played, Script};
 use crate::report::has_effect;
+use crate::witness::Seen;
 use crate::world::World;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
-use codecs::wire::Wire;
+use codecs::wire::{Start, Wire};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -64,22 +65,23 @@ impl PlatformClientConfig {
 /// The client; cheap to clone.
 #[derive(Clone)]
 pub struct PlatformClient {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    config: PlatformClientConfig,
-    party: Party,
-    world: World,
-    ledger: SharedLedger,
+pub(super) struct Inner {
+    pub(super) config: PlatformClientConfig,
+    pub(super) party: Party,
+    pub(super) world: World,
+    pub(super) ledger: SharedLedger,
     http: HttpClient,
     /// Counts exchanges, so that each instance gets its share.
     turn: AtomicUsize,
 }
 
 /// What one HTTP exchange brought.
-enum Attempt {
-    Answer(Box<Payment>),
+pub(super) enum Attempt {
+    /// What was read, and its bytes.
+    Answer(Box<Payment>, Vec<u8>),
     /// No authenticated answer: nothing is known of the effect.
     Nothing(String),
 }
@@ -174,8 +176,8 @@ impl Inner {
         while Instant::now() < deadline {
             timing.sends += u32::from(poll.is_none());
             let polls = poll.is_some();
-            match self.attempt(poll.as_ref().unwrap_or(&wire), turn).await? {
-                Attempt::Answer(answer) => {
+            match self.attempt(poll.as_ref().unwrap_or(&wire), turn, request).await? {
+                Attempt::Answer(answer, _) => {
                     timing.first.get_or_insert_with(|| start.elapsed());
                     // A poll that finds nothing says nothing of the payment: the request goes out again.
                     let settled = answer
@@ -199,7 +201,7 @@ impl Inner {
     }
 
     /// `GET /v1/payments/{id}` for a payment in work; `None` for what has no end-to-end id and is sent again instead.
-    fn poll(&self, request: &Payment) -> Result<Option<Wire>, Refusal> {
+    pub(super) fn poll(&self, request: &Payment) -> Result<Option<Wire>, Refusal> {
         let Some(id) = request.text(Attribute::EndToEndId) else {
             return Ok(None);
         };
@@ -214,7 +216,27 @@ impl Inner {
             .map(Some)
     }
 
-    async fn attempt(&self, wire: &Wire, turn: usize) -> Result<Attempt, Refusal> {
+    /// One HTTP exchange about `about`, told to whoever watches.
+    pub(super) async fn attempt(&self, wire: &Wire, turn: usize, about: &Payment) -> Result<Attempt, Refusal> {
+        let sent = || Seen::sent(NAME, about, &wire.body);
+        let is_poll = matches!(&wire.start, Start::Request { method, .. } if method == "GET");
+        self.world.tell(|| sent().remarking(if is_poll { "GET, a poll" } else { "" }));
+        let attempt = self.try_once(wire, turn).await?;
+        self.world.tell(|| match &attempt {
+            Attempt::Answer(answer, body) => Seen::received(NAME, Ok(answer), body).answering(communication_key(about)),
+            Attempt::Nothing(reason) => {
+                let nothing = Seen {
+                    message: None,
+                    is_sent: false,
+                    ..sent()
+                };
+                nothing.answering(communication_key(about)).remarking(reason)
+            }
+        });
+        Ok(attempt)
+    }
+
+    async fn try_once(&self, wire: &Wire, turn: usize) -> Result<Attempt, Refusal> {
         let request = request_of(wire, self.base_url(turn)?)?;
         let limit = Duration::from_millis(self.config.attempt_ms);
         let answered = tokio::time::timeout(limit, self.http.round_trip(request)).await;
@@ -230,7 +252,7 @@ impl Inner {
             return Ok(Attempt::Nothing("the answer is for another key".to_owned()));
         }
         Ok(match self.party.receive(&answer, self.world.now()) {
-            Ok(payment) => Attempt::Answer(Box::new(payment)),
+            Ok(payment) => Attempt::Answer(Box::new(payment), answer.body),
             Err(refusal) => Attempt::Nothing(refusal.to_string()),
         })
     }
@@ -258,7 +280,7 @@ impl Inner {
         request
     }
 
-    fn sending(&self) -> Sending {
+    pub(super) fn sending(&self) -> Sending {
         Sending {
             member: self.config.bank.clone(),
             application: "MPS".to_owned(),
@@ -273,7 +295,7 @@ impl Inner {
 }
 
 /// A payout: the bank's customer pays somebody at another bank.
-fn pay_out(request: &mut Payment, order: &Order, config: &PlatformClientConfig) {
+pub(super) fn pay_out(request: &mut Payment, order: &Order, config: &PlatformClientConfig) {
     request
         .set_text(Attribute::PayerName, order.person.name.clone())
         .set_text(Attribute::PayerAccount, order.person.account.clone())
@@ -290,7 +312,7 @@ fn pay_out(request: &mut Payment, order: &Order, config: &PlatformClientConfig) 
         .set_text(Attribute::PayeeBranch, config.centre.clone());
 }
 
-fn not_found(outcome: &Outcome) -> bool {
+pub(super) fn not_found(outcome: &Outcome) -> bool {
     matches!(
         outcome,
         Outcome::Failed {

@@ -3,12 +3,14 @@
 //! It executes each request once whatever it answers; its faults are in the answer, never in the books.
 
 mod client;
+mod script;
 mod server;
 
 #[cfg(test)]
 mod tests;
 
 pub use client::{PlatformClient, PlatformClientConfig};
+pub use script::{Conduct, Script};
 
 use crate::counterparty::Party;
 use crate::fault::When;
@@ -66,6 +68,7 @@ struct Shared {
     world: World,
     ledger: SharedLedger,
     rules: Mutex<Vec<(PlatformRule, u64)>>,
+    script: Mutex<Option<Script>>,
     received: Mutex<BTreeMap<Operation, u64>>,
     rejected: AtomicU64,
     repeated: AtomicU64,
@@ -75,6 +78,9 @@ struct Shared {
     let_through: AtomicU64,
     stop: CancellationToken,
 }
+
+/// How the platform is called in what is told of a run.
+pub(crate) const NAME: &str = "platform";
 
 /// A running platform.
 pub struct PlatformHandle {
@@ -91,6 +97,7 @@ pub fn start(listener: TcpListener, party: Party, world: World, account_count: u
         world,
         ledger: Arc::new(Mutex::new(Ledger::new(account_count))),
         rules: Mutex::default(),
+        script: Mutex::default(),
         received: Mutex::default(),
         rejected: AtomicU64::new(0),
         repeated: AtomicU64::new(0),

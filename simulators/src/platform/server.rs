@@ -1,10 +1,12 @@
 //! The platform's HTTP server: one handler, which receives, executes, answers.
 
-use super::{PlatformFault, Shared, lock};
+use super::script::Conduct;
+use super::{NAME, PlatformFault, Shared, lock};
 use crate::counterparty::{Refusal, Twist};
 use crate::http::{plain, response_of, wire_of};
 use crate::ledger::Answer;
 use crate::people::Person;
+use crate::witness::Seen;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -80,7 +82,9 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         return never(&shared).await;
     }
     let wire = wire_of(&head, &body);
-    let request = match shared.party.receive(&wire, shared.world.now()) {
+    let read = shared.party.receive(&wire, shared.world.now());
+    shared.world.tell(|| Seen::received(NAME, read.as_ref(), &wire.body));
+    let request = match read {
         Ok(message) => message,
         Err(refusal) => return shared.reject(StatusCode::UNAUTHORIZED, &refusal.to_string()),
     };
@@ -93,8 +97,10 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         return shared.reject(StatusCode::BAD_REQUEST, "no Idempotency-Key");
     };
     *shared.received().entry(request.operation).or_default() += 1;
-    let fault = shared.fault(&request);
-    let answer = if shared.bookless.load(Ordering::Relaxed) {
+    let conduct = shared.conduct(&request);
+    let answer = if let Some(reason) = conduct.refusal {
+        Answer::new(Outcome::failed(reason, "refused as the script says"))
+    } else if shared.bookless.load(Ordering::Relaxed) {
         success(&request, key)
     } else {
         lock(&shared.ledger).execute(&request, key)
@@ -102,7 +108,12 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
     if answer.repeated {
         shared.repeated.fetch_add(1, Ordering::Relaxed);
     }
-    respond(&shared, &request, answer, fault).await
+    let response = respond(&shared, &request, answer, conduct).await;
+    if conduct.dies {
+        shared.silent.store(true, Ordering::SeqCst);
+        shared.refusing.store(true, Ordering::SeqCst);
+    }
+    response
 }
 
 /// What the ledger would answer to a good payment, without a ledger.
@@ -123,17 +134,21 @@ fn acknowledge(shared: &Shared, notice: &Payment) -> Response<Body> {
     finish(shared.write(&acknowledgement, Twist::None))
 }
 
-async fn respond(shared: &Shared, request: &Payment, mut answer: Answer, fault: Option<PlatformFault>) -> Response<Body> {
+async fn respond(shared: &Shared, request: &Payment, mut answer: Answer, conduct: Conduct) -> Response<Body> {
     let mut twist = Twist::None;
-    match fault {
+    match conduct.fault {
         None => {}
         Some(PlatformFault::Delay(milliseconds)) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
         Some(PlatformFault::Never) => return never(shared).await,
         Some(PlatformFault::Processing) => answer.outcome = Outcome::Unknown,
         Some(PlatformFault::Status500) => {
+            shared.tell_unsigned(request, "500, unsigned");
             return plain(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", b"internal error".to_vec());
         }
-        Some(PlatformFault::Garbage) => return plain(StatusCode::OK, "application/json", b"{\"outcome\":".to_vec()),
+        Some(PlatformFault::Garbage) => {
+            shared.tell_unsigned(request, "200, no message");
+            return plain(StatusCode::OK, "application/json", b"{\"outcome\":".to_vec());
+        }
         Some(PlatformFault::BadMac) => twist = Twist::BadSignature,
     }
     finish(shared.write(&reply_to(request, &answer), twist))
@@ -167,12 +182,18 @@ impl Shared {
                 .is_err()
     }
 
+    /// Tells a watcher of an answer that is no message.
+    fn tell_unsigned(&self, request: &Payment, remark: &str) {
+        let seen = || Seen::sent(NAME, request, &[]).remarking(remark);
+        self.world.tell(|| Seen { message: None, ..seen() });
+    }
+
     fn reject(&self, status: StatusCode, text: &str) -> Response<Body> {
         self.rejected.fetch_add(1, Ordering::Relaxed);
         plain(status, "text/plain", text.as_bytes().to_vec())
     }
 
-    fn fault(&self, request: &Payment) -> Option<PlatformFault> {
+    pub(super) fn fault(&self, request: &Payment) -> Option<PlatformFault> {
         let mut taken = None;
         for (rule, seen) in self.rules().iter_mut().filter(|(rule, _)| rule.when.fits(request)) {
             if taken.is_none() && rule.when.holds(request, *seen) {
@@ -185,8 +206,12 @@ impl Shared {
 
     fn write(&self, reply: &Payment, twist: Twist) -> Result<Wire, Refusal> {
         let code = self.party.code(reply.operation, reply.role)?;
-        self.party
-            .emit_twisted(&code, reply, self.world.now(), &mut self.world.rng(), twist)
+        let wire = self
+            .party
+            .emit_twisted(&code, reply, self.world.now(), &mut self.world.rng(), twist)?;
+        let remark = if twist == Twist::BadSignature { "bad_signature" } else { "" };
+        self.world.tell(|| Seen::sent(NAME, reply, &wire.body).remarking(remark));
+        Ok(wire)
     }
 }
 

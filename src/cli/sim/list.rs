@@ -1,6 +1,6 @@
-//! `hangu sim list`: what can be driven.
+//! `hangu sim list`: the shipped scenarios, and what can be driven.
 
-use super::{Exit, Form};
+use super::{Exit, Failure, Form};
 use crate::cli::output;
 use codecs::payment::Operation;
 use serde::Serialize;
@@ -9,35 +9,55 @@ use simulators::fault::Fault;
 #[derive(Serialize)]
 struct Row {
     name: String,
-    institution: &'static str,
-    operation: &'static str,
+    institution: String,
+    operation: String,
 }
 
-pub(super) fn run(form: Form) -> Exit {
-    let rows = rows();
+pub(super) fn run(form: Form) -> Result<Exit, Failure> {
+    let (scenarios, messages) = (scenarios()?, messages());
     match form {
-        Form::Json => output::say(&output::json(&serde_json::json!({ "scenarios": rows }))),
-        Form::Text => rows
-            .iter()
-            .for_each(|row| output::say(&format!("{:<32}{:<8}{}", row.name, row.institution, row.operation))),
+        Form::Json => output::say(&output::json(
+            &serde_json::json!({ "scenarios": scenarios, "messages": messages }),
+        )),
+        Form::Text => {
+            output::say(&format!("{} scenarios, for `hangu sim run`", scenarios.len()));
+            scenarios.iter().for_each(say);
+            output::say(&format!("\n{} messages, for `hangu sim drive`", messages.len()));
+            messages.iter().for_each(say);
+        }
     }
-    Exit::Ok
+    Ok(Exit::Ok)
+}
+
+fn say(row: &Row) {
+    output::say(&format!("{:<48}{:<10}{}", row.name, row.institution, row.operation));
+}
+
+fn scenarios() -> Result<Vec<Row>, Failure> {
+    let all = super::scenario::embedded()?.into_iter();
+    Ok(all
+        .map(|scenario| Row {
+            name: scenario.name,
+            institution: scenario.institution,
+            operation: scenario.operation,
+        })
+        .collect())
 }
 
 /// Every operation that the centre sends, plain and with each fault.
-fn rows() -> Vec<Row> {
+fn messages() -> Vec<Row> {
     let mut rows = Vec::new();
     for operation in OPERATIONS {
         rows.push(Row {
             name: operation.name().to_owned(),
-            institution: "nps",
-            operation: operation.name(),
+            institution: "nps".to_owned(),
+            operation: operation.name().to_owned(),
         });
         for fault in Fault::ALL {
             rows.push(Row {
                 name: format!("{operation}_{}", fault.name()),
-                institution: "nps",
-                operation: operation.name(),
+                institution: "nps".to_owned(),
+                operation: operation.name().to_owned(),
             });
         }
     }

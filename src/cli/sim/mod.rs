@@ -6,6 +6,7 @@ mod drive;
 mod institution;
 mod list;
 mod platform;
+mod scenario;
 mod steer;
 
 use super::output::{Exit, Failure, Form};
@@ -26,19 +27,34 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List what can be driven: operations and faults.
+    /// List the shipped scenarios, and what can be driven: operations and faults.
     List,
+    /// Check scenario files: every key, value and reference; nothing is sent.
+    #[command(after_help = "Example:\n  hangu sim check my.toml")]
+    Check(scenario::CheckArgs),
     /// Compare the books of centre, gateway and platform; exit 0 only if they agree.
     #[command(after_help = "Example:\n  hangu sim compare centre.json gateway.json platform.json")]
     Compare(compare::Args),
-    /// Run a counterparty against a gateway until SIGTERM.
-    #[command(subcommand)]
-    Run(Run),
+    /// Run scenarios, each in this process with a gateway of its own; or a counterparty against a gateway until SIGTERM.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        subcommand_negates_reqs = true,
+        after_help = "Examples:\n  hangu sim run all\n  hangu sim run platform-answer my.toml --seed 7 --html report.html --lang zh\n  hangu sim run centre -c hangu.toml"
+    )]
+    Run(RunArgs),
     /// Send chosen messages to the gateway as the centre, good or bad, and print each reply explained.
     #[command(
         after_help = "Examples:\n  hangu sim drive --operation debit --count 3\n  hangu sim drive --operation debit --count 1 --fault bad_signature"
     )]
     Drive(drive::Args),
+}
+
+#[derive(clap::Args)]
+struct RunArgs {
+    #[command(subcommand)]
+    party: Option<Run>,
+    #[command(flatten)]
+    scenarios: scenario::PlayArgs,
 }
 
 #[derive(Subcommand)]
@@ -90,11 +106,15 @@ pub(crate) struct Settings {
 
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let (settings, work): (&Settings, Work<'_>) = match &args.command {
-        Command::List => return Ok(list::run(form)),
+        Command::List => return list::run(form),
+        Command::Check(args) => return scenario::check(args, form),
         Command::Compare(args) => return compare::run(args, form),
-        Command::Run(Run::Centre(centre)) => (&centre.settings, Work::Centre(centre)),
-        Command::Run(Run::Platform(platform)) => (&platform.settings, Work::Platform(platform)),
-        Command::Run(Run::Institution(one)) => (&one.settings, Work::Institution(one)),
+        Command::Run(run) => match &run.party {
+            None => return scenario::run(&run.scenarios, form),
+            Some(Run::Centre(centre)) => (&centre.settings, Work::Centre(centre)),
+            Some(Run::Platform(platform)) => (&platform.settings, Work::Platform(platform)),
+            Some(Run::Institution(one)) => (&one.settings, Work::Institution(one)),
+        },
         Command::Drive(drive) => (&drive.settings, Work::Drive(drive)),
     };
     hangu::telemetry::init_logs(settings.log, form == Form::Json);

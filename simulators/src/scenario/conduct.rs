@@ -1,0 +1,129 @@
+//! How a counterparty answers: the closed list of the language, and what it means at each party.
+
+use super::{PartyName, Reply};
+use crate::centre::{self, CentreFault};
+use crate::fault::Fault;
+use crate::platform::{self, PlatformFault};
+
+/// What `how` takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum How {
+    Normal,
+    Refuse,
+    Processing,
+    Late,
+    Never,
+    Twice,
+    BadSignature,
+    Truncate,
+    UnknownSerial,
+    WrongSealKey,
+    Error500,
+    Garbage,
+    Silent,
+    Back,
+}
+
+impl How {
+    pub const ALL: [Self; 14] = [
+        Self::Normal,
+        Self::Refuse,
+        Self::Processing,
+        Self::Late,
+        Self::Never,
+        Self::Twice,
+        Self::BadSignature,
+        Self::Truncate,
+        Self::UnknownSerial,
+        Self::WrongSealKey,
+        Self::Error500,
+        Self::Garbage,
+        Self::Silent,
+        Self::Back,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Refuse => "refuse",
+            Self::Processing => "processing",
+            Self::Late => "late",
+            Self::Never => "never",
+            Self::Twice => "twice",
+            Self::BadSignature => "bad_signature",
+            Self::Truncate => "truncate",
+            Self::UnknownSerial => "unknown_serial",
+            Self::WrongSealKey => "wrong_seal_key",
+            Self::Error500 => "error_500",
+            Self::Garbage => "garbage",
+            Self::Silent => "silent",
+            Self::Back => "back",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|how| how.name() == name)
+    }
+
+    /// Whether a party can do this at all: an HTTP answer comes once, and a queue has no status codes.
+    pub const fn is_for(self, party: PartyName) -> bool {
+        match self {
+            Self::Twice | Self::Truncate | Self::UnknownSerial | Self::WrongSealKey => matches!(party, PartyName::Centre),
+            Self::Error500 | Self::Garbage => matches!(party, PartyName::Platform),
+            Self::Normal
+            | Self::Refuse
+            | Self::Processing
+            | Self::Late
+            | Self::Never
+            | Self::BadSignature
+            | Self::Silent
+            | Self::Back => true,
+        }
+    }
+}
+
+impl Reply {
+    pub(super) fn at_centre(&self) -> centre::Conduct {
+        let reply = |fault| Some(CentreFault::Reply(fault));
+        let fault = match self.how {
+            How::Processing => Some(CentreFault::Processing(self.after_ms)),
+            How::Never => reply(Fault::Drop),
+            How::Twice => reply(Fault::Repeat),
+            How::BadSignature => reply(Fault::BadSignature),
+            How::Truncate => reply(Fault::Truncate),
+            How::UnknownSerial => reply(Fault::UnknownSerial),
+            How::WrongSealKey => reply(Fault::WrongSealKey),
+            How::Normal | How::Refuse | How::Late | How::Error500 | How::Garbage | How::Silent | How::Back => None,
+        };
+        centre::Conduct {
+            fault,
+            refusal: (self.how == How::Refuse).then_some(self.reason),
+            late_ms: if self.how == How::Late { self.after_ms } else { 0 },
+            dies: self.dies,
+        }
+    }
+
+    pub(super) fn at_platform(&self) -> platform::Conduct {
+        let fault = match self.how {
+            How::Processing => Some(PlatformFault::Processing),
+            How::Late => Some(PlatformFault::Delay(self.after_ms)),
+            How::Never => Some(PlatformFault::Never),
+            How::BadSignature => Some(PlatformFault::BadMac),
+            How::Error500 => Some(PlatformFault::Status500),
+            How::Garbage => Some(PlatformFault::Garbage),
+            How::Normal
+            | How::Refuse
+            | How::Twice
+            | How::Truncate
+            | How::UnknownSerial
+            | How::WrongSealKey
+            | How::Silent
+            | How::Back => None,
+        };
+        platform::Conduct {
+            fault,
+            refusal: (self.how == How::Refuse).then_some(self.reason),
+            dies: self.dies,
+        }
+    }
+}

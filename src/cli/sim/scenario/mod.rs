@@ -1,0 +1,181 @@
+//! `hangu sim check` and `hangu sim run NAME...`: scenarios, each with a gateway of its own in this process.
+
+mod stage;
+
+use crate::cli::demo::stage::Folder;
+use crate::cli::output::{self, Exit, Failure, Form};
+use clap::ValueEnum;
+use simulators::scenario::report::{self, Language};
+use simulators::scenario::{Flaw, Scenario, Verdict, library};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+#[derive(clap::Args)]
+pub(super) struct CheckArgs {
+    /// Scenario files.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(super) struct PlayArgs {
+    /// Names of shipped scenarios (`hangu sim list`), files, or `all`.
+    #[arg(required = true)]
+    scenarios: Vec<String>,
+    /// The same seed gives the same ids, amounts, customers and faults.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many run at a time, each in a world of its own.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
+    jobs: u16,
+    /// Write a report in `JUnit`'s XML.
+    #[arg(long)]
+    junit: Option<PathBuf>,
+    /// Write a report in one HTML file that needs nothing else.
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// Language of the reports for people.
+    #[arg(long, value_enum, default_value_t = Lang::En)]
+    lang: Lang,
+    /// Show the gateway's log: error, warn, info, debug or trace.
+    #[arg(long)]
+    log: Option<tracing::Level>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Lang {
+    Zh,
+    En,
+}
+
+pub(super) fn check(args: &CheckArgs, form: Form) -> Result<Exit, Failure> {
+    let (mut good, mut flaws) = (Vec::new(), Vec::new());
+    for file in &args.files {
+        match read(file)? {
+            Ok(scenarios) => good.extend(scenarios),
+            Err(found) => flaws.extend(found),
+        }
+    }
+    let names: Vec<&str> = good.iter().map(|scenario| scenario.name.as_str()).collect();
+    match form {
+        Form::Json => output::say(&output::json(&serde_json::json!({ "scenarios": names, "flaws": flaws }))),
+        Form::Text => {
+            for one in &good {
+                output::say(&format!("ok   {}: {} steps", one.name, one.steps.len()));
+            }
+            for flaw in &flaws {
+                output::say(&flaw.to_string());
+            }
+        }
+    }
+    Ok(if flaws.is_empty() { Exit::Ok } else { Exit::CheckFailed })
+}
+
+pub(super) fn run(args: &PlayArgs, form: Form) -> Result<Exit, Failure> {
+    let scenarios = chosen(&args.scenarios)?;
+    if let Some(level) = args.log {
+        hangu::telemetry::init_logs(level, form == Form::Json);
+    }
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
+    let verdicts = runtime.block_on(play(scenarios, args, form))?;
+    let language = match args.lang {
+        Lang::Zh => Language::Zh,
+        Lang::En => Language::En,
+    };
+    write(args.junit.as_deref(), || report::junit(&verdicts))?;
+    write(args.html.as_deref(), || report::html(&verdicts, language))?;
+    match form {
+        Form::Json => output::say(&output::json(&report::json(&verdicts))),
+        Form::Text => output::say(&report::summary(&verdicts, args.seed)),
+    }
+    let is_good = verdicts.iter().all(|verdict| verdict.passed);
+    Ok(if is_good { Exit::Ok } else { Exit::CheckFailed })
+}
+
+/// The shipped scenarios, which a test holds to be sound.
+pub(super) fn embedded() -> Result<Vec<Scenario>, Failure> {
+    library::embedded().map_err(flawed)
+}
+
+/// Runs all, some at a time; tells of each as soon as all before it have ended.
+async fn play(scenarios: Vec<Scenario>, args: &PlayArgs, form: Form) -> Result<Vec<Verdict>, Failure> {
+    let folder = Arc::new(folder()?);
+    stage::make_keys(folder.path(), args.seed)?;
+    let (places, seed) = (Arc::new(Semaphore::new(usize::from(args.jobs))), args.seed);
+    let playing: Vec<_> = scenarios
+        .into_iter()
+        .map(|scenario| {
+            let (folder, places) = (Arc::clone(&folder), Arc::clone(&places));
+            tokio::spawn(async move {
+                // The places are never closed.
+                let _place = places.acquire_owned().await.ok();
+                stage::play(folder.path(), &scenario, seed).await
+            })
+        })
+        .collect();
+    let mut verdicts = Vec::new();
+    for one in playing {
+        let verdict = one
+            .await
+            .map_err(|error| Failure::new(Exit::Unavailable, "scenario", error))?;
+        if form == Form::Text {
+            output::say(report::line(&verdict).trim_end());
+        }
+        verdicts.push(verdict);
+    }
+    Ok(verdicts)
+}
+
+/// Files, names and `all`, in the order given.
+fn chosen(words: &[String]) -> Result<Vec<Scenario>, Failure> {
+    let shipped = embedded()?;
+    let mut chosen = Vec::new();
+    for word in words {
+        let named = shipped.iter().filter(|scenario| word == "all" || is_named(scenario, word));
+        let before = chosen.len();
+        chosen.extend(named.cloned());
+        if chosen.len() == before {
+            chosen.extend(read(Path::new(word))?.map_err(flawed)?);
+        }
+    }
+    Ok(chosen)
+}
+
+/// By its name, or all instances of a file by the file's.
+fn is_named(scenario: &Scenario, word: &str) -> bool {
+    scenario.name == word || scenario.file_name == word
+}
+
+fn read(file: &Path) -> Result<Result<Vec<Scenario>, Vec<Flaw>>, Failure> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let detail = format!("{error}; it is neither a file nor the name of a shipped scenario (hangu sim list)");
+        Failure::new(Exit::Usage, name.clone(), detail)
+    })?;
+    Ok(Scenario::parse(&name, &text))
+}
+
+fn flawed(flaws: Vec<Flaw>) -> Failure {
+    let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
+    Failure::new(Exit::CheckFailed, "scenario", lines.join("\n"))
+}
+
+fn write(file: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    let Some(file) = file else { return Ok(()) };
+    std::fs::write(file, text()).map_err(|error| Failure::new(Exit::Unavailable, file.display().to_string(), error))
+}
+
+/// In memory where the system has a folder there: what a scenario shows needs no disk, and a slow one would spoil its times.
+fn folder() -> Result<Folder, Failure> {
+    let name = format!("hangu-sim-{}", std::process::id());
+    let in_memory = Path::new(MEMORY_FOLDER).join(&name);
+    if std::fs::create_dir(&in_memory).is_ok() {
+        return Ok(Folder::Thrown(in_memory));
+    }
+    let path = std::env::temp_dir().join(name);
+    std::fs::create_dir(&path).map_err(|error| Failure::new(Exit::Unavailable, path.display().to_string(), error))?;
+    Ok(Folder::Thrown(path))
+}
+
+const MEMORY_FOLDER: &str = "/dev/shm";

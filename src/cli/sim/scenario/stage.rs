@@ -1,0 +1,250 @@
+//! The stage of one scenario: a gateway, a centre and a platform in this process, with a clock and a journal of their own.
+
+use crate::cli::output::{Exit, Failure};
+use crate::cli::parties;
+use crate::cli::queues::MqQueues;
+use async_trait::async_trait;
+use hangu::clock::{Clock, Entropy, Random, SeededEntropy};
+use hangu::config::Config;
+use hangu::exchange::Gateway;
+use hangu::journal::{SharedJournal, State};
+use hangu::mq::memory::MemoryBroker;
+use hangu::mq::{Mq, SharedMq};
+use hangu::shell::Running;
+use hangu::start::{Assembled, Surroundings, assemble};
+use simulators::centre::{CentreConfig, CentreHandle};
+use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle};
+use simulators::report::Book;
+use simulators::scenario::tape::Tape;
+use simulators::scenario::{self, Scenario, Verdict};
+use simulators::world::World;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use time::OffsetDateTime;
+use time::macros::datetime;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+/// The keys of all parties, for every scenario of a run.
+pub(super) fn make_keys(folder: &Path, seed: u64) -> Result<(), Failure> {
+    let entropy = SeededEntropy::new(seed);
+    keys::store::generate_demo(&folder.join("keys"), &mut Random(&entropy))
+        .map_err(|error| Failure::new(Exit::Unavailable, "keys", error))
+}
+
+/// Sets a stage, plays a scenario on it, and takes it down.
+pub(super) async fn play(folder: &Path, scenario: &Scenario, seed: u64) -> Verdict {
+    let verdict = match Stage::set(folder, &scenario.name, seed).await {
+        Ok(stage) => stage.play(scenario, seed).await,
+        Err(failure) => Verdict::new(scenario, seed).unset(format!("{}: {}", failure.place, failure.detail)),
+    };
+    // The whole folder goes at the end of the run; this only keeps it small meanwhile.
+    drop(std::fs::remove_dir_all(folder.join(&scenario.name)));
+    verdict
+}
+
+struct Stage {
+    running: Running,
+    journal: SharedJournal,
+    centre: CentreHandle,
+    platform: PlatformHandle,
+    client: PlatformClient,
+    tape: Arc<Tape>,
+    world: World,
+}
+
+impl Stage {
+    async fn set(folder: &Path, name: &str, seed: u64) -> Result<Self, Failure> {
+        let own = folder.join(name);
+        std::fs::create_dir_all(&own).map_err(|error| Failure::new(Exit::Unavailable, name, error))?;
+        let surroundings = Ground {
+            clock: Arc::new(RunClock { started: Instant::now() }),
+            entropy: Arc::new(SeededEntropy::new(seed)),
+        };
+        let tape = Arc::new(Tape::default());
+        let world = surroundings.world().watched(tape.clone());
+        let (broker, keys) = (MemoryBroker::default(), folder.join("keys"));
+        let declared = broker.mq().declare(&QUEUES.map(str::to_owned)).await;
+        declared.map_err(|error| Failure::new(Exit::Unavailable, "queues", error))?;
+        let platform = start_platform(&keys, &world).await?;
+        let (running, address, journal) = surroundings.start_gateway(&own, &keys, &broker, platform.address()).await?;
+        let centre = simulators::centre::start(
+            Arc::new(MqQueues::new(Arc::new(broker.mq()))),
+            parties::party("nps", "centre", &keys.join("centre"))?,
+            world.clone(),
+            CentreConfig::new(FIRST_MOMENT.date()),
+        );
+        let client_config = PlatformClientConfig {
+            pause_ms: 150,
+            attempt_ms: 20_000,
+            ..PlatformClientConfig::new(&format!("http://{address}"), FIRST_MOMENT.date())
+        };
+        let party = parties::party("platform", "platform", &keys.join("platform"))?;
+        let client = PlatformClient::new(client_config, party, world.clone(), platform.ledger());
+        Ok(Self {
+            running,
+            journal,
+            centre,
+            platform,
+            client,
+            tape,
+            world,
+        })
+    }
+
+    async fn play(self, scenario: &Scenario, seed: u64) -> Verdict {
+        let view = View {
+            gateway: self.running.gateway().clone(),
+            journal: self.journal.clone(),
+        };
+        let verdict = scenario::run(
+            scenario,
+            seed,
+            &scenario::Stage {
+                centre: &self.centre,
+                platform: &self.platform,
+                client: &self.client,
+                gateway: &view,
+                tape: self.tape.clone(),
+                world: self.world.clone(),
+                first_day: FIRST_MOMENT.date(),
+            },
+        )
+        .await;
+        self.running.stop(Duration::from_secs(2)).await;
+        self.centre.stop().await;
+        // A connection that a script holds must not hold up the others' runs.
+        drop(tokio::time::timeout(Duration::from_secs(2), self.platform.stop()).await);
+        verdict
+    }
+}
+
+/// What the gateway is given by a run.
+struct Ground {
+    clock: Arc<RunClock>,
+    entropy: Arc<SeededEntropy>,
+}
+
+impl Ground {
+    fn world(&self) -> World {
+        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        World::new(
+            Arc::new(move || clock.now()),
+            Arc::new(move |bytes: &mut [u8]| entropy.fill(bytes)),
+        )
+    }
+
+    async fn start_gateway(
+        self,
+        own: &Path,
+        keys: &Path,
+        broker: &MemoryBroker,
+        platform: SocketAddr,
+    ) -> Result<(Running, SocketAddr, SharedJournal), Failure> {
+        let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "gateway", error);
+        let mut config = Config::parse(&CONFIG.replace("PLATFORM", &platform.to_string()))?;
+        config.journal.file = Some(own.join("journal.db"));
+        let keyring = keys::store::load(&keys.join("gateway")).map_err(|error| Failure::config("keys", error))?;
+        let keyring = Arc::new(config.reusing(keyring));
+        let journal = hangu::journal::open::open(&config, keyring.clone()).await;
+        let journal = journal.map_err(|error| unavailable(&error))?;
+        let mq: SharedMq = Arc::new(broker.mq());
+        let surroundings = Surroundings {
+            keyring,
+            journal: journal.clone(),
+            clock: self.clock,
+            entropy: self.entropy,
+            mqs: BTreeMap::from([("centre".to_owned(), mq)]),
+        };
+        let Assembled { gateway, queues, https } = assemble(config, surroundings).await?;
+        let address = https.first().and_then(|link| link.listener.local_addr().ok());
+        let address = address.ok_or_else(|| unavailable(&"no listener"))?;
+        let running = Running::start(gateway, queues, https)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        Ok((running, address, journal))
+    }
+}
+
+async fn start_platform(keys: &Path, world: &World) -> Result<PlatformHandle, Failure> {
+    let unavailable = |error| Failure::new(Exit::Unavailable, "platform", error);
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(unavailable)?;
+    let party = parties::party("platform", "platform", &keys.join("platform"))?;
+    simulators::platform::start(listener, party, world.clone(), ACCOUNTS).map_err(unavailable)
+}
+
+/// A clock that starts at the same moment in every run, so that the same seed gives the same dates and ids.
+struct RunClock {
+    started: Instant,
+}
+
+impl Clock for RunClock {
+    fn now(&self) -> OffsetDateTime {
+        FIRST_MOMENT + self.started.elapsed()
+    }
+}
+
+/// The gateway as a run asks it.
+struct View {
+    gateway: Arc<Gateway>,
+    journal: SharedJournal,
+}
+
+#[async_trait]
+impl scenario::Gateway for View {
+    async fn book(&self) -> Result<Book, String> {
+        let exchanges = parties::exchanges(&self.journal).await.map_err(|failure| failure.detail)?;
+        Ok(parties::book(&exchanges))
+    }
+
+    async fn open(&self) -> Result<usize, String> {
+        let exchanges = parties::exchanges(&self.journal).await.map_err(|failure| failure.detail)?;
+        Ok(exchanges.iter().filter(|exchange| exchange.state != State::Delivered).count())
+    }
+
+    fn refused(&self) -> BTreeMap<String, u64> {
+        let counts = self.gateway.counters().rejections();
+        counts
+            .into_iter()
+            .map(|(step, count)| (step.name().to_owned(), count))
+            .collect()
+    }
+}
+
+const FIRST_MOMENT: OffsetDateTime = datetime!(2030-01-15 10:00 +8);
+const ACCOUNTS: u64 = 1_000_000;
+const QUEUES: [&str; 3] = ["nps.B.req", "nps.B.rsp", "nps.centre.B"];
+
+/// Waits are short, so that what a scenario delays takes no time.
+const CONFIG: &str = r#"
+instance = "sim"
+journal.file = "journal.db"
+keys.folder = "keys/gateway"
+settle = { query_after_ms = [300, 700], resend_after_ms = 1500, wait_ms = 800 }
+
+[link.centre]
+codec = "nps"
+member = "402100088888"
+counterparty = "900584099999"
+app = "MPS"
+counterparty_app = "NPS"
+channel = "B"
+answer_ms = 2500
+mq = { addresses = ["memory"], request_queue = "nps.B.req", reply_queue = "nps.B.rsp", outbound_queue = "nps.centre.B" }
+
+[link.platform]
+codec = "platform"
+answer_ms = 2500
+http = { base_url = "http://PLATFORM", listen = "127.0.0.1:0" }
+
+[[route]]
+from = "centre"
+to = "platform"
+
+[[route]]
+from = "platform"
+to = "centre"
+"#;

@@ -1,0 +1,151 @@
+//! The scenario library against the built binary: all hold, the same seed is the same run, what fails says why.
+
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs `hangu sim ...` in a folder.
+fn sim(folder: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hangu"));
+    command
+        .arg("sim")
+        .args(words)
+        .current_dir(folder)
+        .output()
+        .expect("the binary starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_whole_library_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let reports = ["--junit", "report.xml", "--html", "report.html", "--lang", "zh"];
+    let words = [&["run", "all", "--seed", "1", "--jobs", "6", "-o", "json"][..], &reports].concat();
+    let done = sim(folder.path(), &words);
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{}", text(&done.stderr)));
+    let scenarios = report["scenarios"].as_array().unwrap();
+    let failed: Vec<&Value> = scenarios.iter().filter(|one| one["passed"] != true).collect();
+    assert!(failed.is_empty(), "repeat with: hangu sim run NAME --seed 1\n{failed:#?}");
+    assert!(done.status.success() && scenarios.len() >= 60, "{}", scenarios.len());
+    for one in scenarios {
+        assert!(!one["timeline"].as_array().unwrap().is_empty(), "{one}");
+        assert!(one["checks"].as_array().unwrap().len() >= 5, "{one}");
+    }
+    let junit = fs::read_to_string(folder.path().join("report.xml")).unwrap();
+    assert_eq!(junit.matches("<testcase ").count(), scenarios.len());
+    let html = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert_eq!(html.matches("<details class=").count(), scenarios.len());
+    // Account numbers of the simulated customers begin so; none is shown whole.
+    let digits = |at: usize| html.split_at(at).1.bytes().take_while(u8::is_ascii_digit).count();
+    assert!(
+        html.match_indices("6200000000").all(|(at, _)| digits(at) < 19),
+        "an account is shown whole"
+    );
+}
+
+/// Ids, amounts and what is wrong with a message do not depend on anything but the seed.
+#[test]
+fn the_same_seed_is_the_same_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |seed: &str| {
+        let done = sim(
+            folder.path(),
+            &[
+                "run",
+                "good-refund",
+                "bad-signature-debit",
+                "payout",
+                "--seed",
+                seed,
+                "-o",
+                "json",
+            ],
+        );
+        assert!(done.status.success(), "{}", text(&done.stdout));
+        let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+        let sent = |one: &Value| -> Vec<String> {
+            let messages = one["timeline"].as_array().unwrap().iter();
+            messages.filter(|message| message["to"] == "gateway").map(content).collect()
+        };
+        report["scenarios"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(sent)
+            .collect::<Vec<_>>()
+    };
+    let first = told("7");
+    assert_eq!(first, told("7"));
+    assert_ne!(first, told("8"));
+    assert!(first.len() >= 6, "{first:?}");
+}
+
+/// A message without what the time of day decides.
+fn content(message: &Value) -> String {
+    let fields = message["fields"].as_array().unwrap().iter();
+    let timed = ["com.time", "created_at"];
+    let kept: Vec<String> = fields
+        .filter(|field| !timed.contains(&field[0].as_str().unwrap()))
+        .map(ToString::to_string)
+        .collect();
+    format!("{} {} {}", message["what"], message["remark"], kept.join(" "))
+}
+
+const WRONG: &str = r#"name = "wrong"
+about_zh = "\u9519"
+about_en = "It expects what cannot be"
+institution = "nps"
+operation = "debit"
+
+[[step]]
+send = "debit"
+name = "pay"
+customer = "frozen"
+amount = "12.34"
+
+[[step]]
+expect = "reply"
+to = "pay"
+outcome = "success"
+within_ms = 6000
+
+[[step]]
+books = "equal"
+"#;
+
+#[test]
+fn what_fails_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("wrong.toml"), WRONG).unwrap();
+    let done = sim(folder.path(), &["run", "wrong.toml", "--junit", "report.xml"]);
+    assert_eq!(done.status.code(), Some(1), "{}", text(&done.stderr));
+    expect_test::expect_file!["scenarios/wrong.txt"].assert_eq(&untimed(&text(&done.stdout)));
+    let junit = fs::read_to_string(folder.path().join("report.xml")).unwrap();
+    assert!(
+        junit.contains("failures=\"1\"") && junit.contains("step 2, line 13: expect reply"),
+        "{junit}"
+    );
+}
+
+/// A report without the times that it took.
+fn untimed(report: &str) -> String {
+    let is_time = |word: &str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.') && word.len() > 4;
+    let line = |line: &str| {
+        let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        for at in 0..words.len() {
+            let unit = words
+                .get(at + 1)
+                .map(|unit| unit.trim_end_matches([',', ':']).to_owned())
+                .unwrap_or_default();
+            if (unit == "s" && is_time(&words[at])) || (unit == "ms" && at > 0 && words[at - 1] == "at") {
+                "T".clone_into(&mut words[at]);
+            }
+        }
+        words.join(" ") + "\n"
+    };
+    report.lines().map(line).collect()
+}
