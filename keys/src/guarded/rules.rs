@@ -185,7 +185,7 @@ impl State {
 }
 
 impl Status {
-    /// The life of a key: one way, and revoked from anywhere.
+    /// The life of a key: step by step, a step back until it is retired, and revoked from anywhere.
     pub fn may_become(self, to: Self) -> bool {
         let next = match self {
             Self::Pending => Some(Self::Accepted),
@@ -194,7 +194,13 @@ impl Status {
             Self::Draining => Some(Self::Retired),
             Self::Retired | Self::Revoked => None,
         };
-        next == Some(to) || (to == Self::Revoked && self != Self::Revoked)
+        let back = match self {
+            Self::Accepted => Some(Self::Pending),
+            Self::Primary => Some(Self::Accepted),
+            Self::Draining => Some(Self::Primary),
+            Self::Pending | Self::Retired | Self::Revoked => None,
+        };
+        next == Some(to) || back == Some(to) || (to == Self::Revoked && self != Self::Revoked)
     }
 }
 

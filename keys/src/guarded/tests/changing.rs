@@ -4,8 +4,11 @@ use super::*;
 
 /// The life of design and documents, and nothing else.
 #[test]
-fn statuses_go_one_way() {
+fn statuses_go_step_by_step_and_back_until_retired() {
     let allowed = [
+        (Status::Accepted, Status::Pending),
+        (Status::Primary, Status::Accepted),
+        (Status::Draining, Status::Primary),
         (Status::Pending, Status::Accepted),
         (Status::Accepted, Status::Primary),
         (Status::Primary, Status::Draining),
@@ -44,6 +47,17 @@ fn a_promotion_and_its_draining_are_one_change() {
     let keyring = stage.keyring().unwrap();
     assert_eq!(keyring.signer("centre", NOW).unwrap().info.serial, "2");
     assert!(keyring.signer_with("centre", "1", NOW).is_ok(), "it drains");
+    let back = vec![
+        step(&new, Status::Primary, Status::Accepted),
+        step(&old, Status::Draining, Status::Primary),
+    ];
+    stage.change(Change::Status(back)).unwrap();
+    assert_eq!(stage.keyring().unwrap().signer("centre", NOW).unwrap().info.serial, "1");
+    let again = vec![
+        step(&new, Status::Accepted, Status::Primary),
+        step(&old, Status::Primary, Status::Draining),
+    ];
+    stage.change(Change::Status(again)).unwrap();
     stage
         .change(Change::Status(vec![step(&old, Status::Draining, Status::Revoked)]))
         .unwrap();
