@@ -2,7 +2,7 @@
 
 use super::{ConfigError, wrong};
 use crate::secret::read_secret;
-use keys::guarded::{self, GuardedError, MasterKey, Share};
+use keys::guarded::{self, GuardedError, MasterKey, Share, State};
 use keys::keyring::Keyring;
 use keys::sm2::Engine;
 use keys::store::{Held, Mark, OpenFolder, Source, StoreError};
@@ -57,25 +57,17 @@ impl KeysConfig {
 
     /// Loads and wholly checks the keys.
     pub fn load(&self) -> Result<Keyring, ConfigError> {
-        if !self.is_guarded() {
-            // Whoever takes the log away must not turn a guarded store into a plain folder with keys of one's own.
-            if self.master.is_some() {
-                return Err(refused(
-                    "keys.master",
-                    "is named, but the folder has no store.log: it is no guarded store",
-                ));
+        match self.opened()? {
+            None => keys::store::load_for(&self.folder, self.engine).map_err(of_folder),
+            Some((state, master)) => {
+                guarded::keyring(&self.folder, &state, &master, self.engine).map_err(|error| self.of_store(&error))
             }
-            let loaded = keys::store::load_for(&self.folder, self.engine);
-            return loaded.map_err(|error| refused(error.file, error.detail));
         }
-        let of_store = |error: GuardedError| refused(self.folder.display().to_string(), error);
-        let (_, state) = guarded::read(&self.folder).map_err(of_store)?;
-        guarded::keyring(&self.folder, &state, &self.master()?, self.engine).map_err(of_store)
     }
 
     /// What a running gateway looks at again and again.
     pub fn source(&self) -> Arc<dyn Source> {
-        if guarded::is_guarded(&self.folder) || self.master.is_some() {
+        if self.is_guarded() || self.master.is_some() {
             Arc::new(Guarded(self.clone()))
         } else {
             Arc::new(OpenFolder::new(&self.folder, self.engine))
@@ -84,13 +76,30 @@ impl KeysConfig {
 
     /// Every key by itself, whatever its status: for finding out why a message fails, never to take one.
     pub fn held(&self) -> Result<Vec<Held>, ConfigError> {
-        if !guarded::is_guarded(&self.folder) {
-            let held = keys::store::held(&self.folder);
-            return held.map_err(|error| refused(error.file, error.detail));
+        match self.opened()? {
+            None => keys::store::held(&self.folder).map_err(of_folder),
+            Some((state, master)) => guarded::filed(&self.folder, &state, &master).map_err(|error| self.of_store(&error)),
         }
-        let of_store = |error: GuardedError| refused(self.folder.display().to_string(), error);
-        let (_, state) = guarded::read(&self.folder).map_err(of_store)?;
-        guarded::filed(&self.folder, &state, &self.master()?).map_err(of_store)
+    }
+
+    /// What a guarded store holds and its master key; none for a plain folder.
+    fn opened(&self) -> Result<Option<(State, MasterKey)>, ConfigError> {
+        if self.is_guarded() {
+            let (_, state) = guarded::read(&self.folder).map_err(|error| self.of_store(&error))?;
+            return Ok(Some((state, self.master()?)));
+        }
+        // Whoever takes the log away must not turn a guarded store into a plain folder with keys of one's own.
+        if self.master.is_some() {
+            return Err(refused(
+                "keys.master",
+                "is named, but the folder has no store.log: it is no guarded store",
+            ));
+        }
+        Ok(None)
+    }
+
+    fn of_store(&self, error: &GuardedError) -> ConfigError {
+        refused(self.folder.display().to_string(), error)
     }
 
     /// The master key of a guarded store.
@@ -182,6 +191,10 @@ fn credentials() -> Result<PathBuf, ConfigError> {
         let detail = "CREDENTIALS_DIRECTORY is not set: start by a service with LoadCredential";
         refused("keys.master.credential", detail)
     })
+}
+
+fn of_folder(error: StoreError) -> ConfigError {
+    refused(error.file, error.detail)
 }
 
 fn refused(place: impl Into<String>, detail: impl ToString) -> ConfigError {

@@ -187,22 +187,19 @@ impl State {
 impl Status {
     /// The life of a key: step by step, a step back until it is retired, and revoked from anywhere.
     pub fn may_become(self, to: Self) -> bool {
-        let next = match self {
-            Self::Pending => Some(Self::Accepted),
-            Self::Accepted => Some(Self::Primary),
-            Self::Primary => Some(Self::Draining),
-            Self::Draining => Some(Self::Retired),
-            Self::Retired | Self::Revoked => None,
-        };
-        let back = match self {
-            Self::Accepted => Some(Self::Pending),
-            Self::Primary => Some(Self::Accepted),
-            Self::Draining => Some(Self::Primary),
-            Self::Pending | Self::Retired | Self::Revoked => None,
-        };
-        next == Some(to) || back == Some(to) || (to == Self::Revoked && self != Self::Revoked)
+        let goes_on = LIFE.windows(2).any(|step| step == [self, to]);
+        let goes_back = self != Self::Retired && LIFE.windows(2).any(|step| step == [to, self]);
+        goes_on || goes_back || (to == Self::Revoked && self != Self::Revoked)
     }
 }
+
+const LIFE: [Status; 5] = [
+    Status::Pending,
+    Status::Accepted,
+    Status::Primary,
+    Status::Draining,
+    Status::Retired,
+];
 
 /// Whoever watches or runs has no hand in what is watched or run.
 fn alone(officer: &Officer) -> Result<(), Refusal> {

@@ -128,9 +128,7 @@ impl<'a> Writer<'a> {
         rng: &mut dyn CryptoRng,
     ) -> Result<u64, GuardedError> {
         let record = self.proposal(officer, change, terms, rng)?;
-        let number = record.number;
-        self.append(record)?;
-        Ok(number)
+        self.append(record)
     }
 
     /// Proposes a key. Its wrapped file is durable before the record that names it.
@@ -148,9 +146,7 @@ impl<'a> Writer<'a> {
             let placed = place(self.disk, &path, wrapped.as_bytes());
             placed.map_err(|error| StoreError::new(&path, error.to_string()))?;
         }
-        let number = record.number;
-        self.append(record)?;
-        Ok(number)
+        self.append(record)
     }
 
     pub fn approve(
@@ -197,7 +193,7 @@ impl<'a> Writer<'a> {
     /// Enters what an officer signed elsewhere.
     pub fn carry(&mut self, statement: &Statement, now: OffsetDateTime) -> Result<(), GuardedError> {
         let record = self.next(statement.clone(), now);
-        self.append(record)
+        self.append(record).map(drop)
     }
 
     fn proposal(
@@ -238,7 +234,8 @@ impl<'a> Writer<'a> {
         Ok((log, state, line))
     }
 
-    fn append(&mut self, record: Record) -> Result<(), GuardedError> {
+    /// Gives the record's number.
+    fn append(&mut self, record: Record) -> Result<u64, GuardedError> {
         let (log, state, line) = self.tried(&record)?;
         // A key that takes effect must be there, or no gateway could load the store any more.
         for held in state.keys().filter(|held| self.state.key(&held.entry.id).is_none()) {
@@ -251,7 +248,7 @@ impl<'a> Writer<'a> {
         self.write(&path, &line)
             .map_err(|error| StoreError::new(&path, error.to_string()))?;
         (self.log, self.state, self.is_failed) = (log, state, false);
-        Ok(())
+        Ok(record.number)
     }
 
     fn write(&self, path: &Path, line: &str) -> std::io::Result<()> {
