@@ -1,8 +1,8 @@
 //! Prints microseconds per SM2 operation, each of the native engine, of the reference engine (our protocol over
 //! `RustCrypto`'s arithmetic) and of the crate `sm2` as it comes: the median of the rounds, the best, and how many times
 //! faster the native engine is. `sign` and `verify` take a message of 1 KiB, whose SM3 costs all of them the same;
-//! `sign 32` and `verify 32` take 32 bytes, which leaves the curve's share. The three take turns within each round, so that a change of the machine's pace meets all of
-//! them. Run with `cargo run --release -p keys --example time_sm2`.
+//! `sign 32` and `verify 32` take 32 bytes, which leaves the curve's share. The three take turns within each round, so that
+//! a change of the machine's pace meets all of them. Run with `cargo run --release -p keys --example time_sm2`.
 #![allow(clippy::print_stdout, reason = "a command that measures and prints")]
 
 use getrandom::SysRng;

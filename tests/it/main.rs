@@ -48,3 +48,4 @@ mod simulation;
 mod stand;
 mod tidy;
 mod torture;
+mod web;

@@ -53,13 +53,13 @@ impl Tape {
     }
 
     /// Returns when there is more than was seen, or when the time is over.
-    pub(super) async fn more_than(&self, seen: usize, deadline: Instant) {
+    pub async fn more_than(&self, seen: usize, deadline: Instant) {
         let mut length = self.length.subscribe();
         // The sender lives as long as the tape, so only the time can end the wait otherwise.
         drop(tokio::time::timeout_at(deadline, length.wait_for(|length| *length > seen)).await);
     }
 
-    pub(super) fn length(&self) -> usize {
+    pub fn length(&self) -> usize {
         *self.length.borrow()
     }
 

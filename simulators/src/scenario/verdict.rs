@@ -102,7 +102,7 @@ impl Verdict {
 }
 
 impl Shown {
-    pub(super) fn of(event: &Event) -> Self {
+    pub fn of(event: &Event) -> Self {
         let seen = &event.seen;
         let (from, to) = if seen.is_sent {
             (seen.party, GATEWAY)

@@ -8,6 +8,7 @@ mod list;
 mod platform;
 mod scenario;
 mod steer;
+mod web;
 
 use super::output::{Exit, Failure, Form};
 use clap::Subcommand;
@@ -47,6 +48,9 @@ enum Command {
         after_help = "Examples:\n  hangu sim drive --operation debit --count 3\n  hangu sim drive --operation debit --count 1 --fault bad_signature"
     )]
     Drive(drive::Args),
+    /// Open a console in the browser: counterparties, live messages, scenarios, faults, hand-made messages, books.
+    #[command(after_help = "Examples:\n  hangu sim web\n  hangu sim web --port 9400 --seed 7")]
+    Web(web::Args),
 }
 
 #[derive(clap::Args)]
@@ -108,6 +112,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let (settings, work): (&Settings, Work<'_>) = match &args.command {
         Command::List => return list::run(form),
         Command::Check(args) => return scenario::check(args, form),
+        Command::Web(args) => return web::run(args, form),
         Command::Compare(args) => return compare::run(args, form),
         Command::Run(run) => match &run.party {
             None => return scenario::run(&run.scenarios, form),

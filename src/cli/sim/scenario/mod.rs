@@ -1,6 +1,6 @@
 //! `hangu sim check` and `hangu sim run NAME...`: scenarios, each with a gateway of its own in this process.
 
-mod stage;
+pub(super) mod stage;
 
 use crate::cli::demo::stage::Folder;
 use crate::cli::output::{self, Exit, Failure, Form};
@@ -10,6 +10,7 @@ use simulators::scenario::{Flaw, Scenario, Verdict, library};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 #[derive(clap::Args)]
 pub(super) struct CheckArgs {
@@ -110,7 +111,11 @@ async fn play(scenarios: Vec<Scenario>, args: &PlayArgs, form: Form) -> Result<V
             tokio::spawn(async move {
                 // The places are never closed.
                 let _place = places.acquire_owned().await.ok();
-                stage::play(folder.path(), &scenario, seed).await
+                let place = stage::Place {
+                    folder: folder.path(),
+                    name: &scenario.name,
+                };
+                stage::play(place, &scenario, seed, Arc::default(), &CancellationToken::new()).await
             })
         })
         .collect();
@@ -167,7 +172,7 @@ fn write(file: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Failu
 }
 
 /// In memory where the system has a folder there: what a scenario shows needs no disk, and a slow one would spoil its times.
-fn folder() -> Result<Folder, Failure> {
+pub(super) fn folder() -> Result<Folder, Failure> {
     let name = format!("hangu-sim-{}", std::process::id());
     let in_memory = Path::new(MEMORY_FOLDER).join(&name);
     if std::fs::create_dir(&in_memory).is_ok() {

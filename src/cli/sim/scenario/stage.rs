@@ -27,44 +27,65 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// The keys of all parties, for every scenario of a run.
-pub(super) fn make_keys(folder: &Path, seed: u64) -> Result<(), Failure> {
+pub(in crate::cli::sim) fn make_keys(folder: &Path, seed: u64) -> Result<(), Failure> {
     let entropy = SeededEntropy::new(seed);
     keys::store::generate_demo(&folder.join("keys"), &mut Random(&entropy))
         .map_err(|error| Failure::new(Exit::Unavailable, "keys", error))
 }
 
-/// Sets a stage, plays a scenario on it, and takes it down.
-pub(super) async fn play(folder: &Path, scenario: &Scenario, seed: u64) -> Verdict {
-    let verdict = match Stage::set(folder, &scenario.name, seed).await {
-        Ok(stage) => stage.play(scenario, seed).await,
+/// Sets a stage, plays a scenario on it, and takes it down. `tape` sees every message; a run that is stopped says so.
+pub(in crate::cli::sim) async fn play(
+    place: Place<'_>,
+    scenario: &Scenario,
+    seed: u64,
+    tape: Arc<Tape>,
+    stop: &CancellationToken,
+) -> Verdict {
+    let verdict = match Stage::set(place, seed, tape).await {
+        Ok(stage) => {
+            let verdict = tokio::select! {
+                verdict = stage.conduct(scenario, seed) => verdict,
+                () = stop.cancelled() => Verdict::new(scenario, seed).unset("stopped"),
+            };
+            stage.end().await;
+            verdict
+        }
         Err(failure) => Verdict::new(scenario, seed).unset(format!("{}: {}", failure.place, failure.detail)),
     };
     // The whole folder goes at the end of the run; this only keeps it small meanwhile.
-    drop(std::fs::remove_dir_all(folder.join(&scenario.name)));
+    drop(std::fs::remove_dir_all(place.folder.join(place.name)));
     verdict
 }
 
-struct Stage {
+/// Where a stage lies: the folder with the keys of all, and a name of its own in it.
+#[derive(Clone, Copy)]
+pub(in crate::cli::sim) struct Place<'a> {
+    pub(in crate::cli::sim) folder: &'a Path,
+    pub(in crate::cli::sim) name: &'a str,
+}
+
+pub(in crate::cli::sim) struct Stage {
     running: Running,
     journal: SharedJournal,
-    centre: CentreHandle,
-    platform: PlatformHandle,
+    pub(in crate::cli::sim) centre: CentreHandle,
+    pub(in crate::cli::sim) platform: PlatformHandle,
     client: PlatformClient,
-    tape: Arc<Tape>,
+    pub(in crate::cli::sim) tape: Arc<Tape>,
     world: World,
 }
 
 impl Stage {
-    async fn set(folder: &Path, name: &str, seed: u64) -> Result<Self, Failure> {
+    pub(in crate::cli::sim) async fn set(place: Place<'_>, seed: u64, tape: Arc<Tape>) -> Result<Self, Failure> {
+        let Place { folder, name } = place;
         let own = folder.join(name);
         std::fs::create_dir_all(&own).map_err(|error| Failure::new(Exit::Unavailable, name, error))?;
         let surroundings = Ground {
             clock: Arc::new(RunClock { started: Instant::now() }),
             entropy: Arc::new(SeededEntropy::new(seed)),
         };
-        let tape = Arc::new(Tape::default());
         let world = surroundings.world().watched(tape.clone());
         let (broker, keys) = (MemoryBroker::default(), folder.join("keys"));
         let declared = broker.mq().declare(&QUEUES.map(str::to_owned)).await;
@@ -95,30 +116,32 @@ impl Stage {
         })
     }
 
-    async fn play(self, scenario: &Scenario, seed: u64) -> Verdict {
-        let view = View {
+    pub(in crate::cli::sim) async fn conduct(&self, scenario: &Scenario, seed: u64) -> Verdict {
+        let stage = scenario::Stage {
+            centre: &self.centre,
+            platform: &self.platform,
+            client: &self.client,
+            gateway: &self.view(),
+            tape: self.tape.clone(),
+            world: self.world.clone(),
+            first_day: FIRST_MOMENT.date(),
+        };
+        scenario::run(scenario, seed, &stage).await
+    }
+
+    /// The gateway as a run asks it.
+    pub(in crate::cli::sim) fn view(&self) -> View {
+        View {
             gateway: self.running.gateway().clone(),
             journal: self.journal.clone(),
-        };
-        let verdict = scenario::run(
-            scenario,
-            seed,
-            &scenario::Stage {
-                centre: &self.centre,
-                platform: &self.platform,
-                client: &self.client,
-                gateway: &view,
-                tape: self.tape.clone(),
-                world: self.world.clone(),
-                first_day: FIRST_MOMENT.date(),
-            },
-        )
-        .await;
+        }
+    }
+
+    pub(in crate::cli::sim) async fn end(self) {
         self.running.stop(Duration::from_secs(2)).await;
         self.centre.stop().await;
         // A connection that a script holds must not hold up the others' runs.
         drop(tokio::time::timeout(Duration::from_secs(2), self.platform.stop()).await);
-        verdict
     }
 }
 
@@ -187,8 +210,8 @@ impl Clock for RunClock {
     }
 }
 
-/// The gateway as a run asks it.
-struct View {
+/// The gateway under test, looked into.
+pub(in crate::cli::sim) struct View {
     gateway: Arc<Gateway>,
     journal: SharedJournal,
 }
