@@ -5,6 +5,7 @@
 
 // What a run is given: the time, random bytes, queues, a watcher.
 pub mod queues;
+pub mod traffic;
 pub mod witness;
 pub mod world;
 

@@ -75,14 +75,14 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
 }
 
 /// An open journal, with what its answers need to arrive.
-struct Opened {
+pub(super) struct Opened {
     journal: SharedJournal,
     runtime: Runtime,
     place: String,
 }
 
 /// Opens the journal for reading, also while a gateway writes it.
-fn reader(config: &Config) -> Result<Opened, Failure> {
+pub(super) fn reader(config: &Config) -> Result<Opened, Failure> {
     let runtime = runtime()?;
     let place = config.journal.place();
     let opened = runtime.block_on(open::open_read_only(config));
@@ -123,7 +123,7 @@ fn hold(config: &Config) -> Result<Held, Failure> {
 
 impl Opened {
     /// A read whose answer is taken out of its variant.
-    fn ask<T>(&self, read: Read, take: fn(Found) -> Result<T, Unexpected>) -> Result<T, Failure> {
+    pub(super) fn ask<T>(&self, read: Read, take: fn(Found) -> Result<T, Unexpected>) -> Result<T, Failure> {
         let found = self.runtime.block_on(self.journal.read(read));
         let taken = found.map_err(|error| self.failed(error)).map(take)?;
         taken.map_err(|error| self.failed(error))

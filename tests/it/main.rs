@@ -48,4 +48,5 @@ mod simulation;
 mod stand;
 mod tidy;
 mod torture;
+mod traffic;
 mod web;

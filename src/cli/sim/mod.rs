@@ -6,6 +6,8 @@ mod drive;
 mod institution;
 mod list;
 mod platform;
+mod record;
+mod replay;
 mod scenario;
 mod steer;
 mod web;
@@ -48,6 +50,12 @@ enum Command {
         after_help = "Examples:\n  hangu sim drive --operation debit --count 3\n  hangu sim drive --operation debit --count 1 --fault bad_signature"
     )]
     Drive(drive::Args),
+    /// Record the journal's exchanges as traffic for `replay`, masked: no name, account or id of a customer is kept.
+    #[command(after_help = "Example:\n  hangu sim record -c hangu.toml --to traffic.jsonl")]
+    Record(record::Args),
+    /// Replay recorded traffic against a gateway in this process; exit 0 only if every exchange ends as recorded.
+    #[command(after_help = "Example:\n  hangu sim replay traffic.jsonl --speed 10")]
+    Replay(replay::Args),
     /// Open a console in the browser: counterparties, live messages, scenarios, faults, hand-made messages, books.
     #[command(after_help = "Examples:\n  hangu sim web\n  hangu sim web --port 9400 --seed 7")]
     Web(web::Args),
@@ -112,6 +120,8 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let (settings, work): (&Settings, Work<'_>) = match &args.command {
         Command::List => return list::run(form),
         Command::Check(args) => return scenario::check(args, form),
+        Command::Record(args) => return record::run(args, form),
+        Command::Replay(args) => return replay::run(args, form),
         Command::Web(args) => return web::run(args, form),
         Command::Compare(args) => return compare::run(args, form),
         Command::Run(run) => match &run.party {

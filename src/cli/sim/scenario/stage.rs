@@ -17,6 +17,8 @@ use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle}
 use simulators::report::Book;
 use simulators::scenario::tape::Tape;
 use simulators::scenario::{self, Scenario, Verdict};
+use simulators::traffic::replay::Replayed;
+use simulators::traffic::{self, Line};
 use simulators::world::World;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -129,6 +131,21 @@ impl Stage {
         scenario::run(scenario, seed, &stage).await
     }
 
+    /// Plays recorded traffic; the platform keeps no books, for what it executes is what was recorded.
+    pub(in crate::cli::sim) async fn replay(&self, lines: &[Line], speed: f64) -> Result<Replayed, Failure> {
+        self.platform.keep_no_books();
+        let announced = self.centre.desk().announce(OPEN).await;
+        announced.map_err(|refusal| Failure::new(Exit::Unavailable, "centre", refusal))?;
+        let stage = traffic::replay::Stage {
+            centre: &self.centre,
+            platform: &self.platform,
+            client: &self.client,
+            world: self.world.clone(),
+            day: FIRST_MOMENT.date(),
+        };
+        Ok(traffic::replay::replay(lines, speed, &stage).await)
+    }
+
     /// The gateway as a run asks it.
     pub(in crate::cli::sim) fn view(&self) -> View {
         View {
@@ -238,6 +255,8 @@ impl scenario::Gateway for View {
 }
 
 const FIRST_MOMENT: OffsetDateTime = datetime!(2030-01-15 10:00 +8);
+/// The centre's word for a day on which payments are taken.
+const OPEN: &str = "ST01";
 const ACCOUNTS: u64 = 1_000_000;
 const QUEUES: [&str; 3] = ["nps.B.req", "nps.B.rsp", "nps.centre.B"];
 
