@@ -24,7 +24,8 @@ pub struct Seen {
     /// What cannot be told from the message: its fault, why it was refused.
     pub remark: String,
     pub digest: [u8; 32],
-    pub bytes: usize,
+    /// The body as it was sent or came; empty for a request without one.
+    pub body: Vec<u8>,
 }
 
 impl Seen {
@@ -36,7 +37,7 @@ impl Seen {
             answers: None,
             remark: String::new(),
             digest: sm3(&[body]),
-            bytes: body.len(),
+            body: body.to_vec(),
         }
     }
 
@@ -50,7 +51,7 @@ impl Seen {
             answers: None,
             remark: remark.unwrap_or_default(),
             digest: sm3(&[body]),
-            bytes: body.len(),
+            body: body.to_vec(),
         }
     }
 

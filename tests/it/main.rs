@@ -34,6 +34,7 @@ mod mq_memory;
 mod mq_refusals;
 mod mq_tls;
 mod overload;
+mod pack;
 mod power_cuts;
 mod process;
 mod processes;

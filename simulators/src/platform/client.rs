@@ -18,6 +18,7 @@ use crate::witness::Seen;
 use crate::world::World;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
 use codecs::wire::{Start, Wire};
+use keys::sm3::sm3;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -228,6 +229,8 @@ impl Inner {
                 let nothing = Seen {
                     message: None,
                     is_sent: false,
+                    digest: sm3(&[]),
+                    body: Vec::new(),
                     ..sent()
                 };
                 nothing.answering(communication_key(about)).remarking(reason)

@@ -119,7 +119,7 @@ impl Shown {
                 .and_then(|message| message.outcome.as_ref())
                 .map_or_else(String::new, outcome),
             remark: seen.remark.clone(),
-            bytes: seen.bytes,
+            bytes: seen.body.len(),
             fields: message.map(fields).unwrap_or_default(),
         }
     }

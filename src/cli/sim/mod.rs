@@ -5,6 +5,7 @@ mod compare;
 mod drive;
 mod institution;
 mod list;
+mod pack;
 mod platform;
 mod record;
 mod replay;
@@ -50,6 +51,9 @@ enum Command {
         after_help = "Examples:\n  hangu sim drive --operation debit --count 3\n  hangu sim drive --operation debit --count 1 --fault bad_signature"
     )]
     Drive(drive::Args),
+    /// Make a certification pack of one institution: cases, results, reports, every byte, versions, seed, sums.
+    #[command(after_help = "Example:\n  hangu sim pack nps --to nps-pack --seed 7")]
+    Pack(pack::Args),
     /// Record the journal's exchanges as traffic for `replay`, masked: no name, account or id of a customer is kept.
     #[command(after_help = "Example:\n  hangu sim record -c hangu.toml --to traffic.jsonl")]
     Record(record::Args),
@@ -120,6 +124,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let (settings, work): (&Settings, Work<'_>) = match &args.command {
         Command::List => return list::run(form),
         Command::Check(args) => return scenario::check(args, form),
+        Command::Pack(args) => return pack::run(args, form),
         Command::Record(args) => return record::run(args, form),
         Command::Replay(args) => return replay::run(args, form),
         Command::Web(args) => return web::run(args, form),

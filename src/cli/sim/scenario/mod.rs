@@ -6,6 +6,7 @@ use crate::cli::demo::stage::Folder;
 use crate::cli::output::{self, Exit, Failure, Form};
 use clap::ValueEnum;
 use simulators::scenario::report::{self, Language};
+use simulators::scenario::tape::Tape;
 use simulators::scenario::{Flaw, Scenario, Verdict, library};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,7 +80,13 @@ pub(super) fn run(args: &PlayArgs, form: Form) -> Result<Exit, Failure> {
         hangu::telemetry::init_logs(level, form == Form::Json);
     }
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
-    let verdicts = runtime.block_on(play(scenarios, args, form))?;
+    let told = |verdict: &Verdict| {
+        if form == Form::Text {
+            output::say(report::line(verdict).trim_end());
+        }
+    };
+    let played = runtime.block_on(conduct(&folder()?, scenarios, args.seed, args.jobs, told))?;
+    let verdicts: Vec<Verdict> = played.into_iter().map(|one| one.verdict).collect();
     let language = match args.lang {
         Lang::Zh => Language::Zh,
         Lang::En => Language::En,
@@ -99,15 +106,26 @@ pub(super) fn embedded() -> Result<Vec<Scenario>, Failure> {
     library::embedded().map_err(flawed)
 }
 
+/// A scenario that was played, and all that was seen of it.
+pub(super) struct Played {
+    pub(super) verdict: Verdict,
+    pub(super) tape: Arc<Tape>,
+}
+
 /// Runs all, some at a time; tells of each as soon as all before it have ended.
-async fn play(scenarios: Vec<Scenario>, args: &PlayArgs, form: Form) -> Result<Vec<Verdict>, Failure> {
-    let folder = Arc::new(folder()?);
-    stage::make_keys(folder.path(), args.seed)?;
-    let (places, seed) = (Arc::new(Semaphore::new(usize::from(args.jobs))), args.seed);
+pub(super) async fn conduct(
+    folder: &Arc<Folder>,
+    scenarios: Vec<Scenario>,
+    seed: u64,
+    jobs: u16,
+    told: impl Fn(&Verdict),
+) -> Result<Vec<Played>, Failure> {
+    stage::make_keys(folder.path(), seed)?;
+    let places = Arc::new(Semaphore::new(usize::from(jobs)));
     let playing: Vec<_> = scenarios
         .into_iter()
         .map(|scenario| {
-            let (folder, places) = (Arc::clone(&folder), Arc::clone(&places));
+            let (folder, places) = (Arc::clone(folder), Arc::clone(&places));
             tokio::spawn(async move {
                 // The places are never closed.
                 let _place = places.acquire_owned().await.ok();
@@ -115,21 +133,21 @@ async fn play(scenarios: Vec<Scenario>, args: &PlayArgs, form: Form) -> Result<V
                     folder: folder.path(),
                     name: &scenario.name,
                 };
-                stage::play(place, &scenario, seed, Arc::default(), &CancellationToken::new()).await
+                let tape = Arc::<Tape>::default();
+                let verdict = stage::play(place, &scenario, seed, tape.clone(), &CancellationToken::new()).await;
+                Played { verdict, tape }
             })
         })
         .collect();
-    let mut verdicts = Vec::new();
+    let mut played = Vec::new();
     for one in playing {
-        let verdict = one
+        let one = one
             .await
             .map_err(|error| Failure::new(Exit::Unavailable, "scenario", error))?;
-        if form == Form::Text {
-            output::say(report::line(&verdict).trim_end());
-        }
-        verdicts.push(verdict);
+        told(&one.verdict);
+        played.push(one);
     }
-    Ok(verdicts)
+    Ok(played)
 }
 
 /// Files, names and `all`, in the order given.
@@ -172,15 +190,15 @@ fn write(file: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Failu
 }
 
 /// In memory where the system has a folder there: what a scenario shows needs no disk, and a slow one would spoil its times.
-pub(super) fn folder() -> Result<Folder, Failure> {
+pub(super) fn folder() -> Result<Arc<Folder>, Failure> {
     let name = format!("hangu-sim-{}", std::process::id());
     let in_memory = Path::new(MEMORY_FOLDER).join(&name);
     if std::fs::create_dir(&in_memory).is_ok() {
-        return Ok(Folder::Thrown(in_memory));
+        return Ok(Arc::new(Folder::Thrown(in_memory)));
     }
     let path = std::env::temp_dir().join(name);
     std::fs::create_dir(&path).map_err(|error| Failure::new(Exit::Unavailable, path.display().to_string(), error))?;
-    Ok(Folder::Thrown(path))
+    Ok(Arc::new(Folder::Thrown(path)))
 }
 
 const MEMORY_FOLDER: &str = "/dev/shm";

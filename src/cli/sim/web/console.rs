@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(super) struct Console {
-    folder: Folder,
+    folder: Arc<Folder>,
     seed: u64,
     pub(super) shipped: Vec<Scenario>,
     places: Semaphore,
@@ -81,7 +81,7 @@ pub(super) struct Flow {
 }
 
 impl Console {
-    pub(super) async fn open(folder: Folder, seed: u64, jobs: u16) -> Result<Self, Failure> {
+    pub(super) async fn open(folder: Arc<Folder>, seed: u64, jobs: u16) -> Result<Self, Failure> {
         let bench_tape = Arc::new(Tape::default());
         let place = Place {
             folder: folder.path(),
