@@ -149,3 +149,73 @@ fn untimed(report: &str) -> String {
     };
     report.lines().map(line).collect()
 }
+
+/// The same over a real broker, each run with queues of its own.
+#[test]
+fn a_dozen_holds_over_rabbitmq() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut init = Command::new(env!("CARGO_BIN_EXE_hangu"));
+    let init = init
+        .current_dir(folder.path())
+        .args(["config", "init", "--dir", "."])
+        .output()
+        .unwrap();
+    assert!(init.status.success(), "{}", text(&init.stderr));
+    let config = fs::read_to_string(folder.path().join("hangu.toml")).unwrap();
+    let address = format!("addresses = [\"{}\"]", crate::broker::shared().address());
+    let ours: Vec<String> = config.lines().map(|line| with_broker(line, &address)).collect();
+    assert!(ours.contains(&address), "no broker in the sample:\n{config}");
+    fs::write(folder.path().join("hangu.toml"), ours.join("\n")).unwrap();
+    let words = [&["run", "--broker", "hangu.toml", "--jobs", "4", "-o", "json"][..], &DOZEN].concat();
+    let done = sim(folder.path(), &words);
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap_or_else(|_| panic!("{}", text(&done.stderr)));
+    let scenarios = report["scenarios"].as_array().unwrap();
+    let failed: Vec<&Value> = scenarios.iter().filter(|one| one["passed"] != true).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert_eq!(scenarios.len(), DOZEN.len());
+}
+
+#[test]
+fn a_broker_that_is_not_there_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut init = Command::new(env!("CARGO_BIN_EXE_hangu"));
+    assert!(
+        init.current_dir(folder.path())
+            .args(["config", "init", "--dir", "."])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let config = fs::read_to_string(folder.path().join("hangu.toml")).unwrap();
+    let address = format!("addresses = [\"{}\"]", crate::process::free());
+    let ours: Vec<String> = config.lines().map(|line| with_broker(line, &address)).collect();
+    fs::write(folder.path().join("hangu.toml"), ours.join("\n")).unwrap();
+    let done = sim(folder.path(), &["run", "--broker", "hangu.toml", "good-path-debit"]);
+    assert_eq!(done.status.code(), Some(1), "{}", text(&done.stdout));
+    assert!(
+        text(&done.stdout).contains("the broker is not reachable"),
+        "{}",
+        text(&done.stdout)
+    );
+}
+
+fn with_broker(line: &str, address: &str) -> String {
+    let is_address = line.trim_start().starts_with("addresses = ");
+    if is_address { address.to_owned() } else { line.to_owned() }
+}
+
+/// Of each kind one: good, refused, repeated, late, lost, corrupt, cancelled, stopped, begun by the platform.
+const DOZEN: [&str; 12] = [
+    "good-path-debit",
+    "good-path-credit",
+    "good-refund",
+    "refused-frozen-debit",
+    "repeat-debit",
+    "repeat-in-work-debit",
+    "altered-repeat-credit",
+    "bad-signature-debit",
+    "cancel-before-original",
+    "status-stop-resume",
+    "payout",
+    "payout-duplicate-replies",
+];

@@ -1,6 +1,6 @@
 //! `hangu sim pack`: what a tester hands over for one institution: its cases, their results, every byte, versions, seed.
 
-use super::scenario::{Played, conduct, embedded, folder};
+use super::scenario::{Conducting, Played, conduct, embedded, folder};
 use super::{Exit, Failure, Form};
 use crate::cli::output;
 use base64ct::{Base64, Encoding};
@@ -34,7 +34,12 @@ pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let mut pack = Pack::begin(&args.to)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     let stages = folder()?;
-    let played = runtime.block_on(conduct(&stages, cases.clone(), args.seed, args.jobs, |_| ()))?;
+    let how = Conducting {
+        seed: args.seed,
+        jobs: args.jobs,
+        broker: None,
+    };
+    let played = runtime.block_on(conduct(&stages, cases.clone(), how, |_| ()))?;
     pack.fill(args, &cases, &played)?;
     pack.close()?;
     let passed = played.iter().filter(|one| one.verdict.passed).count();

@@ -46,6 +46,7 @@ async fn play(args: &Args, lines: &[Line]) -> Result<Replayed, Failure> {
     let place = Place {
         folder: folder.path(),
         name: "replay",
+        broker: None,
     };
     let stage = Stage::set(place, args.seed, Arc::default()).await?;
     let replayed = stage.replay(lines, args.speed).await;

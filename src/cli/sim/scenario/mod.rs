@@ -5,6 +5,9 @@ pub(super) mod stage;
 use crate::cli::demo::stage::Folder;
 use crate::cli::output::{self, Exit, Failure, Form};
 use clap::ValueEnum;
+use hangu::clock::Entropy;
+use hangu::config::Config;
+use hangu::shell::SystemEntropy;
 use simulators::scenario::report::{self, Language};
 use simulators::scenario::tape::Tape;
 use simulators::scenario::{Flaw, Scenario, Verdict, library};
@@ -31,6 +34,10 @@ pub(super) struct PlayArgs {
     /// How many run at a time, each in a world of its own.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: u16,
+    /// Play over the broker of this configuration's MQ link instead of the embedded one. Queues are declared under names of
+    /// their own and left there: give it a vhost that you can throw away.
+    #[arg(long, value_name = "HANGU_TOML")]
+    broker: Option<PathBuf>,
     /// Write a report in `JUnit`'s XML.
     #[arg(long)]
     junit: Option<PathBuf>,
@@ -80,12 +87,17 @@ pub(super) fn run(args: &PlayArgs, form: Form) -> Result<Exit, Failure> {
         hangu::telemetry::init_logs(level, form == Form::Json);
     }
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
+    let how = Conducting {
+        seed: args.seed,
+        jobs: args.jobs,
+        broker: args.broker.as_deref().map(broker).transpose()?,
+    };
     let told = |verdict: &Verdict| {
         if form == Form::Text {
             output::say(report::line(verdict).trim_end());
         }
     };
-    let played = runtime.block_on(conduct(&folder()?, scenarios, args.seed, args.jobs, told))?;
+    let played = runtime.block_on(conduct(&folder()?, scenarios, how, told))?;
     let verdicts: Vec<Verdict> = played.into_iter().map(|one| one.verdict).collect();
     let language = match args.lang {
         Lang::Zh => Language::Zh,
@@ -112,26 +124,35 @@ pub(super) struct Played {
     pub(super) tape: Arc<Tape>,
 }
 
+/// How scenarios are played.
+pub(super) struct Conducting {
+    pub(super) seed: u64,
+    /// How many at a time.
+    pub(super) jobs: u16,
+    pub(super) broker: Option<Arc<stage::Broker>>,
+}
+
 /// Runs all, some at a time; tells of each as soon as all before it have ended.
 pub(super) async fn conduct(
     folder: &Arc<Folder>,
     scenarios: Vec<Scenario>,
-    seed: u64,
-    jobs: u16,
+    how: Conducting,
     told: impl Fn(&Verdict),
 ) -> Result<Vec<Played>, Failure> {
+    let Conducting { seed, jobs, broker } = how;
     stage::make_keys(folder.path(), seed)?;
     let places = Arc::new(Semaphore::new(usize::from(jobs)));
     let playing: Vec<_> = scenarios
         .into_iter()
         .map(|scenario| {
-            let (folder, places) = (Arc::clone(folder), Arc::clone(&places));
+            let (folder, places, broker) = (Arc::clone(folder), Arc::clone(&places), broker.clone());
             tokio::spawn(async move {
                 // The places are never closed.
                 let _place = places.acquire_owned().await.ok();
                 let place = stage::Place {
                     folder: folder.path(),
                     name: &scenario.name,
+                    broker: broker.as_deref(),
                 };
                 let tape = Arc::<Tape>::default();
                 let verdict = stage::play(place, &scenario, seed, tape.clone(), &CancellationToken::new()).await;
@@ -148,6 +169,17 @@ pub(super) async fn conduct(
         played.push(one);
     }
     Ok(played)
+}
+
+fn broker(file: &Path) -> Result<Arc<stage::Broker>, Failure> {
+    let config = Config::load(file)?;
+    let (_, _, mq) = super::queue_link(&config)?;
+    let mut run = [0; 4];
+    SystemEntropy.fill(&mut run);
+    Ok(Arc::new(stage::Broker {
+        config: mq.clone(),
+        prefix: format!("hangu.sim.{:08x}", u32::from_be_bytes(run)),
+    }))
 }
 
 /// Files, names and `all`, in the order given.

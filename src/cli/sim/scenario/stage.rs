@@ -5,11 +5,11 @@ use crate::cli::parties;
 use crate::cli::queues::MqQueues;
 use async_trait::async_trait;
 use hangu::clock::{Clock, Entropy, Random, SeededEntropy};
-use hangu::config::Config;
+use hangu::config::{Config, MqConfig};
 use hangu::exchange::Gateway;
 use hangu::journal::{SharedJournal, State};
+use hangu::mq::SharedMq;
 use hangu::mq::memory::MemoryBroker;
-use hangu::mq::{Mq, SharedMq};
 use hangu::shell::Running;
 use hangu::start::{Assembled, Surroundings, assemble};
 use simulators::centre::{CentreConfig, CentreHandle};
@@ -67,6 +67,51 @@ pub(in crate::cli::sim) async fn play(
 pub(in crate::cli::sim) struct Place<'a> {
     pub(in crate::cli::sim) folder: &'a Path,
     pub(in crate::cli::sim) name: &'a str,
+    /// A real broker instead of the embedded one, with what its queues' names begin with.
+    pub(in crate::cli::sim) broker: Option<&'a Broker>,
+}
+
+/// A broker of the tester's.
+pub(in crate::cli::sim) struct Broker {
+    pub(in crate::cli::sim) config: MqConfig,
+    /// So that no two runs share a queue.
+    pub(in crate::cli::sim) prefix: String,
+}
+
+/// The queue services of one stage: each party connects for itself.
+enum Queues {
+    Memory(MemoryBroker),
+    Amqp(Box<MqConfig>),
+}
+
+impl Queues {
+    async fn open(place: Place<'_>) -> Result<(Self, [String; 3]), Failure> {
+        let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "queues", error);
+        let (queues, names) = match place.broker {
+            None => (Self::Memory(MemoryBroker::default()), QUEUES.map(str::to_owned)),
+            Some(broker) => {
+                let named = |queue| format!("{}.{}.{queue}", broker.prefix, place.name);
+                (Self::Amqp(Box::new(broker.config.clone())), QUEUES.map(named))
+            }
+        };
+        let mq = queues.connect()?;
+        let reached = tokio::time::timeout(BROKER_PATIENCE, async {
+            while !mq.state().connected {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+        reached.await.map_err(|_| unavailable(&"the broker is not reachable"))?;
+        mq.declare(&names).await.map_err(|error| unavailable(&error))?;
+        mq.close().await;
+        Ok((queues, names))
+    }
+
+    fn connect(&self) -> Result<SharedMq, Failure> {
+        match self {
+            Self::Memory(broker) => Ok(Arc::new(broker.mq())),
+            Self::Amqp(config) => Ok(hangu::start::connect("centre", config)?),
+        }
+    }
 }
 
 pub(in crate::cli::sim) struct Stage {
@@ -81,7 +126,7 @@ pub(in crate::cli::sim) struct Stage {
 
 impl Stage {
     pub(in crate::cli::sim) async fn set(place: Place<'_>, seed: u64, tape: Arc<Tape>) -> Result<Self, Failure> {
-        let Place { folder, name } = place;
+        let Place { folder, name, .. } = place;
         let own = folder.join(name);
         std::fs::create_dir_all(&own).map_err(|error| Failure::new(Exit::Unavailable, name, error))?;
         let surroundings = Ground {
@@ -89,16 +134,19 @@ impl Stage {
             entropy: Arc::new(SeededEntropy::new(seed)),
         };
         let world = surroundings.world().watched(tape.clone());
-        let (broker, keys) = (MemoryBroker::default(), folder.join("keys"));
-        let declared = broker.mq().declare(&QUEUES.map(str::to_owned)).await;
-        declared.map_err(|error| Failure::new(Exit::Unavailable, "queues", error))?;
+        let (keys, (queues, names)) = (folder.join("keys"), Queues::open(place).await?);
         let platform = start_platform(&keys, &world).await?;
-        let (running, address, journal) = surroundings.start_gateway(&own, &keys, &broker, platform.address()).await?;
+        let wiring = Wiring {
+            mq: queues.connect()?,
+            queues: &names,
+            platform: platform.address(),
+        };
+        let (running, address, journal) = surroundings.start_gateway(&own, &keys, wiring).await?;
         let centre = simulators::centre::start(
-            Arc::new(MqQueues::new(Arc::new(broker.mq()))),
+            Arc::new(MqQueues::new(queues.connect()?)),
             parties::party("nps", "centre", &keys.join("centre"))?,
             world.clone(),
-            CentreConfig::new(FIRST_MOMENT.date()),
+            centre_config(names),
         );
         let client_config = PlatformClientConfig {
             pause_ms: 150,
@@ -181,23 +229,21 @@ impl Ground {
         self,
         own: &Path,
         keys: &Path,
-        broker: &MemoryBroker,
-        platform: SocketAddr,
+        wiring: Wiring<'_>,
     ) -> Result<(Running, SocketAddr, SharedJournal), Failure> {
         let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "gateway", error);
-        let mut config = Config::parse(&CONFIG.replace("PLATFORM", &platform.to_string()))?;
+        let mut config = Config::parse(&wiring.config())?;
         config.journal.file = Some(own.join("journal.db"));
         let keyring = keys::store::load(&keys.join("gateway")).map_err(|error| Failure::config("keys", error))?;
         let keyring = Arc::new(config.reusing(keyring));
         let journal = hangu::journal::open::open(&config, keyring.clone()).await;
         let journal = journal.map_err(|error| unavailable(&error))?;
-        let mq: SharedMq = Arc::new(broker.mq());
         let surroundings = Surroundings {
             keyring,
             journal: journal.clone(),
             clock: self.clock,
             entropy: self.entropy,
-            mqs: BTreeMap::from([("centre".to_owned(), mq)]),
+            mqs: BTreeMap::from([("centre".to_owned(), wiring.mq)]),
         };
         let Assembled { gateway, queues, https } = assemble(config, surroundings).await?;
         let address = https.first().and_then(|link| link.listener.local_addr().ok());
@@ -206,6 +252,33 @@ impl Ground {
             .await
             .map_err(|error| unavailable(&error))?;
         Ok((running, address, journal))
+    }
+}
+
+/// Where the gateway finds its counterparties.
+struct Wiring<'a> {
+    mq: SharedMq,
+    queues: &'a [String; 3],
+    platform: SocketAddr,
+}
+
+impl Wiring<'_> {
+    fn config(&self) -> String {
+        let named = QUEUES.iter().zip(self.queues);
+        let config = CONFIG.replace("PLATFORM", &self.platform.to_string());
+        named.fold(config, |config, (plain, own)| {
+            config.replace(&format!("\"{plain}\""), &format!("\"{own}\""))
+        })
+    }
+}
+
+fn centre_config(queues: [String; 3]) -> CentreConfig {
+    let [queue_requests, queue_replies, queue_in] = queues;
+    CentreConfig {
+        queue_requests,
+        queue_replies,
+        queue_in,
+        ..CentreConfig::new(FIRST_MOMENT.date())
     }
 }
 
@@ -258,6 +331,8 @@ const FIRST_MOMENT: OffsetDateTime = datetime!(2030-01-15 10:00 +8);
 /// The centre's word for a day on which payments are taken.
 const OPEN: &str = "ST01";
 const ACCOUNTS: u64 = 1_000_000;
+const BROKER_PATIENCE: Duration = Duration::from_secs(10);
+/// Requests to the bank, replies to it, and what it sends.
 const QUEUES: [&str; 3] = ["nps.B.req", "nps.B.rsp", "nps.centre.B"];
 
 /// Waits are short, so that what a scenario delays takes no time.

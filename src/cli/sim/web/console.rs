@@ -86,6 +86,7 @@ impl Console {
         let place = Place {
             folder: folder.path(),
             name: "bench",
+            broker: None,
         };
         let bench = Stage::set(place, seed, bench_tape.clone()).await?;
         Ok(Self {
@@ -185,7 +186,8 @@ impl Console {
                 let _place = place.ok();
                 self.note(number, State::Running);
                 let name = PathBuf::from(number.to_string());
-                let place = Place { folder: self.folder.path(), name: &name.to_string_lossy() };
+                let place = Place { folder: self.folder.path(), name: &name.to_string_lossy(),
+                    broker: None, };
                 stage::play(place, scenario, self.seed, tape, stop).await
             }
             () = stop.cancelled() => Verdict::new(scenario, self.seed).unset("stopped"),
