@@ -194,6 +194,48 @@ fn the_pages_for_officers_are_what_happens() {
     }
 }
 
+/// Both pages for testers: their scenario, and what every command prints but for its numbers.
+#[test]
+fn the_pages_for_testers_are_what_happens() {
+    for page in ["docs/testers.md", "docs/testers.zh-CN.md"] {
+        let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+        let scene = Scene::new();
+        let scenario = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        scene.write("refund-twice.toml", scenario);
+        let run = |line: &str| {
+            let mut run = Command::new(env!("CARGO_BIN_EXE_hangu"));
+            let done = run
+                .args(words(line))
+                .current_dir(scene.folder())
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            String::from_utf8([done.stdout, done.stderr].concat()).unwrap()
+        };
+        let demo = page.split("`hangu demo ").nth(1).unwrap().split('`').next().unwrap();
+        assert!(run(&format!("demo {demo}")).contains("Every check holds."));
+        let commands: Vec<&str> = page.split("$ hangu ").skip(1).collect();
+        assert!(commands.len() >= 6);
+        for command in commands {
+            let (line, rest) = command.split_once('\n').unwrap();
+            let shown = rest.split("```").next().unwrap();
+            let printed = run(line);
+            assert_eq!(numberless(&printed), numberless(shown), "{line}\n{printed}");
+        }
+    }
+}
+
+/// Each run of digits, and the spaces before it, as one sign: times and counts differ from run to run.
+fn numberless(text: &str) -> String {
+    let mut kept = String::new();
+    for c in text.chars().map(|c| if c.is_ascii_digit() { '#' } else { c }) {
+        if !(c == '#' && kept.ends_with('#') || c == ' ' && kept.ends_with(' ')) {
+            kept.push(c);
+        }
+    }
+    kept
+}
+
 /// What officers type, from files instead.
 fn passphrases(arguments: &[String]) -> Vec<String> {
     let after = |name: &str| arguments.iter().skip_while(move |argument| *argument != name).nth(1);
