@@ -175,6 +175,14 @@ impl Party {
         message.payment().map_err(|error| Refusal::new(Step::Translate, error))
     }
 
+    /// What a party that verifies nothing would read: for tests that plant just this mistake.
+    pub fn receive_unverified(&self, wire: &Wire, now: OffsetDateTime) -> Result<Payment, Refusal> {
+        let content = self.content(wire, now)?;
+        let mut message = self.spec()?.parse(&content).map_err(|error| Refusal::parse(&error))?;
+        self.open(&mut message, now)?;
+        message.payment().map_err(|error| Refusal::new(Step::Translate, error))
+    }
+
     /// Parses and verifies a message, and gives its header and what outcome it states. What is sealed stays so: for a driver of
     /// loads, which must cost less than what it drives.
     pub fn receive_unopened(&self, wire: &Wire, now: OffsetDateTime) -> Result<Payment, Refusal> {

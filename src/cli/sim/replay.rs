@@ -47,6 +47,7 @@ async fn play(args: &Args, lines: &[Line]) -> Result<Replayed, Failure> {
         folder: folder.path(),
         name: "replay",
         broker: None,
+        between: stage::nothing,
     };
     let stage = Stage::set(place, args.seed, Arc::default()).await?;
     let replayed = stage.replay(lines, args.speed).await;

@@ -1,5 +1,7 @@
 //! `hangu sim check` and `hangu sim run NAME...`: scenarios, each with a gateway of its own in this process.
 
+#[cfg(test)]
+mod planted;
 pub(super) mod stage;
 
 use crate::cli::demo::stage::Folder;
@@ -153,6 +155,7 @@ pub(super) async fn conduct(
                     folder: folder.path(),
                     name: &scenario.name,
                     broker: broker.as_deref(),
+                    between: stage::nothing,
                 };
                 let tape = Arc::<Tape>::default();
                 let verdict = stage::play(place, &scenario, seed, tape.clone(), &CancellationToken::new()).await;

@@ -69,6 +69,14 @@ pub(in crate::cli::sim) struct Place<'a> {
     pub(in crate::cli::sim) name: &'a str,
     /// A real broker instead of the embedded one, with what its queues' names begin with.
     pub(in crate::cli::sim) broker: Option<&'a Broker>,
+    /// What stands between the gateway and its queues, given all parties' keys: nothing, but for tests of the checks.
+    pub(in crate::cli::sim) between: Between,
+}
+
+pub(in crate::cli::sim) type Between = fn(SharedMq, &Path) -> Result<SharedMq, Failure>;
+
+pub(in crate::cli::sim) fn nothing(mq: SharedMq, _keys: &Path) -> Result<SharedMq, Failure> {
+    Ok(mq)
 }
 
 /// A broker of the tester's.
@@ -137,7 +145,7 @@ impl Stage {
         let (keys, (queues, names)) = (folder.join("keys"), Queues::open(place).await?);
         let platform = start_platform(&keys, &world).await?;
         let wiring = Wiring {
-            mq: queues.connect()?,
+            mq: (place.between)(queues.connect()?, &keys)?,
             queues: &names,
             platform: platform.address(),
         };
@@ -327,7 +335,7 @@ impl scenario::Gateway for View {
     }
 }
 
-const FIRST_MOMENT: OffsetDateTime = datetime!(2030-01-15 10:00 +8);
+pub(super) const FIRST_MOMENT: OffsetDateTime = datetime!(2030-01-15 10:00 +8);
 /// The centre's word for a day on which payments are taken.
 const OPEN: &str = "ST01";
 const ACCOUNTS: u64 = 1_000_000;

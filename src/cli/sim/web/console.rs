@@ -87,6 +87,7 @@ impl Console {
             folder: folder.path(),
             name: "bench",
             broker: None,
+            between: stage::nothing,
         };
         let bench = Stage::set(place, seed, bench_tape.clone()).await?;
         Ok(Self {
@@ -181,17 +182,18 @@ impl Console {
 
     async fn on_its_own(&self, number: u64, scenario: &Scenario, tape: Arc<Tape>, stop: &CancellationToken) -> Verdict {
         tokio::select! {
-            place = self.places.acquire() => {
-                // The places are never closed.
-                let _place = place.ok();
-                self.note(number, State::Running);
-                let name = PathBuf::from(number.to_string());
-                let place = Place { folder: self.folder.path(), name: &name.to_string_lossy(),
-                    broker: None, };
-                stage::play(place, scenario, self.seed, tape, stop).await
-            }
-            () = stop.cancelled() => Verdict::new(scenario, self.seed).unset("stopped"),
-        }
+                   place = self.places.acquire() => {
+                       // The places are never closed.
+                       let _place = place.ok();
+                       self.note(number, State::Running);
+                       let name = PathBuf::from(number.to_string());
+                       let place = Place { folder: self.folder.path(), name: &name.to_string_lossy(),
+                           broker: None,
+        between: stage::nothing, };
+                       stage::play(place, scenario, self.seed, tape, stop).await
+                   }
+                   () = stop.cancelled() => Verdict::new(scenario, self.seed).unset("stopped"),
+               }
     }
 
     /// Orders have seeds of their own, so that no two make the same message.
