@@ -3,7 +3,8 @@
 
 use hangu::journal::sqlite::Store;
 use hangu::journal::{
-    Accept, EPOCH_FIRST, ExchangeId, JournalError, MessageRecord, Move, Read, SealedRecord, Search, State, StoredOutcome, Write,
+    Accept, EPOCH_FIRST, ExchangeId, JournalError, MessageRecord, Move, Read, SealedRecord, Search, Sending, State,
+    StoredOutcome, Write,
 };
 use std::error::Error;
 use std::io::{Write as _, stdout};
@@ -38,12 +39,12 @@ fn pages(file: &str) -> u64 {
     std::fs::metadata(format!("{file}-wal")).map_or(0, |log| log.len() / 4120)
 }
 
-/// Each batch accepts some, and takes those of the three batches before it one step on.
+/// Each batch accepts some, and takes those of the two batches before it one step on.
 #[inline(never)]
 fn played(store: &mut Store, first: ExchangeId, number: usize) -> Result<(), JournalError> {
     let ids: Vec<ExchangeId> = (first + 1..).take(number).collect();
     let batches: Vec<&[ExchangeId]> = ids.chunks(TOGETHER).collect();
-    for turn in 0..batches.len() + 3 {
+    for turn in 0..batches.len() + 2 {
         let of = |back: usize| {
             turn.checked_sub(back)
                 .and_then(|index| batches.get(index))
@@ -51,7 +52,7 @@ fn played(store: &mut Store, first: ExchangeId, number: usize) -> Result<(), Jou
                 .unwrap_or_default()
         };
         let mut writes: Vec<Write> = of(0).iter().map(|id| Write::Accept(Box::new(accept(*id)))).collect();
-        let steps = [(1, sent as fn(ExchangeId) -> Move), (2, answered), (3, delivered)];
+        let steps = [(1, answered as fn(ExchangeId) -> Move), (2, delivered)];
         for (back, step) in steps {
             writes.extend(of(back).iter().map(|id| Write::Move(Box::new(step(*id)))));
         }
@@ -85,16 +86,12 @@ fn accept(id: ExchangeId) -> Accept {
         message: message("received", "request", 2_500),
         at: NOW,
         deadline: NOW + 30_000,
-    }
-}
-
-fn sent(id: ExchangeId) -> Move {
-    Move {
-        link_out: Some("platform".into()),
-        out_key: Some(format!("platform|Z2099999000010|NPS|20261201|{}|{CODE}", serial(id))),
-        messages: vec![message("sent", "request", 1_200)],
-        attempt: true,
-        ..step(id, State::Accepted, State::Sent)
+        sends: Some(Box::new(Sending {
+            link_out: "platform".into(),
+            out_key: format!("platform|Z2099999000010|NPS|20261201|{}|{CODE}", serial(id)),
+            message: message("sent", "request", 1_200),
+            due: NOW + 30_000,
+        })),
     }
 }
 
@@ -158,5 +155,5 @@ fn step(id: ExchangeId, from: State, to: State) -> Move {
 
 const NOW: i64 = 1_796_000_000_000;
 const CODE: &str = "NPS.142.001.01";
-/// Payments that each batch accepts: 32 at a time and four steps each made about 0.22 commits for a payment.
+/// Payments that each batch accepts: 32 at a time made about 0.22 commits for a payment.
 const TOGETHER: usize = 5;

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 #[derive(Default)]
 pub struct Numbering {
     blocks: Mutex<BTreeMap<(String, Date), Range<u64>>>,
+    identities: Mutex<Range<u64>>,
 }
 
 impl Numbering {
@@ -24,26 +25,39 @@ impl Numbering {
         Ok(format!("{}{origin}{serial:08}", compact(date)))
     }
 
+    /// The next number of this journal's own, whatever the date.
+    pub async fn identity(&self, journal: &SharedJournal) -> Result<u64, Trouble> {
+        let mut block = self.identities.lock().await;
+        if block.is_empty() {
+            *block = reserved(journal, "journal".to_owned(), "none".to_owned(), "identity").await?;
+        }
+        block.next().ok_or(Trouble::Confused(Unexpected))
+    }
+
     async fn serial(&self, journal: &SharedJournal, link: &str, date: Date) -> Result<u64, Trouble> {
         let mut blocks = self.blocks.lock().await;
         let key = (link.to_owned(), date);
         if let Some(serial) = blocks.get_mut(&key).and_then(Iterator::next) {
             return Ok(serial);
         }
-        let (instance, kind) = (link.to_owned(), "msg_id".to_owned());
-        let reserve = Write::Reserve {
-            instance,
-            date: date.to_string(),
-            kind,
-            count: SERIAL_BLOCK,
-        };
-        let first = journal.write(reserve).await?.reserved()?;
-        let mut block = first..first.saturating_add(u64::from(SERIAL_BLOCK));
+        let mut block = reserved(journal, link.to_owned(), date.to_string(), "msg_id").await?;
         let serial = block.next().ok_or(Trouble::Confused(Unexpected))?;
         blocks.retain(|(name, _), range| name != link || !range.is_empty());
         blocks.insert(key, block);
         Ok(serial)
     }
+}
+
+/// A block that is nobody else's.
+async fn reserved(journal: &SharedJournal, instance: String, date: String, kind: &str) -> Result<Range<u64>, Trouble> {
+    let reserve = Write::Reserve {
+        instance,
+        date,
+        kind: kind.to_owned(),
+        count: SERIAL_BLOCK,
+    };
+    let first = journal.write(reserve).await?.reserved()?;
+    Ok(first..first.saturating_add(u64::from(SERIAL_BLOCK)))
 }
 
 /// yyyyMMdd.

@@ -2,7 +2,7 @@
 
 use super::{Gateway, LinkParts, Trouble};
 use crate::clock::millis;
-use crate::journal::{Accept, Accepted, OriginalKey, Write};
+use crate::journal::{Accept, Accepted, OriginalKey, Sending, Write};
 use crate::limits::LEASE_MS;
 use crate::pipeline::Received;
 use crate::record::{self, Place, RecordError};
@@ -11,9 +11,18 @@ use codecs::wire::Wire;
 use time::OffsetDateTime;
 
 impl Gateway {
-    /// Makes a request durable, or finds that it is not new.
-    pub(super) async fn accept(&self, link: &LinkParts, received: &Received, wire: &Wire) -> Result<Accepted, Trouble> {
-        let accept = self.accept_record(link, received, wire, self.clock.now())?;
+    /// Makes a request durable, with what goes out for it at once, or finds that it is not new.
+    pub(super) async fn accept(
+        &self,
+        link: &LinkParts,
+        received: &Received,
+        wire: &Wire,
+        sends: Option<Box<Sending>>,
+    ) -> Result<Accepted, Trouble> {
+        let accept = Accept {
+            sends,
+            ..self.accept_record(link, received, wire, self.clock.now())?
+        };
         Ok(self.journal.write(Write::Accept(Box::new(accept))).await?.accepted()?)
     }
 
@@ -54,6 +63,7 @@ impl Gateway {
             message,
             at,
             deadline: at.saturating_add(i64::try_from(link.config.answer_ms).unwrap_or(i64::MAX)),
+            sends: None,
         })
     }
 }

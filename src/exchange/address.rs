@@ -3,7 +3,7 @@
 use super::accept::{end_to_end, initiator};
 use super::{Gateway, Job, LinkParts, Trouble};
 use crate::clock::BEIJING;
-use crate::journal::{Exchange, ExchangeId};
+use crate::journal::Exchange;
 use codecs::payment::{Attribute, Date, Operation, Outcome, Payment, Role};
 use time::OffsetDateTime;
 
@@ -60,10 +60,10 @@ impl Gateway {
         Ok(())
     }
 
-    /// The request as it goes on to another link.
+    /// The request as it goes on to another link; `identity` is its serial where the link has no numbering of its own.
     pub(super) async fn forward_payment(
         &self,
-        id: ExchangeId,
+        identity: &str,
         request: Payment,
         link: &LinkParts,
         code: &str,
@@ -75,7 +75,7 @@ impl Gateway {
             .set_text(Attribute::EndToEndId, business_id)
             .set_text(Attribute::MessageCode, code);
         payment.set_text(Attribute::Initiator, from);
-        self.number_request(link, &mut payment, &format!("x{id}")).await?;
+        self.number_request(link, &mut payment, identity).await?;
         Ok(payment)
     }
 
@@ -115,8 +115,8 @@ impl Gateway {
         payment.set_text(Attribute::OriginalCode, code);
     }
 
-    /// `identity` is the serial within this journal on links that have no numbering of their own; it is the same whenever the
-    /// exchange is taken up, so that the receiver sees one key.
+    /// `identity` is the serial within this journal on links that have no numbering of their own. What may have been sent goes
+    /// out again as it was stored, so that the receiver sees one key.
     async fn number_request(&self, link: &LinkParts, payment: &mut Payment, identity: &str) -> Result<(), Trouble> {
         let now = self.clock.now();
         payment.set_text(Attribute::CreatedAt, created_at(now));

@@ -7,7 +7,7 @@ use crate::clock::millis;
 use crate::config::SettleConfig;
 use crate::journal::{Exchange, ExchangeId, Move, State};
 use crate::mq::Published;
-use crate::pipeline::{self, Received};
+use crate::pipeline::{self, Received, Signed};
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
 use codecs::spec::MessageSpec;
 use codecs::wire::Wire;
@@ -24,14 +24,14 @@ impl Gateway {
 
     /// The same over a given link: a cancel goes where its original went.
     pub(super) async fn forward_over(&self, job: &mut Job, request: Payment, via: Option<&str>) -> Result<(), Trouble> {
-        let Some((link, code)) = self.route(job, via) else {
+        let Some((link, code)) = self.route(&job.link_in, job.request.operation, via) else {
             let refusal = Outcome::failed(Reason::NotSupported, format!("no route for {}", job.request.operation));
             return self.refuse_own(job, refusal).await;
         };
         if !self.has_place(job, link).await? {
             return Ok(());
         }
-        let payment = match self.forward_payment(job.id, request, link, &code).await {
+        let payment = match self.forward_payment(&format!("x{}", job.id), request, link, &code).await {
             Err(Trouble::NoSettlementDate) => return self.refuse_unsent(job, "no settlement date is known yet").await,
             other => other?,
         };
@@ -54,7 +54,12 @@ impl Gateway {
             ..self.step(job.id, job.epoch, State::Sent)
         };
         self.advance(step).await?;
-        if !self.is_still_good(link, &signed) {
+        self.send_signed(job, link, &signed, ids).await
+    }
+
+    /// Sends what was signed a moment ago and is durable.
+    pub(super) async fn send_signed(&self, job: &mut Job, link: &LinkParts, signed: &Signed, ids: Ids) -> Result<(), Trouble> {
+        if !self.is_still_good(link, signed) {
             // Revoked within this moment; it was never sent, and the sweeper finds that these bytes never will be.
             return self.send_again_soon(job).await;
         }
@@ -216,10 +221,9 @@ impl Gateway {
         }
     }
 
-    /// Where a job's request goes, and as which message.
-    fn route(&self, job: &Job, via: Option<&str>) -> Option<(&LinkParts, String)> {
-        let operation = job.request.operation;
-        let link = self.links.get(via.or_else(|| self.route_of(&job.link_in, operation))?)?;
+    /// Where a request goes, and as which message.
+    pub(super) fn route(&self, link_in: &str, operation: Operation, via: Option<&str>) -> Option<(&LinkParts, String)> {
+        let link = self.links.get(via.or_else(|| self.route_of(link_in, operation))?)?;
         let kind = link.spec.message_for(operation, Role::Request)?;
         Some((link, kind.code.clone()))
     }

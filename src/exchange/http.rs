@@ -2,6 +2,7 @@
 
 use super::accept::communication_key;
 use super::answer::outcome_of;
+use super::straight::Ready;
 use super::waiting::Waiter;
 use super::{Gateway, Job, LinkParts, Timing, Trouble};
 use crate::clock::millis;
@@ -83,18 +84,23 @@ impl Gateway {
         if let Some(rejection) = self.unacceptable(link, &received.payment) {
             return self.refuse_http(link, wire, Box::new(rejection)).await;
         }
-        let Ok(place) = self.place_before(&link.name, &received.payment) else {
+        let Ok(mut place) = self.place_before(&link.name, &received.payment) else {
             self.counters.shed();
             return Ok(HttpAnswer::Later {
                 reason: "too many requests of this institution or operation in flight".to_owned(),
             });
         };
         let key = communication_key(&link.name, &received.payment);
-        match self.accept(link, &received, wire).await? {
+        let (accepted, ready) = if self.is_held(&received.payment) {
+            (self.accept(link, &received, wire, None).await?, None)
+        } else {
+            self.accept_and_send(link, &received, wire, &mut place).await?
+        };
+        match accepted {
             Accepted::New { id, original } => {
                 let mut job = Job::new(id, EPOCH_FIRST, &link.name, key, received, timing);
                 job.place = place;
-                self.answer_new(&mut job, original).await
+                self.answer_new(&mut job, original, ready).await
             }
             Accepted::Tombstoned { id } => {
                 let job = Job::new(id, EPOCH_FIRST, &link.name, key, received, timing);
@@ -125,15 +131,25 @@ impl Gateway {
         }
     }
 
-    async fn answer_new(&self, job: &mut Job, original: Option<Exchange>) -> Result<HttpAnswer, Trouble> {
+    /// Nothing that moves money begins while the centre has stopped.
+    fn is_held(&self, payment: &Payment) -> bool {
+        payment.operation.moves_money() && self.system().is_stopped()
+    }
+
+    async fn answer_new(
+        &self,
+        job: &mut Job,
+        original: Option<Exchange>,
+        ready: Option<Ready<'_>>,
+    ) -> Result<HttpAnswer, Trouble> {
         let hold = self.hands.take(job.id);
         let waiter = self.waiting.register(job.id);
         if hold.is_none() {
             // The sweeper was quicker and works on it.
-        } else if self.system().is_stopped() && job.request.operation.moves_money() {
+        } else if ready.is_none() && self.is_held(&job.request) {
             self.refuse_unsent(job, "the centre has stopped").await?;
         } else {
-            self.work(job, original).await?;
+            self.go_on(job, original, ready).await?;
         }
         drop(hold);
         self.wait_for_reply(job, waiter).await?;

@@ -6,8 +6,8 @@
 //!                            \-> unknown -> (query | late reply | cancel) -> answered
 //! ```
 //!
-//! Nothing here opens a socket, spawns a task or reads the wall clock itself. Every send is preceded by a durable
-//! attempt; every acknowledgement by a durable record.
+//! What can go at once is accepted and sent in one write (`straight`). Nothing here opens a socket, spawns a task or reads the
+//! wall clock itself. Every send is preceded by a durable attempt; every acknowledgement by a durable record.
 
 mod accept;
 mod address;
@@ -28,6 +28,7 @@ mod release;
 mod reply;
 mod revisit;
 mod state;
+mod straight;
 mod traffic;
 mod turn;
 mod waiting;
@@ -114,6 +115,7 @@ pub struct Gateway {
     numbering: crate::numbering::Numbering,
     system: state::System,
     waiting: waiting::Waiting,
+    unsent: straight::Unsent,
     hands: waiting::Hands,
     releases: release::Releases,
     hand_offs: hand_off::HandOffs,
@@ -162,6 +164,7 @@ impl Gateway {
             numbering: crate::numbering::Numbering::default(),
             system: state::System::default(),
             waiting: waiting::Waiting::default(),
+            unsent: straight::Unsent::default(),
             hands: waiting::Hands::default(),
             releases: release::Releases::default(),
             hand_offs: hand_off::HandOffs::default(),

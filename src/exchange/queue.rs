@@ -133,7 +133,7 @@ impl Gateway {
         if let Some(rejection) = self.unacceptable(link, &received.payment) {
             return self.refuse(link, queue, wire, &rejection).await;
         }
-        let accepted = self.accept(link, &received, wire).await?;
+        let (accepted, ready) = self.accept_and_send(link, &received, wire, &mut None).await?;
         if let Accepted::Altered { exchange } = &accepted {
             return self.refuse_altered(link, queue, wire, &received, exchange).await;
         }
@@ -143,7 +143,7 @@ impl Gateway {
             Accepted::New { id, original } => {
                 let Some(_hold) = self.hands.take(id) else { return Ok(()) };
                 let mut job = Job::new(id, EPOCH_FIRST, &link.name, key, received, timing);
-                self.work(&mut job, original).await
+                self.go_on(&mut job, original, ready).await
             }
             Accepted::Tombstoned { id } => {
                 let job = Job::new(id, EPOCH_FIRST, &link.name, key, received, timing);

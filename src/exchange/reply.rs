@@ -309,7 +309,8 @@ impl Gateway {
         if outcome_of(&exchange).is_final() {
             return Ok(exchange);
         }
-        if exchange.state == State::Accepted && exchange.owner == self.config.instance {
+        let may_be_idle = exchange.state == State::Accepted || self.is_unsent(&exchange);
+        if may_be_idle && exchange.owner == self.config.instance {
             // Nobody may have begun with it: its acceptance was durable, but the word of that was lost.
             Box::pin(self.revisit(exchange.clone())).await;
         }

@@ -108,6 +108,10 @@ impl Gateway {
     /// deadline makes it unknown.
     async fn take_up_sent(&self, job: &mut Job, exchange: &Exchange) -> Result<(), Trouble> {
         let link = self.link(exchange.link_out.as_deref().unwrap_or_default())?;
+        if self.is_unsent(exchange) {
+            self.forget_unsent(exchange);
+            return self.send_stored(job, exchange, link, State::Sent).await;
+        }
         let sent_at = exchange.sent_at.unwrap_or(exchange.accepted_at);
         let is_late =
             millis(self.clock.now()).saturating_sub(sent_at) >= i64::try_from(link.config.answer_ms).unwrap_or(i64::MAX);

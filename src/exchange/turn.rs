@@ -101,7 +101,7 @@ impl Gateway {
 }
 
 impl Lane {
-    fn of(request: &Payment) -> Self {
+    pub(super) fn of(request: &Payment) -> Self {
         Self {
             institution: request.text(Attribute::Institution).map(ToOwned::to_owned),
             operation: request.operation,

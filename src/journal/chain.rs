@@ -74,7 +74,12 @@ impl Chain {
 
     /// Digest of an exchange's facts.
     pub fn facts(&self, exchange: &Exchange) -> [u8; 32] {
-        (self.tag)(&[b"hangu facts", &facts(exchange)])
+        self.digest_of(&Facts::of(exchange))
+    }
+
+    /// The same where they are in hand.
+    pub fn digest_of(&self, facts: &Facts<'_>) -> [u8; 32] {
+        (self.tag)(&[b"hangu facts", &facts.bytes()])
     }
 
     /// Digest of a record, given the digest of the one before it; `FIRST` begins a chain. It can be computed without the
@@ -107,32 +112,84 @@ pub fn is_final(outcome: Option<&StoredOutcome>) -> bool {
     outcome.is_some_and(|outcome| matches!(outcome.name.as_str(), "success" | "failed"))
 }
 
-/// Every fact of an exchange that stands once its outcome is final, each field with its length before it. What may still
-/// change afterwards (state, owner, times, the text of a failure) is not in it.
-fn facts(exchange: &Exchange) -> Vec<u8> {
-    let outcome = exchange.outcome.as_ref();
-    let [id, accepted_at] = [exchange.id, exchange.accepted_at].map(|value| value.to_string());
-    let amount_fen = exchange.amount_fen.map(|value| value.to_string());
-    joined([
-        Some(&id),
-        outcome.map(|outcome| &outcome.name),
-        outcome.and_then(|outcome| outcome.reason.as_ref()),
-        Some(&exchange.operation),
-        exchange.institution.as_ref(),
-        amount_fen.as_ref(),
-        Some(&exchange.link_in),
-        exchange.link_out.as_ref(),
-        Some(&exchange.communication_key),
-        exchange.business_key.as_ref(),
-        Some(&exchange.initiator),
-        Some(&exchange.msg_id),
-        Some(&exchange.msg_code),
-        exchange.end_to_end_id.as_ref(),
-        exchange.settlement_date.as_ref(),
-        exchange.batch.as_ref(),
-        exchange.out_key.as_ref(),
-        Some(&accepted_at),
-    ])
+/// Every fact of an exchange that stands once its outcome is final. What may still change afterwards (state, owner, times, the
+/// text of a failure) is not in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    pub id: ExchangeId,
+    pub outcome: Option<&'a str>,
+    pub reason: Option<&'a str>,
+    pub operation: &'a str,
+    pub institution: Option<&'a str>,
+    pub amount_fen: Option<i64>,
+    pub link_in: &'a str,
+    pub link_out: Option<&'a str>,
+    pub communication_key: &'a str,
+    pub business_key: Option<&'a str>,
+    pub initiator: &'a str,
+    pub msg_id: &'a str,
+    pub msg_code: &'a str,
+    pub end_to_end_id: Option<&'a str>,
+    pub settlement_date: Option<&'a str>,
+    pub batch: Option<&'a str>,
+    pub out_key: Option<&'a str>,
+    pub accepted_at: Millis,
+}
+
+impl<'a> Facts<'a> {
+    fn of(exchange: &'a Exchange) -> Self {
+        let outcome = exchange.outcome.as_ref();
+        Self {
+            id: exchange.id,
+            outcome: outcome.map(|outcome| &*outcome.name),
+            reason: outcome.and_then(|outcome| outcome.reason.as_deref()),
+            operation: &exchange.operation,
+            institution: exchange.institution.as_deref(),
+            amount_fen: exchange.amount_fen,
+            link_in: &exchange.link_in,
+            link_out: exchange.link_out.as_deref(),
+            communication_key: &exchange.communication_key,
+            business_key: exchange.business_key.as_deref(),
+            initiator: &exchange.initiator,
+            msg_id: &exchange.msg_id,
+            msg_code: &exchange.msg_code,
+            end_to_end_id: exchange.end_to_end_id.as_deref(),
+            settlement_date: exchange.settlement_date.as_deref(),
+            batch: exchange.batch.as_deref(),
+            out_key: exchange.out_key.as_deref(),
+            accepted_at: exchange.accepted_at,
+        }
+    }
+
+    /// The date under which the exchange is chained.
+    pub fn date(&self) -> &'a str {
+        self.settlement_date.unwrap_or("none")
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let [id, accepted_at] = [self.id, self.accepted_at].map(|value| value.to_string());
+        let amount_fen = self.amount_fen.map(|value| value.to_string());
+        joined([
+            Some(&id),
+            self.outcome,
+            self.reason,
+            Some(self.operation),
+            self.institution,
+            amount_fen.as_deref(),
+            Some(self.link_in),
+            self.link_out,
+            Some(self.communication_key),
+            self.business_key,
+            Some(self.initiator),
+            Some(self.msg_id),
+            Some(self.msg_code),
+            self.end_to_end_id,
+            self.settlement_date,
+            self.batch,
+            self.out_key,
+            Some(&accepted_at),
+        ])
+    }
 }
 
 /// What a record says beside the facts: where it stands, of which exchange, when, and with which reply.
@@ -144,7 +201,7 @@ fn place(effect: &Effect) -> Vec<u8> {
         Some(&seq),
         Some(&id),
         Some(&listed(&effect.facts)),
-        effect.reply.as_ref().map(listed).as_ref(),
+        effect.reply.as_ref().map(listed).as_deref(),
         Some(&at),
     ])
 }
@@ -165,13 +222,13 @@ fn listed(digest: &[u8; 32]) -> String {
 }
 
 /// Each field with its length before it.
-fn joined<const N: usize>(fields: [Option<&String>; N]) -> Vec<u8> {
+fn joined<const N: usize>(fields: [Option<&str>; N]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(512);
     for field in fields {
         // A field that is absent differs from an empty one.
         let length = field.map_or(-1, |field| i64::try_from(field.len()).unwrap_or(i64::MAX));
         bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(field.map_or(&[], String::as_bytes));
+        bytes.extend_from_slice(field.map_or(&[], str::as_bytes));
     }
     bytes
 }

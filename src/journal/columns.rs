@@ -9,6 +9,14 @@ macro_rules! exchange_columns {
     };
 }
 
+/// The columns of `exchange` that its record in the chain stands for, in the order of the facts.
+macro_rules! facts_columns {
+    () => {
+        "id, outcome, reason, operation, institution, amount_fen, link_in, link_out, communication_key, business_key, initiator, \
+         msg_id, msg_code, end_to_end_id, settlement_date, batch, out_key, accepted_at"
+    };
+}
+
 /// A SELECT of whole exchanges, with what follows the table's name.
 macro_rules! select_exchange {
     ($($tail:literal),+) => {
@@ -38,4 +46,4 @@ macro_rules! effect_columns {
     };
 }
 
-pub(super) use {effect_columns, exchange_columns, message_columns, parked_columns, select_exchange};
+pub(super) use {effect_columns, exchange_columns, facts_columns, message_columns, parked_columns, select_exchange};

@@ -136,6 +136,19 @@ pub struct Accept {
     pub at: Millis,
     /// When the outcome must be known, or the exchange turns unknown.
     pub deadline: Millis,
+    /// What goes out for it at once if it is new: it then stands as sent from the first moment. Not for a cancel.
+    pub sends: Option<Box<Sending>>,
+}
+
+/// The first attempt of an outbound request, which its acceptance makes durable too.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sending {
+    pub link_out: String,
+    /// Communication key of the outbound request, by which replies are matched.
+    pub out_key: String,
+    pub message: MessageRecord,
+    /// When the sweeper looks at it, if it was not answered.
+    pub due: Millis,
 }
 
 impl Accept {
@@ -168,8 +181,8 @@ pub struct OriginalKey {
 /// What became of an `Accept`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Accepted {
-    /// Durable and ours to work on. For a cancel, `original` is the exchange that it cancels; `None` means that it came
-    /// first and stands as a tombstone.
+    /// Durable and ours to work on; sent, where the request brought what goes out. For a cancel, `original` is the exchange
+    /// that it cancels; `None` means that it came first and stands as a tombstone.
     New { id: ExchangeId, original: Option<Exchange> },
     /// Durable, but a tombstone stands: the request must be refused (`already_cancelled`) and must not be sent on.
     /// It carries the outcome `failed` with `ALREADY_CANCELLED` from the first moment, so that no move can send it.

@@ -13,6 +13,7 @@ mod change;
 mod connect;
 mod effect;
 mod failure;
+mod held;
 mod maintain;
 mod message;
 mod park;

@@ -21,6 +21,7 @@ mod encrypted;
 mod keeping;
 mod moving;
 mod owning;
+mod sending;
 mod throughput;
 mod verifying;
 
@@ -87,6 +88,9 @@ macro_rules! cases {
             accepting::another_payment_under_the_same_message_id_is_altered
             accepting::concurrent_accepts_of_one_key_make_one_exchange
             accepting::concurrent_accepts_of_one_business_make_one_exchange
+            sending::what_is_new_stands_as_sent
+            sending::what_is_not_new_sends_nothing
+            sending::a_send_that_cannot_be_leaves_nothing
             cancelling::a_cancel_finds_its_original
             cancelling::a_tombstone_stops_its_original_for_good
             cancelling::a_second_cancel_hears_what_the_first_heard

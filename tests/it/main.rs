@@ -47,6 +47,7 @@ mod scenarios;
 mod settling;
 mod simulation;
 mod stand;
+mod straight;
 mod tidy;
 mod torture;
 mod traffic;

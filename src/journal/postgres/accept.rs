@@ -7,13 +7,17 @@ use super::failure::Stop;
 use super::row::{self, Columns, exchange_columns};
 use super::session::{Session, Step, Value, Values};
 use super::work::Work;
-use super::{effect, message, query};
+use super::{change, effect, message, query};
 use crate::journal::{
-    ALREADY_CANCELLED, Accept, Accepted, EPOCH_FIRST, Exchange, ExchangeId, Millis, OriginalKey, State, Written,
+    ALREADY_CANCELLED, Accept, Accepted, EPOCH_FIRST, Exchange, ExchangeId, OriginalKey, Sending, State, Written,
 };
+use futures_util::future::try_join_all;
 
 pub(super) async fn accept(work: &Work<'_>, accept: &Accept) -> Result<Written, Stop> {
     message::check(&accept.message)?;
+    if let Some(sending) = &accept.sends {
+        check_sending(accept, sending)?;
+    }
     let session = work.session;
     let mut originals = accept.competes().into_iter();
     let own = accept.cancels.clone().or_else(|| originals.next());
@@ -34,6 +38,13 @@ pub(super) async fn accept(work: &Work<'_>, accept: &Accept) -> Result<Written, 
         request(work, accept, &known, &names).await?
     };
     Ok(Written::Accepted(Box::new(accepted)))
+}
+
+fn check_sending(accept: &Accept, sending: &Sending) -> Result<(), Stop> {
+    if accept.cancels.is_some() {
+        return Stop::refused("a cancel is not sent before its original is known");
+    }
+    message::check(&sending.message)
 }
 
 /// What stands, and the id that a new exchange would have.
@@ -87,7 +98,7 @@ async fn again(session: &Session, accept: &Accept, id: ExchangeId, names: &[Name
 
 async fn cancel(work: &Work<'_>, accept: &Accept, original: &OriginalKey, known: &Known) -> Result<Accepted, Stop> {
     let session = work.session;
-    insert_new(work, accept, known.id, false, &[]).await?;
+    insert_new(work, accept, known.id, Begins::Waiting, &[]).await?;
     let cancelled = match known.own {
         None => {
             insert_slot(session, original, None, Some(known.id)).await?;
@@ -121,27 +132,27 @@ async fn request(work: &Work<'_>, accept: &Accept, known: &Known, names: &[Name]
     }
     if names.iter().any(|name| name.slot.is_some()) {
         // The outcome stands from the first moment: whoever finds the row after a crash answers it and cannot send it.
-        insert_new(work, accept, id, true, &[]).await?;
+        insert_new(work, accept, id, Begins::Refused, &[]).await?;
         let exchange = query::existing(work.session, id).await?;
         effect::append(work, &exchange, None, accept.at).await?;
         return Ok(Accepted::Tombstoned { id });
     }
-    insert_new(work, accept, id, false, names).await?;
+    let begins = accept.sends.as_deref().map_or(Begins::Waiting, Begins::Sent);
+    insert_new(work, accept, id, begins, names).await?;
     Ok(Accepted::New { id, original: None })
 }
 
 async fn slots(session: &Session, originals: impl Iterator<Item = OriginalKey>) -> Result<Vec<Name>, Stop> {
-    let mut names = Vec::new();
-    for original in originals {
+    try_join_all(originals.map(|original| async move {
         let values: Values<'_> = &[&original.initiator, &original.msg_id, &original.msg_code];
         let found = session.row(SLOT, values).await?;
         let slot = found.map(|row| Columns::of(&row).take()).transpose()?;
-        names.push(Name {
+        Ok(Name {
             original,
             slot: slot.map(|exchange_id| Slot { exchange_id }),
-        });
-    }
-    Ok(names)
+        })
+    }))
+    .await
 }
 
 async fn look(session: &Session, accept: &Accept, own: Option<&OriginalKey>) -> Result<Known, Stop> {
@@ -190,80 +201,129 @@ async fn insert_slot(
     Ok(())
 }
 
-/// Inserts the exchange, its first request, that request's message, and the names that it is the first for.
-async fn insert_new(work: &Work<'_>, accept: &Accept, id: ExchangeId, cancelled: bool, names: &[Name]) -> Result<(), Stop> {
-    let lease_until = work.lease_until(accept.lease_until, accept.at);
-    insert_exchange(work.session, accept, id, cancelled, lease_until).await?;
-    let (message, first, none) = (&accept.message, 1_i64, None::<ExchangeId>);
-    let request: Values<'_> = &[&accept.communication_key, &id, &accept.at];
-    let record: Values<'_> = &[
-        &id,
-        &first,
-        &message.link,
-        &message.direction,
-        &message.part,
-        &message.code,
-        &message.record.key,
-        &message.record.sealed,
-        &message.at,
-    ];
+/// As what a new exchange begins.
+#[derive(Clone, Copy)]
+enum Begins<'a> {
+    Waiting,
+    /// A tombstone stands.
+    Refused,
+    Sent(&'a Sending),
+}
+
+/// Inserts the exchange, its first request, that request's message, what goes out for it, and the names that it is the first
+/// for: all on the way together, in this order.
+async fn insert_new(work: &Work<'_>, accept: &Accept, id: ExchangeId, begins: Begins<'_>, names: &[Name]) -> Result<(), Stop> {
+    let sending = match begins {
+        Begins::Sent(sending) => Some(sending),
+        Begins::Waiting | Begins::Refused => None,
+    };
+    let exchange = Row::new(work, accept, id, begins);
     let some = Some(id);
-    let slots: Vec<[Value<'_>; 5]> = names
-        .iter()
-        .map(|name| {
-            let original = &name.original;
-            [
-                &original.initiator as _,
-                &original.msg_id as _,
-                &original.msg_code as _,
-                &some as _,
-                &none as _,
-            ]
-        })
+    let exchange = exchange.values(accept);
+    let request: Values<'_> = &[&accept.communication_key, &id, &accept.at];
+    let mut steps: Vec<Step<'_>> = vec![(INSERT_EXCHANGE, &exchange), (INSERT_REQUEST, request)];
+    let messages = [Some(&accept.message), sending.map(|sending| &sending.message)];
+    let records: Vec<[Value<'_>; 9]> = messages
+        .into_iter()
+        .flatten()
+        .zip(&SEQS)
+        .map(|(message, seq)| message::values(&id, seq, message))
         .collect();
-    let mut steps: Vec<Step<'_>> = vec![(INSERT_REQUEST, request), (message::INSERT, record)];
+    steps.extend(records.iter().map(|values| (message::INSERT, &values[..])));
+    let sent: Option<[Value<'_>; 2]> = sending.map(|sending| [&sending.out_key as _, &id as _]);
+    steps.extend(sent.iter().map(|values| (change::INSERT_SENT, &values[..])));
+    let slots: Vec<[Value<'_>; 5]> = names.iter().map(|name| slot(&name.original, &some)).collect();
     steps.extend(slots.iter().map(|values| (INSERT_SLOT, &values[..])));
     work.session.run(&steps).await?;
     Ok(())
 }
 
-async fn insert_exchange(
-    session: &Session,
-    accept: &Accept,
-    id: ExchangeId,
-    cancelled: bool,
-    lease_until: Millis,
-) -> Result<(), Stop> {
-    let (outcome, reason) = (cancelled.then_some("failed"), cancelled.then_some(ALREADY_CANCELLED));
-    let account = accept.account_digest.as_ref().map(|digest| &digest[..]);
-    let values: Values<'_> = &[
-        &State::Accepted.name(),
-        &outcome,
-        &reason,
-        &accept.operation,
-        &accept.institution,
-        &accept.amount_fen,
-        &accept.link_in,
-        &accept.communication_key,
-        &accept.business_key,
-        &&accept.content[..],
-        &accept.initiator,
-        &accept.msg_id,
-        &accept.msg_code,
-        &accept.end_to_end_id,
-        &accept.settlement_date,
-        &accept.batch,
-        &account,
-        &accept.owner,
-        &EPOCH_FIRST,
-        &lease_until,
-        &accept.deadline,
-        &accept.at,
-        &id,
-    ];
-    session.change(INSERT_EXCHANGE, values).await?;
-    Ok(())
+/// The values by which an exchange comes first for a name.
+fn slot<'a>(original: &'a OriginalKey, exchange: Value<'a>) -> [Value<'a>; 5] {
+    [
+        &original.initiator,
+        &original.msg_id,
+        &original.msg_code,
+        exchange,
+        &None::<ExchangeId>,
+    ]
 }
+
+/// What the columns of a new exchange hold beside what its acceptance says.
+struct Row<'a> {
+    id: ExchangeId,
+    state: &'static str,
+    outcome: Option<&'static str>,
+    reason: Option<&'static str>,
+    content: &'a [u8],
+    account: Option<&'a [u8]>,
+    lease_until: i64,
+    due: i64,
+    link_out: Option<&'a str>,
+    out_key: Option<&'a str>,
+    attempts: i64,
+    sent_at: Option<i64>,
+}
+
+impl<'a> Row<'a> {
+    fn new(work: &Work<'_>, accept: &'a Accept, id: ExchangeId, begins: Begins<'a>) -> Self {
+        let (state, sending) = match begins {
+            Begins::Waiting | Begins::Refused => (State::Accepted, None),
+            Begins::Sent(sending) => (State::Sent, Some(sending)),
+        };
+        let is_refused = matches!(begins, Begins::Refused);
+        Self {
+            id,
+            state: state.name(),
+            outcome: is_refused.then_some("failed"),
+            reason: is_refused.then_some(ALREADY_CANCELLED),
+            content: &accept.content,
+            account: accept.account_digest.as_ref().map(|digest| &digest[..]),
+            lease_until: work.lease_until(accept.lease_until, accept.at),
+            due: sending.map_or(accept.deadline, |sending| sending.due),
+            link_out: sending.map(|sending| &*sending.link_out),
+            out_key: sending.map(|sending| &*sending.out_key),
+            attempts: i64::from(sending.is_some()),
+            sent_at: sending.map(|_| accept.at),
+        }
+    }
+
+    fn values(&'a self, accept: &'a Accept) -> [Value<'a>; 28] {
+        [
+            &self.state,
+            &self.outcome,
+            &self.reason,
+            &accept.operation,
+            &accept.institution,
+            &accept.amount_fen,
+            &accept.link_in,
+            &accept.communication_key,
+            &accept.business_key,
+            &self.content,
+            &accept.initiator,
+            &accept.msg_id,
+            &accept.msg_code,
+            &accept.end_to_end_id,
+            &accept.settlement_date,
+            &accept.batch,
+            &self.account,
+            &accept.owner,
+            &EPOCH_FIRST,
+            &self.lease_until,
+            &accept.deadline,
+            &self.due,
+            &accept.at,
+            &self.id,
+            &self.link_out,
+            &self.out_key,
+            &self.attempts,
+            &self.sent_at,
+        ]
+    }
+}
+
+/// Numbers of what a new exchange brings.
+const SEQS: [i64; 2] = [1, 2];
 
 /// A zero stands for a cancel that came first: ids begin at one.
 const LOOK: &str = "SELECT (SELECT exchange_id FROM request WHERE communication_key = $1),
@@ -288,5 +348,6 @@ const INSERT_REQUEST: &str =
 const INSERT_EXCHANGE: &str = "
     INSERT INTO exchange (state, outcome, reason, operation, institution, amount_fen, link_in, communication_key,
         business_key, content, initiator, msg_id, msg_code, end_to_end_id, settlement_date, batch, account_digest, owner,
-        epoch, lease_until, deadline, due, attempts, queries, accepted_at, id)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21, 0, 0, $22, $23)";
+        epoch, lease_until, deadline, due, accepted_at, id, link_out, out_key, attempts, queries, sent_at, attempted_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+        $25, $26, $27, 0, $28, $28)";

@@ -93,9 +93,10 @@ async fn work(session: &Session, rules: &Rules, writes: &[&Write]) -> Result<Ans
     consequence.map_or(Ok(answers), Err)
 }
 
-/// Locks the exchanges that are about to move, in the order of their ids, so that no two writers wait for each other.
+/// Locks the exchanges that are about to move, in the order of their ids, so that no two writers wait for each other. One alone
+/// is locked by its move.
 async fn lock(session: &Session, moved: &[i64]) -> Result<(), Stop> {
-    if !moved.is_empty() {
+    if moved.len() > 1 {
         session.rows(LOCK, &[&moved]).await?;
     }
     Ok(())
@@ -188,6 +189,7 @@ fn names(write: &Write) -> Vec<Name<'_>> {
             };
             let mut names = vec![Name::Key(&accept.communication_key), Name::Original(own)];
             names.extend(accept.business_key.as_deref().map(Name::Business));
+            names.extend(accept.sends.as_ref().map(|sending| Name::Sent(&sending.out_key)));
             names.extend(accept.cancels.iter().chain(&accept.identities).cloned().map(Name::Original));
             names
         }

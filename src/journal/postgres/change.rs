@@ -2,7 +2,7 @@
 
 use super::failure::Stop;
 use super::row::{self, Columns, exchange_columns};
-use super::session::{Session, Values};
+use super::session::{Session, Step, Value, Values};
 use super::work::Work;
 use super::{effect, message, query};
 use crate::journal::chain::{is_final, reply_digest};
@@ -16,20 +16,44 @@ pub(super) async fn move_exchange(work: &Work<'_>, change: &Move) -> Result<Writ
     let Some(exchange) = update(work.session, change).await? else {
         return stale(work.session, change.id).await;
     };
-    if let Some(key) = change.out_key.as_ref().filter(|_| known.sent_for.is_none()) {
-        work.session.change(INSERT_SENT, &[key, &change.id]).await?;
-    }
-    message::insert(work.session, change.id, known.last_message + 1, &change.messages).await?;
-    let numbered = (known.last_message + 1..).zip(&change.messages);
-    let newest = numbered.filter(|(_, record)| message::is_reply(record)).last();
-    if let (Some(request), Some((seq, record))) = (&change.answers, newest) {
-        message::set_reply(work.session, change.id, request, seq, &record.part).await?;
-    }
-    if is_final(change.outcome.as_ref()) && !known.is_chained {
+    let numbered: Vec<(i64, &MessageRecord)> = (known.last_message + 1..).zip(&change.messages).collect();
+    let newest = numbered.iter().rfind(|(_, record)| message::is_reply(record));
+    let chained = async {
+        if !is_final(change.outcome.as_ref()) || known.is_chained {
+            return Ok(());
+        }
         let reply = newest.map(|(_, record)| reply_digest(&record.record.sealed));
-        effect::append(work, &exchange, reply, change.at).await?;
-    }
+        effect::append(work, &exchange, reply, change.at).await
+    };
+    tokio::try_join!(biased; keep(work.session, change, &known, &numbered, newest), chained)?;
     Ok(Written::Moved)
+}
+
+/// What becomes durable with a move: none of it needs an answer to another, so that all is on the way together.
+async fn keep(
+    session: &Session,
+    change: &Move,
+    known: &Known,
+    numbered: &[(i64, &MessageRecord)],
+    newest: Option<&(i64, &MessageRecord)>,
+) -> Result<(), Stop> {
+    let key = change.out_key.as_ref().filter(|_| known.sent_for.is_none());
+    let sent: Option<[Value<'_>; 2]> = key.map(|key| [key as _, &change.id as _]);
+    let records: Vec<[Value<'_>; 9]> = numbered
+        .iter()
+        .map(|(seq, record)| message::values(&change.id, seq, record))
+        .collect();
+    let reply: Option<[Value<'_>; 4]> = change
+        .answers
+        .as_ref()
+        .zip(newest)
+        .map(|(request, (seq, record))| [seq as _, request as _, &change.id as _, &record.part as _]);
+    let steps: Vec<Step<'_>> = (sent.iter().map(|values| (INSERT_SENT, &values[..])))
+        .chain(records.iter().map(|values| (message::INSERT, &values[..])))
+        .chain(reply.iter().map(|values| (message::SET_REPLY, &values[..])))
+        .collect();
+    session.run(&steps).await?;
+    Ok(())
 }
 
 /// Stores a further reply. It changes no state, so no epoch stands in its way: it is bytes that were about to be sent.
@@ -243,7 +267,8 @@ const MOVE: &str = concat!(
     exchange_columns!()
 );
 
-const INSERT_SENT: &str = "INSERT INTO sent (out_key, exchange_id) VALUES ($1, $2)";
+/// The statement is also part of an acceptance.
+pub(super) const INSERT_SENT: &str = "INSERT INTO sent (out_key, exchange_id) VALUES ($1, $2)";
 
 const LOCK_REQUEST: &str = "SELECT 1 FROM request WHERE communication_key = $1 AND exchange_id = $2 FOR UPDATE";
 

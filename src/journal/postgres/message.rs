@@ -2,7 +2,7 @@
 
 use super::failure::Stop;
 use super::row::{self, message_columns};
-use super::session::{Session, Values};
+use super::session::{Session, Value};
 use crate::journal::{ExchangeId, MessageRecord};
 
 /// Checks what the schema would refuse, before anything of the write is done.
@@ -21,21 +21,24 @@ pub(super) fn is_reply(message: &MessageRecord) -> bool {
 /// Inserts messages under the numbers from `first` on. Another writer that took one of them first makes it start again.
 pub(super) async fn insert(session: &Session, exchange: ExchangeId, first: i64, messages: &[MessageRecord]) -> Result<(), Stop> {
     for (seq, message) in (first..).zip(messages) {
-        let record = &message.record;
-        let values: Values<'_> = &[
-            &exchange,
-            &seq,
-            &message.link,
-            &message.direction,
-            &message.part,
-            &message.code,
-            &record.key,
-            &record.sealed,
-            &message.at,
-        ];
-        session.change(INSERT, values).await?;
+        session.change(INSERT, &values(&exchange, &seq, message)).await?;
     }
     Ok(())
+}
+
+/// The values of `INSERT`.
+pub(super) fn values<'a>(exchange: &'a ExchangeId, seq: &'a i64, message: &'a MessageRecord) -> [Value<'a>; 9] {
+    [
+        exchange,
+        seq,
+        &message.link,
+        &message.direction,
+        &message.part,
+        &message.code,
+        &message.record.key,
+        &message.record.sealed,
+        &message.at,
+    ]
 }
 
 /// Makes a message the newest reply of a request. An interim answer never takes the place of a reply.
@@ -56,14 +59,15 @@ pub(super) async fn of_exchange(session: &Session, exchange: ExchangeId) -> Resu
     found.iter().map(row::message).collect()
 }
 
-/// The statement is also part of an acceptance.
+/// The statement is also part of acceptances and moves.
 pub(super) const INSERT: &str = concat!(
     "INSERT INTO message (exchange_id, seq, ",
     message_columns!(),
     ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 );
 
-const SET_REPLY: &str =
+/// The statement is also part of a move.
+pub(super) const SET_REPLY: &str =
     "UPDATE request SET reply_seq = $1 WHERE communication_key = $2 AND exchange_id = $3 AND ($4 = 'reply' OR NOT EXISTS
      (SELECT 1 FROM message m WHERE m.exchange_id = $3 AND m.seq = request.reply_seq AND m.part = 'reply'))";
 

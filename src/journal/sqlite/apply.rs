@@ -1,12 +1,12 @@
 //! One write on a connection that is inside a transaction.
 
 use super::failure::Stop;
+use super::held::Held;
 use super::{accept, change, park, prune, serial};
 use crate::journal::{Chain, Write, Written};
-use rusqlite::Connection;
 
 /// Applies a write. `Stop::Refused` has changed nothing; after `Stop::Sql` the transaction must be rolled back.
-pub(super) fn apply(connection: &Connection, chain: &Chain, write: &Write) -> Result<Written, Stop> {
+pub(super) fn apply(connection: &Held<'_>, chain: &Chain, write: &Write) -> Result<Written, Stop> {
     match write {
         Write::Accept(request) => accept::accept(connection, chain, request),
         Write::Move(change) => change::move_exchange(connection, chain, change),
@@ -43,6 +43,9 @@ pub(super) fn apply(connection: &Connection, chain: &Chain, write: &Write) -> Re
             };
             change::take_over(connection, &take)
         }
-        Write::Prune { before } => Ok(Written::Pruned(prune::prune(connection, *before, u32::MAX)?)),
+        Write::Prune { before } => {
+            connection.tips.forget();
+            Ok(Written::Pruned(prune::prune(connection, *before, u32::MAX)?))
+        }
     }
 }

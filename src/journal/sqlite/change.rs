@@ -1,6 +1,7 @@
 //! Moves between states, further replies, leases and take-over: everything that an epoch fences.
 
 use super::failure::Stop;
+use super::held::Held;
 use super::{effect, message, query};
 use crate::journal::chain::{Chain, is_final, reply_digest};
 use crate::journal::{Exchange, ExchangeId, MessageRecord, Millis, Move, SealedRecord, State, Written, stands_in_the_way};
@@ -45,11 +46,9 @@ pub(super) const MOVE: &str = concat!(
     where_it_fits!(" AND (?11 IS NULL OR (outcome = ?11 AND (reason IS NULL OR ?12 IS NULL OR reason = ?12)))")
 );
 
-pub(super) fn move_exchange(connection: &Connection, chain: &Chain, change: &Move) -> Result<Written, Stop> {
+pub(super) fn move_exchange(connection: &Held<'_>, chain: &Chain, change: &Move) -> Result<Written, Stop> {
     check(change)?;
-    if let Some(request) = &change.answers {
-        message::check_request(connection, change.id, request)?;
-    }
+    let next = message::next_seq(connection, change)?;
     let former = former_key(connection, change)?;
     let new_key = new_out_key(connection, change)?;
     if update(connection, change)? != 1 {
@@ -62,7 +61,8 @@ pub(super) fn move_exchange(connection: &Connection, chain: &Chain, change: &Mov
         make_further(connection, &former)?;
     }
     let mut newest = None;
-    for (seq, record) in message::append_all(connection, change.id, &change.messages)? {
+    for (seq, record) in (next..).zip(&change.messages) {
+        message::insert(connection, change.id, seq, record)?;
         if message::is_reply(record) {
             newest = Some((seq, record));
         }
@@ -79,7 +79,7 @@ pub(super) fn move_exchange(connection: &Connection, chain: &Chain, change: &Mov
 
 /// Stores a further reply. It changes no state, so no epoch stands in its way: it is bytes that were about to be sent.
 pub(super) fn reply(
-    connection: &Connection,
+    connection: &Held<'_>,
     id: ExchangeId,
     answers: &str,
     record: &MessageRecord,
@@ -168,11 +168,12 @@ fn check(change: &Move) -> Result<(), Stop> {
 
 /// Adds the key that goes out with a move to those of its exchange, and gives it if it is new; the same key may be given again,
 /// with the same bytes. One outbound key for two exchanges would let a reply settle the wrong one.
-fn new_out_key<'a>(connection: &Connection, change: &'a Move) -> Result<Option<&'a str>, Stop> {
+fn new_out_key<'a>(connection: &Held<'_>, change: &'a Move) -> Result<Option<&'a str>, Stop> {
     let Some(key) = &change.out_key else { return Ok(None) };
-    let inserted = connection
-        .prepare_cached("INSERT INTO sent (out_key, exchange_id, further) VALUES (?1, ?2, ?3) ON CONFLICT (out_key) DO NOTHING")?
-        .execute(params![key, change.id, change.query])?;
+    let inserted = connection.change(
+        "INSERT INTO sent (out_key, exchange_id, further) VALUES (?1, ?2, ?3) ON CONFLICT (out_key) DO NOTHING",
+        params![key, change.id, change.query],
+    )?;
     if inserted == 1 {
         return Ok(Some(key));
     }
@@ -214,17 +215,17 @@ fn make_further(connection: &Connection, key: &str) -> Result<(), Stop> {
     Ok(())
 }
 
-fn update(connection: &Connection, change: &Move) -> Result<usize, Stop> {
+fn update(connection: &Held<'_>, change: &Move) -> Result<usize, Stop> {
     // Fewer states than places: the empty name stands for none.
     let from = |index: usize| change.from.get(index).map_or("", |state: &State| state.name());
     let (from, to) = ([0, 1, 2, 3, 4].map(from), change.to.name());
     let (id, epoch, due, at) = (change.id, change.epoch, change.due, change.at);
     if is_bare(change) {
         let values = params![id, epoch, from[0], from[1], from[2], from[3], from[4], to, due, at];
-        return Ok(connection.prepare_cached(MOVE_BARE)?.execute(values)?);
+        return Ok(connection.change(MOVE_BARE, values)?);
     }
     let outcome = change.outcome.as_ref();
-    Ok(connection.prepare_cached(MOVE)?.execute(params![
+    let values = params![
         id,
         epoch,
         from[0],
@@ -242,7 +243,8 @@ fn update(connection: &Connection, change: &Move) -> Result<usize, Stop> {
         change.out_key,
         i64::from(change.attempt),
         i64::from(change.query),
-    ])?)
+    ];
+    Ok(connection.change(MOVE, values)?)
 }
 
 fn is_bare(change: &Move) -> bool {

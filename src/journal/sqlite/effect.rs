@@ -1,36 +1,77 @@
 //! The chain of terminal effects as rows: extended with the outcome itself, in its transaction.
 
 use super::failure::Stop;
-use super::query;
-use crate::journal::chain::{self, Chain, Effect, FIRST, Tip};
+use super::held::Held;
+use super::row::{self, facts_columns};
+use crate::journal::chain::{Chain, Effect, FIRST, Tip};
 use crate::journal::{EffectKey, ExchangeId, Millis};
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::cell::RefCell;
+
+type Result<T, E = rusqlite::Error> = std::result::Result<T, E>;
+
+/// Where chains end, by date, as far as one transaction has asked and extended them.
+#[derive(Default)]
+pub(super) struct Tips(RefCell<Vec<(String, i64, [u8; 32])>>);
+
+impl Tips {
+    fn of(&self, date: &str) -> Option<(i64, [u8; 32])> {
+        let tips = self.0.borrow();
+        let tip = tips.iter().find(|(known, _, _)| known == date);
+        tip.map(|(_, seq, digest)| (*seq, *digest))
+    }
+
+    /// A prune may drop a chain.
+    pub(super) fn forget(&self) {
+        self.0.borrow_mut().clear();
+    }
+
+    fn set(&self, effect: &Effect) {
+        let mut tips = self.0.borrow_mut();
+        tips.retain(|(known, _, _)| *known != effect.date);
+        tips.push((effect.date.clone(), effect.seq, effect.digest));
+    }
+}
 
 /// Chains the outcome of an exchange that has just become final; one that is chained already is left alone.
 pub(super) fn append(
-    connection: &Connection,
+    connection: &Held<'_>,
     chain: &Chain,
     id: ExchangeId,
     reply: Option<[u8; 32]>,
     at: Millis,
 ) -> Result<(), Stop> {
-    let exchange = query::existing(connection, id)?;
-    let date = chain::date_of(&exchange);
-    let (last, before) = tip(connection, chain.name(), date)?.map_or((0, FIRST), |tip| (tip.seq, tip.digest));
+    let found = connection.row(FACTS, [id], |row| {
+        let facts = row::facts(row)?;
+        Ok((facts.date().to_owned(), chain.digest_of(&facts)))
+    })?;
+    let (date, facts) = found.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    let (last, before) = end(connection, chain.name(), &date)?;
     let mut effect = Effect {
         chain: chain.name().to_owned(),
-        date: date.to_owned(),
+        date,
         seq: last + 1,
         exchange: id,
         reply,
-        facts: chain.facts(&exchange),
+        facts,
         digest: FIRST,
         at,
         pruned: false,
     };
     effect.digest = chain.digest(&before, &effect);
-    insert(connection, &effect)?;
+    if insert(connection, &effect)? == 1 {
+        connection.tips.set(&effect);
+    }
     Ok(())
+}
+
+/// The number and digest that the next record follows.
+fn end(connection: &Held<'_>, chain: &str, date: &str) -> Result<(i64, [u8; 32])> {
+    if let Some(end) = connection.tips.of(date) {
+        return Ok(end);
+    }
+    let tip = connection.row(TIP, [chain, date], read_tip)?;
+    Ok(tip.map_or((0, FIRST), |tip| (tip.seq, tip.digest)))
 }
 
 pub(super) fn of_exchange(connection: &Connection, id: ExchangeId) -> Result<Option<Effect>> {
@@ -90,37 +131,36 @@ fn chain_after(connection: &Connection, place: &(String, String)) -> Result<Opti
 }
 
 fn tip(connection: &Connection, chain: &str, date: &str) -> Result<Option<Tip>> {
-    connection
-        .prepare_cached(TIP)?
-        .query_row([chain, date], |row| {
-            Ok(Tip {
-                chain: row.get(0)?,
-                date: row.get(1)?,
-                seq: row.get(2)?,
-                digest: row.get(3)?,
-            })
-        })
-        .optional()
+    connection.prepare_cached(TIP)?.query_row([chain, date], read_tip).optional()
 }
 
-fn insert(connection: &Connection, effect: &Effect) -> Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO effect (chain, date, seq, exchange_id, reply, facts, digest, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-             ON CONFLICT (exchange_id) DO NOTHING",
-        )?
-        .execute(params![
-            effect.chain,
-            effect.date,
-            effect.seq,
-            effect.exchange,
-            effect.reply,
-            effect.facts,
-            effect.digest,
-            effect.at
-        ])?;
-    Ok(())
+fn read_tip(row: &Row<'_>) -> Result<Tip> {
+    Ok(Tip {
+        chain: row.get(0)?,
+        date: row.get(1)?,
+        seq: row.get(2)?,
+        digest: row.get(3)?,
+    })
 }
+
+fn insert(connection: &Held<'_>, effect: &Effect) -> Result<usize> {
+    let values = params![
+        effect.chain,
+        effect.date,
+        effect.seq,
+        effect.exchange,
+        effect.reply,
+        effect.facts,
+        effect.digest,
+        effect.at
+    ];
+    connection.change(INSERT, values)
+}
+
+const INSERT: &str = "INSERT INTO effect (chain, date, seq, exchange_id, reply, facts, digest, at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (exchange_id) DO NOTHING";
+
+pub(super) const FACTS: &str = concat!("SELECT ", facts_columns!(), " FROM exchange WHERE id = ?1");
 
 fn effect(row: &Row<'_>) -> Result<Effect> {
     Ok(Effect {

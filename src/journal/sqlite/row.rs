@@ -1,10 +1,11 @@
 //! Rows to records. A value that this version does not write is an error, not a guess.
 
+use crate::journal::chain::Facts;
 use crate::journal::{Exchange, MessageRecord, Park, Parked, SealedRecord, State, StoredOutcome};
 use rusqlite::types::{FromSql, Type};
 use rusqlite::{Error, Result, Row};
 
-pub(super) use crate::journal::columns::{exchange_columns, message_columns, parked_columns, select_exchange};
+pub(super) use crate::journal::columns::{exchange_columns, facts_columns, message_columns, parked_columns, select_exchange};
 
 /// Takes the columns of a row from left to right.
 struct Columns<'a, 'stmt> {
@@ -52,6 +53,32 @@ pub(super) fn exchange(row: &Row<'_>) -> Result<Exchange> {
         attempted_at: columns.take()?,
         answered_at: columns.take()?,
         delivered_at: columns.take()?,
+    })
+}
+
+/// What an exchange's record in the chain stands for, borrowed from its row.
+pub(super) fn facts<'a>(row: &'a Row<'_>) -> Result<Facts<'a>> {
+    let maybe = |column| -> Result<Option<&'a str>> { Ok(row.get_ref(column)?.as_str_or_null()?) };
+    let text = |column| -> Result<&'a str> { Ok(row.get_ref(column)?.as_str()?) };
+    Ok(Facts {
+        id: row.get(0)?,
+        outcome: maybe(1)?,
+        reason: maybe(2)?,
+        operation: text(3)?,
+        institution: maybe(4)?,
+        amount_fen: row.get(5)?,
+        link_in: text(6)?,
+        link_out: maybe(7)?,
+        communication_key: text(8)?,
+        business_key: maybe(9)?,
+        initiator: text(10)?,
+        msg_id: text(11)?,
+        msg_code: text(12)?,
+        end_to_end_id: maybe(13)?,
+        settlement_date: maybe(14)?,
+        batch: maybe(15)?,
+        out_key: maybe(16)?,
+        accepted_at: row.get(17)?,
     })
 }
 

@@ -31,7 +31,11 @@ fn statement(search: &Search) -> &'static str {
         return BY_KEY;
     }
     if search.account_digest.is_some() {
-        return BY_ACCOUNT;
+        return if search.settlement_date.is_some() {
+            BY_ACCOUNT_OF_DAY
+        } else {
+            BY_ACCOUNT
+        };
     }
     // Few exchanges are not delivered; nearly all others are, so that those are found soon from the newest down.
     if search.state.is_some_and(|state| state != State::Delivered) {
@@ -57,7 +61,10 @@ pub(super) const BY_KEY: &str = search!(
     "WHERE id IN (SELECT id FROM exchange WHERE msg_id = ?2 UNION SELECT id FROM exchange WHERE end_to_end_id = ?2 \
      UNION SELECT exchange_id FROM sent WHERE out_key = ?2 UNION SELECT exchange_id FROM request WHERE communication_key = ?2) AND "
 );
-pub(super) const BY_ACCOUNT: &str = search!("WHERE account_digest = ?3 AND ");
+/// Along the index of days: each entry holds the account's digest.
+pub(super) const BY_ACCOUNT: &str = search!("WHERE id IN (SELECT id FROM exchange WHERE account_digest = ?3) AND ");
+pub(super) const BY_ACCOUNT_OF_DAY: &str =
+    search!("WHERE id IN (SELECT id FROM exchange WHERE settlement_date = ?4 AND account_digest = ?3) AND ");
 /// The inner SELECT has a range of the index of open exchanges, which is what keeps the whole table from being walked.
 pub(super) const BY_OPEN: &str = search!("WHERE id IN (SELECT id FROM exchange WHERE state <> 'delivered' AND owner >= '') AND ");
 pub(super) const BY_DATE: &str = search!("WHERE settlement_date = ?4 AND ");

@@ -1,6 +1,7 @@
 //! The synchronous core: a connection, and what becomes of it when the disk fails.
 
 use super::failure::{Stop, before_commit, ends_connection, is_of_one_write, of_commit};
+use super::held::Held;
 use super::{Options, apply, connect, maintain, prune, query};
 use crate::journal::{Chain, Found, JournalError, Millis, Read, Write, Written};
 use rusqlite::Connection;
@@ -205,9 +206,10 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
 }
 
 fn apply_all(connection: &Connection, chain: &Chain, writes: &[Write]) -> rusqlite::Result<Batch> {
+    let held = Held::new(connection);
     let mut results = Vec::with_capacity(writes.len());
     for write in writes {
-        match apply::apply(connection, chain, write) {
+        match apply::apply(&held, chain, write) {
             Ok(written) => results.push(Ok(written)),
             Err(Stop::Refused(reason)) => results.push(Err(JournalError::Refused(reason))),
             Err(Stop::Sql(error)) => return Err(error),

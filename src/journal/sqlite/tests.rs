@@ -7,7 +7,7 @@
 )]
 
 use super::failure::{before_commit, ends_connection, is_of_one_write, of_commit};
-use super::{Store, accept, change, effect, park, prune, query, search};
+use super::{Store, accept, change, effect, message, park, prune, query, search};
 use crate::journal::{Accept, Accepted, Found, JournalError, MessageRecord, Read, SealedRecord, Write, Written};
 use rusqlite::{Connection, Error, ErrorCode, ffi};
 
@@ -50,6 +50,7 @@ pub(super) fn accept_of(serial: &str, batch: &str) -> Accept {
         message,
         at: 1,
         deadline: 5,
+        sends: None,
     }
 }
 
@@ -159,6 +160,7 @@ fn every_read_uses_an_index() {
         search::BY_ID,
         search::BY_KEY,
         search::BY_ACCOUNT,
+        search::BY_ACCOUNT_OF_DAY,
         search::BY_OPEN,
         search::BY_DATE,
         park::BY_ID,
@@ -171,6 +173,8 @@ fn every_read_uses_an_index() {
         effect::PAGE,
         effect::CHAIN_AFTER,
         effect::TIP,
+        effect::FACTS,
+        message::LOOK,
         change::TAKEABLE,
         prune::OLD,
     ];

@@ -233,6 +233,7 @@ impl Scene {
             message,
             at: millis(now),
             deadline: millis(now),
+            sends: None,
         };
         let park = Park {
             link: "centre".to_owned(),

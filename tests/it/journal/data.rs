@@ -34,6 +34,7 @@ pub(crate) fn accept(serial: &str) -> Accept {
         message: message("received", "request", serial, 1_000),
         at: 1_000,
         deadline: 5_000,
+        sends: None,
     }
 }
 

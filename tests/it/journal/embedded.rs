@@ -132,7 +132,7 @@ fn a_newer_schema_is_refused_and_left_alone() {
         };
         assert_eq!(
             reason,
-            "schema version 99 is newer than 3, the newest this hangu knows: use the newer hangu"
+            "schema version 99 is newer than 4, the newest this hangu knows: use the newer hangu"
         );
     }
 }

@@ -193,6 +193,7 @@ fn accept(serial: &str) -> Accept {
         message: message("received", "request", REQUEST_BYTES),
         at: NOW,
         deadline: NOW + 30_000,
+        sends: None,
     }
 }
 
