@@ -110,6 +110,18 @@ impl Sending {
         request
     }
 
+    /// The other side as a sender.
+    #[must_use]
+    pub fn turned(self) -> Self {
+        Self {
+            member: self.counter_member,
+            application: self.counter_application,
+            counter_member: self.member,
+            counter_application: self.application,
+            numbering: self.numbering,
+        }
+    }
+
     /// A reply with the request's business content, own ids, the reference and the original's ids.
     pub fn reply(&self, request: &Payment, outcome: Outcome, serial: u64, at: OffsetDateTime) -> Payment {
         let mut reply = request.clone();

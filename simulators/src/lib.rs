@@ -22,12 +22,15 @@ pub mod ledger;
 pub mod platform;
 
 // What a run is: faults, the mix or a scenario, arrivals, what became of each payment, the books compared.
+pub mod drive;
 pub mod fault;
 pub mod load;
 pub mod mix;
 pub mod play;
+pub mod proxy;
 pub mod report;
 pub mod scenario;
+pub mod statement;
 
 #[cfg(test)]
 mod testing;

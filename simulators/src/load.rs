@@ -81,6 +81,23 @@ pub async fn drive_through<T, R, F, W>(
     items: impl IntoIterator<Item = T>,
     load: Load,
     work: W,
+    collect: impl FnMut(Finished<R>),
+) where
+    T: Send + 'static,
+    R: Send + 'static,
+    F: Future<Output = R> + Send + 'static,
+    W: Fn(T) -> F + Send + Sync + 'static,
+{
+    let arrivals = (0..).map(|n| (load.rate_per_s > 0).then(|| offset(n, load.rate_per_s)));
+    drive_at(tap, arrivals.zip(items), load.concurrency_max, work, collect).await;
+}
+
+/// The same for items that arrive when it is said, counted from the start; what has no moment starts as soon as there is room.
+pub async fn drive_at<T, R, F, W>(
+    tap: &Tap,
+    items: impl IntoIterator<Item = (Option<Duration>, T)>,
+    concurrency_max: usize,
+    work: W,
     mut collect: impl FnMut(Finished<R>),
 ) where
     T: Send + 'static,
@@ -88,19 +105,19 @@ pub async fn drive_through<T, R, F, W>(
     F: Future<Output = R> + Send + 'static,
     W: Fn(T) -> F + Send + Sync + 'static,
 {
-    let (work, bound) = (Arc::new(work), Arc::new(Semaphore::new(load.concurrency_max.max(1))));
+    let (work, bound) = (Arc::new(work), Arc::new(Semaphore::new(concurrency_max.max(1))));
     let mut start = Instant::now();
     let mut running = JoinSet::new();
-    for (n, item) in items.into_iter().enumerate() {
+    for (moment, item) in items {
         if !tap.is_open() {
             let closed = Instant::now();
             tap.passed().await;
             start += closed.elapsed();
         }
-        let arrival = (load.rate_per_s > 0).then(|| start + offset(n, load.rate_per_s));
+        let arrival = moment.map(|moment| start + moment);
         // A timer fires at the next millisecond at the earliest, so none is set for what is due.
         if let Some(arrival) = arrival.filter(|arrival| *arrival > Instant::now()) {
-            tokio::time::sleep_until(arrival).await;
+            wait_collecting(arrival, &mut running, &mut collect).await;
         }
         // The bound is only closed by dropping it, which cannot happen here.
         let permit = Arc::clone(&bound).acquire_owned().await.ok();
@@ -121,6 +138,23 @@ pub async fn drive_through<T, R, F, W>(
     }
     while let Some(ended) = running.join_next().await {
         take(ended, &mut collect);
+    }
+}
+
+/// Waits for an arrival; what ends meanwhile is collected, so that a slow load is seen as it goes.
+async fn wait_collecting<R: Send + 'static>(
+    arrival: Instant,
+    running: &mut JoinSet<Finished<R>>,
+    collect: &mut impl FnMut(Finished<R>),
+) {
+    let sleep = tokio::time::sleep_until(arrival);
+    tokio::pin!(sleep);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut sleep => return,
+            Some(ended) = running.join_next() => take(ended, collect),
+        }
     }
 }
 

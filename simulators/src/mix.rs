@@ -89,8 +89,8 @@ pub const TIMEOUT_AMOUNT_FEN: i64 = 77_777;
 /// Customers who are debited and credited; those after them end their agreements.
 const ACTIVE_PEOPLE: u64 = 100_000;
 
-/// The largest amount drawn, in fen.
-const AMOUNT_FEN_MAX: i64 = 9_999;
+/// The smallest and the largest amount drawn.
+pub(crate) const AMOUNT_FEN: (i64, i64) = (2, 9_999);
 
 /// Weights of the ordinary courses, in percent.
 const WEIGHTS: [(u64, Flow, Shape); 12] = [
@@ -145,14 +145,38 @@ pub fn platform_rules() -> Vec<PlatformRule> {
 
 /// One chosen message, for a tester.
 pub fn chosen(seed: u64, n: u64, operation: Operation, fault: Option<Fault>) -> Planned {
-    let shape = match (operation, fault) {
+    let shape = shape_of(operation, fault);
+    build(&mut Dice::new(seed, n), n, Flow::CentreToPlatform, shape)
+}
+
+/// What is drawn for one payment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draw {
+    pub(crate) flow: Flow,
+    pub(crate) shape: Shape,
+    /// Customers who are debited and credited; those after them end their agreements.
+    pub(crate) people: u64,
+    /// Any of them when absent.
+    pub(crate) institution: Option<Institution>,
+    pub(crate) amount_fen: (i64, i64),
+}
+
+/// The course of one message: what speaks of an original has one before it.
+pub(crate) const fn shape_of(operation: Operation, fault: Option<Fault>) -> Shape {
+    match (operation, fault) {
         (Operation::Refund, None) => Shape::Refund,
         (Operation::Cancel, None) => Shape::Cancel,
         (Operation::Query, None) => Shape::Query,
         (operation, None) => Shape::Plain(operation),
         (operation, Some(fault)) => Shape::Faulty(operation, fault),
-    };
-    build(&mut Dice::new(seed, n), n, Flow::CentreToPlatform, shape)
+    }
+}
+
+/// The ordinary courses with their weights, each by its operation.
+pub(crate) fn weights() -> impl Iterator<Item = (u64, Flow, Operation)> {
+    WEIGHTS
+        .into_iter()
+        .map(|(weight, flow, shape)| (weight, flow, shape.operation()))
 }
 
 fn planned(seed: u64, n: u64, payments: u64) -> Planned {
@@ -184,33 +208,46 @@ fn weighted(mut drawn: u64) -> (Flow, Shape) {
 }
 
 fn build(dice: &mut Dice, n: u64, flow: Flow, shape: Shape) -> Planned {
+    let draw = Draw {
+        flow,
+        shape,
+        people: ACTIVE_PEOPLE,
+        institution: None,
+        amount_fen: AMOUNT_FEN,
+    };
+    drawn(dice, n, draw)
+}
+
+/// Draws one payment.
+pub(crate) fn drawn(dice: &mut Dice, n: u64, draw: Draw) -> Planned {
+    let Draw { flow, shape, .. } = draw;
     let index = usize::try_from(dice.below(INSTITUTIONS.len() as u64)).unwrap_or(0);
     let institution = INSTITUTIONS.get(index).copied().unwrap_or(INSTITUTIONS[0]);
-    let person = person(dice, n, shape);
-    let drawn = Money::from_fen(dice.between(2, AMOUNT_FEN_MAX));
+    let person = person(dice, n, shape, draw.people);
+    let drawn = Money::from_fen(dice.between(draw.amount_fen.0, draw.amount_fen.1));
     let amount = if shape == Shape::PlatformTimeout {
         Money::from_fen(TIMEOUT_AMOUNT_FEN)
     } else {
         drawn
     };
-    let refusal = refusal(flow, shape, person.kind);
     Planned {
         n,
         flow,
         shape,
-        institution,
+        institution: draw.institution.unwrap_or(institution),
+        refusal: refusal(flow, shape, person.kind),
         person,
         amount,
-        refusal,
     }
 }
 
 /// One agreement ends once in a run. A frozen or poor customer is drawn only where the refusal can be foretold.
-fn person(dice: &mut Dice, n: u64, shape: Shape) -> Person {
+fn person(dice: &mut Dice, n: u64, shape: Shape, people: u64) -> Person {
     if shape.operation() == Operation::Terminate {
-        return Person::at(ACTIVE_PEOPLE + n);
+        return Person::at(people + n);
     }
-    let drawn = dice.below(ACTIVE_PEOPLE);
+    // Whole hundreds, so that no customer behind the last one is drawn.
+    let drawn = dice.below(people - people % 200);
     let (hundreds, place) = (drawn - drawn % 200, drawn % 200);
     match shape {
         Shape::Plain(Operation::Debit) => Person::at(drawn),

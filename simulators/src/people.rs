@@ -27,6 +27,9 @@ pub struct Person {
     pub kind: Kind,
 }
 
+/// As many as there are numbers: an account exists because its number does, so all of them cost nothing.
+pub const ACCOUNTS_MAX: u64 = 1_000_000_000;
+
 const ACCOUNT_PREFIX: &str = "6200000000";
 const AGREEMENT_PREFIX: &str = "9";
 /// The ten heavenly stems stand for digits, so a name is as long as a name and tells its owner.

@@ -1,7 +1,11 @@
 //! Books, and their comparison payment by payment: centre, gateway journal, platform.
 
+mod details;
+
 #[cfg(test)]
 mod tests;
+
+pub use details::Details;
 
 use codecs::payment::{Attribute, Money, Operation, Outcome, Payment};
 use serde::{Deserialize, Serialize};
@@ -24,6 +28,9 @@ pub struct BookEntry {
     /// How often this party executed it; 0 for one that only passes it on.
     #[serde(default)]
     pub executions: u32,
+    /// What its statements tell, where a party writes some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Box<Details>>,
 }
 
 /// One party's book, by business key.
@@ -110,6 +117,7 @@ impl BookEntry {
             outcome: outcome.name().to_owned(),
             original: cancels.then(|| text(Attribute::OriginalMsgId)),
             executions: 0,
+            details: Some(Box::new(Details::of(request))),
         }
     }
 

@@ -57,6 +57,15 @@ impl World {
         }
     }
 
+    /// The same world, in which no time passes.
+    #[must_use]
+    pub fn at(self, moment: OffsetDateTime) -> Self {
+        Self {
+            clock: Arc::new(move || moment),
+            ..self
+        }
+    }
+
     /// Tells the watcher, if there is one, what happened.
     pub fn tell(&self, seen: impl FnOnce() -> Seen) {
         if let Some(witness) = &self.witness {

@@ -73,6 +73,7 @@ fn entry(exchange: &Exchange) -> Option<(String, BookEntry)> {
         outcome: outcome.to_owned(),
         original: original.map(ToOwned::to_owned),
         executions: 0,
+        details: None,
     };
     Some((key, entry))
 }

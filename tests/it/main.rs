@@ -16,6 +16,7 @@ mod bulkheads;
 mod certificates;
 mod cli;
 mod database;
+mod driving;
 mod envelopes;
 mod hostile;
 mod https;

@@ -97,7 +97,7 @@ fn a_gateway_stops_while_it_is_starting() {
 }
 
 /// Writes a configuration on free ports; gives the admin address.
-fn configure(folder: &Path, broker: &str) -> String {
+pub(crate) fn configure(folder: &Path, broker: &str) -> String {
     let written = Command::new(env!("CARGO_BIN_EXE_hangu"))
         .args(["config", "init", "--dir"])
         .arg(folder)

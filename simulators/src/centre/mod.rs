@@ -96,6 +96,20 @@ impl CentreConfig {
             request_bytes_min: 0,
         }
     }
+
+    /// The centre as a sender.
+    pub(crate) fn sending(&self) -> Sending {
+        Sending {
+            member: self.member.clone(),
+            application: "NPS".to_owned(),
+            counter_member: self.bank.clone(),
+            counter_application: "MPS".to_owned(),
+            numbering: Numbering {
+                mfe: self.mfe,
+                settlement_date: self.settlement_date,
+            },
+        }
+    }
 }
 
 /// How the centre misbehaves towards the bank's requests.
@@ -241,17 +255,7 @@ impl Shared {
 
     /// The centre as a sender.
     pub(crate) fn sending(&self) -> Sending {
-        let config = &self.config;
-        Sending {
-            member: config.member.clone(),
-            application: "NPS".to_owned(),
-            counter_member: config.bank.clone(),
-            counter_application: "MPS".to_owned(),
-            numbering: Numbering {
-                mfe: config.mfe,
-                settlement_date: config.settlement_date,
-            },
-        }
+        self.config.sending()
     }
 
     pub(crate) const fn reply_wait(&self) -> Duration {

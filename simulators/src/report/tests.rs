@@ -150,3 +150,11 @@ fn cancels_meet_under_two_message_ids() {
     let full = cancelled(book(Some(same)));
     check(&rename(full.clone()), &full, &full, &[]);
 }
+
+#[test]
+fn a_statement_tells_the_moment_without_its_zone() {
+    let mut debit = request(Operation::Debit, 1, 7, 500, None);
+    debit.set_text(codecs::payment::Attribute::CreatedAt, "2030-01-01T18:30:05+08:00");
+    let entry = BookEntry::of(&debit, &Outcome::Success);
+    assert_eq!(entry.details.unwrap().created_at, "2030-01-01T18:30:05");
+}

@@ -13,6 +13,7 @@ use hangu::mq::{Mq, SharedMq};
 use hangu::shell::{Running, SystemClock, SystemEntropy};
 use hangu::start::{Assembled, Surroundings, assemble};
 use simulators::centre::{CentreConfig, CentreHandle, Desk, Figures, OnTimeout};
+use simulators::people::ACCOUNTS_MAX;
 use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle};
 use simulators::report::Book;
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub(crate) struct Stage {
     platform: PlatformHandle,
     client: PlatformClient,
     company: Company,
+    /// For looks at the queues.
+    mq: SharedMq,
     /// The whole configuration, with the addresses of this run.
     configuration: String,
 }
@@ -119,6 +122,7 @@ impl Stage {
             centre,
             platform,
             client,
+            mq: Arc::new(broker.mq()),
             configuration,
         };
         stage.open_the_day().await?;
@@ -131,6 +135,11 @@ impl Stage {
 
     pub(crate) fn client(&self) -> PlatformClient {
         self.client.clone()
+    }
+
+    /// The queues and how to look at them.
+    pub(crate) fn queues(&self) -> (SharedMq, Vec<String>) {
+        (Arc::clone(&self.mq), QUEUES.map(str::to_owned).to_vec())
     }
 
     /// Lets the institutions with links of their own play.
@@ -259,7 +268,7 @@ async fn start_platform(folder: &Path) -> Result<PlatformHandle, Failure> {
     let unavailable = |error| Failure::new(Exit::Unavailable, "platform", error);
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(unavailable)?;
     let party = party("platform", "platform", &folder.join("keys/platform"))?;
-    let platform = simulators::platform::start(listener, party, world(), ACCOUNTS).map_err(unavailable)?;
+    let platform = simulators::platform::start(listener, party, world(), ACCOUNTS_MAX).map_err(unavailable)?;
     platform.set_faults(simulators::mix::platform_rules());
     Ok(platform)
 }
@@ -329,7 +338,6 @@ pub(crate) async fn wait_until(limit: Duration, mut holds: impl AsyncFnMut() -> 
     Ok(())
 }
 
-const ACCOUNTS: u64 = 1_000_000;
 const QUEUES: [&str; 3] = ["nps.B.req", "nps.B.rsp", "nps.centre.B"];
 
 /// The demo's configuration; waits are short so that the timeouts it provokes take no time.

@@ -1,4 +1,10 @@
-//! `hangu sim drive`: chosen messages, good or bad, one after the other, each reply explained.
+//! `hangu sim drive`: chosen messages, good or bad, one after the other, each reply explained; or a load of them at a rate.
+
+mod ceiling; // how fast the driver alone is
+mod field; // who plays, and against which gateway
+mod load; // the load itself
+mod report; // what it came to
+mod view; // what is seen of it while it runs
 
 use super::{Exit, Failure, Form, Settings, centre};
 use crate::cli::output;
@@ -11,24 +17,49 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(super) settings: Settings,
     /// debit, credit, refund, cancel, sign, terminate, verify, query or echo.
-    #[arg(long, value_parser = operation)]
-    operation: codecs::payment::Operation,
+    #[arg(long, value_parser = operation, required_unless_present_any = ["duration", "ceiling"], conflicts_with_all = ["duration", "ceiling"])]
+    operation: Option<codecs::payment::Operation>,
     /// How many.
     #[arg(long, default_value_t = 1)]
     count: u64,
     /// What is wrong with them; `hangu sim list` shows the faults.
-    #[arg(long, value_parser = fault)]
+    #[arg(long, value_parser = fault, requires = "operation")]
     fault: Option<Fault>,
+    #[command(flatten)]
+    load: load::LoadArgs,
+}
+
+impl Args {
+    /// Whether a gateway's configuration is read.
+    pub(super) const fn needs_config(&self) -> bool {
+        !self.load.is_embedded()
+    }
+}
+
+/// What needs no configuration: the driver alone, or a gateway of its own.
+pub(super) async fn run_alone(args: &Args, form: Form) -> Result<Exit, Failure> {
+    if args.load.ceiling {
+        ceiling::run(&args.settings, form).await
+    } else {
+        load::run(&args.settings, &args.load, None, form).await
+    }
 }
 
 pub(super) async fn run(args: &Args, config: &Config, form: Form) -> Result<Exit, Failure> {
+    match args.operation {
+        Some(operation) => chosen(args, operation, config, form).await,
+        None => load::run(&args.settings, &args.load, Some(config), form).await,
+    }
+}
+
+async fn chosen(args: &Args, operation: codecs::payment::Operation, config: &Config, form: Form) -> Result<Exit, Failure> {
     let centre = centre::start(&args.settings, config)?;
     centre::announce(&centre).await?;
     let desk = centre.desk();
     let mut as_expected = true;
     for n in 0..args.count {
         let played = desk
-            .play(&simulators::mix::chosen(args.settings.seed, n, args.operation, args.fault))
+            .play(&simulators::mix::chosen(args.settings.seed, n, operation, args.fault))
             .await;
         as_expected &= played.as_expected;
         match form {

@@ -22,8 +22,20 @@ pub(crate) struct Args {
     #[arg(long)]
     gateway: Option<String>,
     /// Seconds until it gives up waiting for a final outcome.
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = PATIENCE_S)]
     patience_s: u64,
+}
+
+impl Args {
+    /// A link's institution as others play it.
+    pub(super) fn of(link: &str, settings: &Settings) -> Self {
+        Self {
+            link: link.to_owned(),
+            settings: settings.clone(),
+            gateway: None,
+            patience_s: PATIENCE_S,
+        }
+    }
 }
 
 pub(super) async fn run(args: &Args, config: &Config) -> Result<Exit, Failure> {
@@ -50,7 +62,7 @@ pub(super) async fn run(args: &Args, config: &Config) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-async fn start(args: &Args, config: &Config) -> Result<Direct, Failure> {
+pub(super) async fn start(args: &Args, config: &Config) -> Result<Direct, Failure> {
     let (link, http) = http_link(args, config)?;
     let keyring = keys::store::load(&args.settings.keys(&args.link)).map_err(|error| Failure::config("keys", error))?;
     let party = Party::new(Arc::new(config.specs()?), &link.codec, Arc::new(keyring), &args.link);
@@ -98,3 +110,4 @@ fn unavailable(place: &str, error: &dyn std::fmt::Display) -> Failure {
 }
 
 const COMPLAINTS_MAX: usize = 20;
+const PATIENCE_S: u64 = 120;

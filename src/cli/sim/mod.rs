@@ -7,9 +7,11 @@ mod institution;
 mod list;
 mod pack;
 mod platform;
+mod proxy;
 mod record;
 mod replay;
 mod scenario;
+mod statement;
 mod steer;
 mod web;
 
@@ -46,11 +48,12 @@ enum Command {
         after_help = "Examples:\n  hangu sim run all\n  hangu sim run platform-answer my.toml --seed 7 --html report.html --lang zh\n  hangu sim run centre -c hangu.toml"
     )]
     Run(RunArgs),
-    /// Send chosen messages to the gateway as the centre, good or bad, and print each reply explained.
+    /// Send chosen messages to the gateway as the centre, good or bad, and print each reply explained; or a load at a rate.
     #[command(
-        after_help = "Examples:\n  hangu sim drive --operation debit --count 3\n  hangu sim drive --operation debit --count 1 --fault bad_signature"
+        after_help = "Examples:\n  hangu sim drive --operation debit --count 3\n  hangu sim drive --operation debit --count 1 --fault bad_signature\n  \
+                      hangu sim drive --rate 300 --duration 10m --mix mix.toml\n  hangu sim drive --rate 200 --duration 30s --arrivals ramp --poisson --embedded\n  hangu sim drive --ceiling"
     )]
-    Drive(drive::Args),
+    Drive(Box<drive::Args>),
     /// Make a certification pack of one institution: cases, results, reports, every byte, versions, seed, sums.
     #[command(after_help = "Example:\n  hangu sim pack nps --to nps-pack --seed 7")]
     Pack(pack::Args),
@@ -63,6 +66,18 @@ enum Command {
     /// Open a console in the browser: counterparties, live messages, scenarios, faults, hand-made messages, books.
     #[command(after_help = "Examples:\n  hangu sim web\n  hangu sim web --port 9400 --seed 7")]
     Web(web::Args),
+    /// Write the statement of a party from its book, of a day or an hour, right or wrong on purpose.
+    #[command(
+        after_help = "Examples:\n  hangu sim statement centre --date 2030-01-02 --out NPS.txt\n  hangu sim statement alipay --date 2030-01-02 --out bill.zip\n  \
+                      hangu sim statement centre --date 2030-01-02 --hour 9 --out NPS.txt --missing 1 --surplus 1 --amount 2 --seed 7"
+    )]
+    Statement(statement::Args),
+    /// Stand between a gateway and its counterparty, and go wrong: HTTP and TCP, in clear or under TLS, and queues.
+    #[command(
+        after_help = "Examples:\n  hangu sim proxy --listen 127.0.0.1:9400 --to 127.0.0.1:8200 --rules rules.toml --seed 7\n  \
+                      hangu sim proxy --listen 127.0.0.1:9401 --to 127.0.0.1:8583 --frames counted --rules rules.toml\n  hangu sim proxy -c hangu.toml --queues nps.B.req.raw=nps.B.req --rules rules.toml"
+    )]
+    Proxy(Box<proxy::Args>),
 }
 
 #[derive(clap::Args)]
@@ -129,6 +144,8 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Replay(args) => return replay::run(args, form),
         Command::Web(args) => return web::run(args, form),
         Command::Compare(args) => return compare::run(args, form),
+        Command::Statement(args) => return statement::run(args, form),
+        Command::Proxy(args) => return proxy::run(args, form),
         Command::Run(run) => match &run.party {
             None => return scenario::run(&run.scenarios, form),
             Some(Run::Centre(centre)) => (&centre.settings, Work::Centre(centre)),
@@ -138,6 +155,12 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Drive(drive) => (&drive.settings, Work::Drive(drive)),
     };
     hangu::telemetry::init_logs(settings.log, form == Form::Json);
+    if let Work::Drive(drive) = &work
+        && !drive.needs_config()
+    {
+        let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
+        return runtime.block_on(drive::run_alone(drive, form));
+    }
     let config = Config::load(&settings.config)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     runtime.block_on(async {

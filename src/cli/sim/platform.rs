@@ -5,6 +5,7 @@ use super::{Exit, Failure, Settings, queue_link};
 use crate::cli::parties::{party, world};
 use hangu::config::{Config, HttpConfig};
 use simulators::mix::{Flow, platform_rules};
+use simulators::people::ACCOUNTS_MAX;
 use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle, PlatformRule, lock};
 use simulators::report::Book;
 use std::sync::Arc;
@@ -22,23 +23,21 @@ pub(crate) struct Args {
     gateway: Vec<String>,
 }
 
+impl Args {
+    /// The platform as others play it.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            settings: settings.clone(),
+            steering: Steering::none(),
+            gateway: Vec::new(),
+        }
+    }
+}
+
 pub(super) async fn run(args: &Args, config: &Config) -> Result<Exit, Failure> {
     let Args { settings, steering, .. } = args;
-    let (name, codec, http) = http_link(config)?;
-    let keys = settings.keys("platform");
-    let address = http.base_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let unavailable = |error: std::io::Error| Failure::new(Exit::Unavailable, address.clone(), error);
-    let listener = TcpListener::bind(&address).await.map_err(unavailable)?;
-    let platform = simulators::platform::start(listener, party(codec, name, &keys)?, world(), ACCOUNTS).map_err(unavailable)?;
-    platform.set_faults(platform_rules());
-    let ledger = platform.ledger();
-    lock(&ledger).carry(steering.carried()?);
-    let client = PlatformClient::new(
-        client_config(args, config, http)?,
-        party(codec, name, &keys)?,
-        world(),
-        ledger,
-    );
+    let (platform, client) = start(args, config).await?;
+    lock(&platform.ledger()).carry(steering.carried()?);
     let work = move |planned| {
         let client = client.clone();
         async move { client.play(&planned).await }
@@ -52,6 +51,25 @@ pub(super) async fn run(args: &Args, config: &Config) -> Result<Exit, Failure> {
         platform.stop().await;
     }
     Ok(Exit::Ok)
+}
+
+/// Listens where the gateway calls it, and is ready to call the gateway.
+pub(super) async fn start(args: &Args, config: &Config) -> Result<(PlatformHandle, PlatformClient), Failure> {
+    let (name, codec, http) = http_link(config)?;
+    let keys = args.settings.keys("platform");
+    let address = http.base_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let unavailable = |error: std::io::Error| Failure::new(Exit::Unavailable, address.clone(), error);
+    let listener = TcpListener::bind(&address).await.map_err(unavailable)?;
+    let platform =
+        simulators::platform::start(listener, party(codec, name, &keys)?, world(), ACCOUNTS_MAX).map_err(unavailable)?;
+    platform.set_faults(platform_rules());
+    let client = PlatformClient::new(
+        client_config(args, config, http)?,
+        party(codec, name, &keys)?,
+        world(),
+        platform.ledger(),
+    );
+    Ok((platform, client))
 }
 
 fn client_config(args: &Args, config: &Config, http: &HttpConfig) -> Result<PlatformClientConfig, Failure> {
@@ -110,5 +128,3 @@ fn http_link(config: &Config) -> Result<(&str, &str, &HttpConfig), Failure> {
     }
     Ok(found)
 }
-
-const ACCOUNTS: u64 = 1_000_000;

@@ -39,6 +39,16 @@ pub(super) struct Steering {
 }
 
 impl Steering {
+    /// Of a party that nobody steers.
+    pub(super) const fn none() -> Self {
+        Self {
+            endless: false,
+            admin: None,
+            carry: None,
+            patience_s: PATIENCE_S,
+        }
+    }
+
     pub(super) fn carried(&self) -> Result<Book, Failure> {
         self.carry
             .as_deref()
