@@ -2,13 +2,16 @@
 //!
 //! Clear form: a start line (`QUEUE`, `REQUEST <method> <target>` or `STATUS <code>`), a line `name: value` for each header,
 //! an empty line, then the body byte for byte. Sealed form: nonce (12) || SM4-GCM ciphertext || tag (16), with the link,
-//! direction and part as additional data, so that a record cannot be moved to another place.
+//! direction and part as additional data, so that a record cannot be moved to another place. What was wrapped anew is in the
+//! form that `journal/rewrap.rs` states.
 
 use crate::clock::{Entropy, millis};
+use crate::journal::rewrap::{MARK, first_digest};
 use crate::journal::{MessageRecord, SealedRecord};
 use codecs::wire::{Start, Wire};
 use keys::error::{CryptoError, KeyError};
-use keys::keyring::Keyring;
+use keys::keyring::{Keyring, Usable};
+use keys::sm4::Sm4Gcm;
 use time::OffsetDateTime;
 
 /// Where a record belongs.
@@ -18,6 +21,17 @@ pub struct Place<'a> {
     /// `received` or `sent`.
     pub direction: &'static str,
     pub part: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// Of a parked message.
+    pub fn parked(link: &'a str) -> Self {
+        Self {
+            link,
+            direction: "received",
+            part: "parked",
+        }
+    }
 }
 
 /// Why a record cannot be sealed or opened.
@@ -60,17 +74,7 @@ pub fn seal_wire(
     wire: &Wire,
     now: OffsetDateTime,
 ) -> Result<SealedRecord, RecordError> {
-    seal_bytes(
-        keyring,
-        entropy,
-        Place {
-            link,
-            direction: "received",
-            part: "parked",
-        },
-        &encode(wire),
-        now,
-    )
+    seal_bytes(keyring, entropy, Place::parked(link), &encode(wire), now)
 }
 
 /// By which a parked message is known again: keyed SM3 of its body, under a label of its own, so that nobody can have
@@ -105,27 +109,54 @@ pub fn open(keyring: &Keyring, message: &MessageRecord) -> Result<Wire, RecordEr
 
 /// Opens a parked message.
 pub fn open_parked(keyring: &Keyring, link: &str, record: &SealedRecord) -> Result<Wire, RecordError> {
-    open_record(
-        keyring,
-        Place {
-            link,
-            direction: "received",
-            part: "parked",
-        },
-        record,
-    )
+    open_record(keyring, Place::parked(link), record)
+}
+
+/// The same bytes under the primary journal key, and proven to be the same; none where they stand under it already.
+pub fn rewrap(
+    keyring: &Keyring,
+    entropy: &dyn Entropy,
+    place: Place<'_>,
+    record: &SealedRecord,
+    now: OffsetDateTime,
+) -> Result<Option<SealedRecord>, RecordError> {
+    let key = keyring.journal(now)?;
+    if key.info.serial == record.key {
+        return Ok(None);
+    }
+    let clear = open_bytes(keyring, place, record)?;
+    let first = first_digest(&record.sealed);
+    let sealed = sealed(&key, entropy, &additional_again(place, &first), &clear);
+    let wrapped = SealedRecord {
+        key: key.info.serial.clone(),
+        sealed: [&MARK[..], &first, &sealed].concat(),
+    };
+    if open_bytes(keyring, place, &wrapped)? == clear {
+        Ok(Some(wrapped))
+    } else {
+        Err(RecordError::Sealed(wrapped.key))
+    }
 }
 
 fn open_record(keyring: &Keyring, place: Place<'_>, record: &SealedRecord) -> Result<Wire, RecordError> {
+    decode(&open_bytes(keyring, place, record)?).ok_or(RecordError::Form)
+}
+
+fn open_bytes(keyring: &Keyring, place: Place<'_>, record: &SealedRecord) -> Result<Vec<u8>, RecordError> {
     let damaged = || RecordError::Sealed(record.key.clone());
     let key = keyring.journal_with(&record.key)?;
-    let (nonce, rest) = record.sealed.split_first_chunk::<12>().ok_or_else(damaged)?;
+    let wrapped = record
+        .sealed
+        .strip_prefix(MARK)
+        .and_then(|rest| rest.split_first_chunk::<32>());
+    let (additional, sealed) = match wrapped {
+        Some((first, sealed)) => (additional_again(place, first), sealed),
+        None => (additional(place), &record.sealed[..]),
+    };
+    let (nonce, rest) = sealed.split_first_chunk::<12>().ok_or_else(damaged)?;
     let (ciphertext, tag) = rest.split_last_chunk::<16>().ok_or_else(damaged)?;
-    let clear = key
-        .key
-        .open(nonce, &additional(place), ciphertext, tag)
-        .map_err(|_refused: CryptoError| damaged())?;
-    decode(&clear).ok_or(RecordError::Form)
+    let opened = key.key.open(nonce, &additional, ciphertext, tag);
+    opened.map_err(|_refused: CryptoError| damaged())
 }
 
 fn seal_bytes(
@@ -136,14 +167,22 @@ fn seal_bytes(
     now: OffsetDateTime,
 ) -> Result<SealedRecord, RecordError> {
     let key = keyring.journal(now)?;
-    let mut nonce = [0; 12];
-    entropy.fill(&mut nonce);
-    let (ciphertext, tag) = key.key.seal(&nonce, &additional(place), clear);
-    let sealed = [&nonce[..], &ciphertext, &tag].concat();
     Ok(SealedRecord {
         key: key.info.serial.clone(),
-        sealed,
+        sealed: sealed(&key, entropy, &additional(place), clear),
     })
+}
+
+fn sealed(key: &Usable<'_, Sm4Gcm>, entropy: &dyn Entropy, additional: &[u8], clear: &[u8]) -> Vec<u8> {
+    let mut nonce = [0; 12];
+    entropy.fill(&mut nonce);
+    let (ciphertext, tag) = key.key.seal(&nonce, additional, clear);
+    [&nonce[..], &ciphertext, &tag].concat()
+}
+
+/// Of what was wrapped anew: where it belongs, and what was sealed there first.
+fn additional_again(place: Place<'_>, first: &[u8; 32]) -> Vec<u8> {
+    [&additional(place)[..], b"|", first].concat()
 }
 
 fn additional(place: Place<'_>) -> Vec<u8> {

@@ -7,6 +7,7 @@ mod release;
 mod reload;
 mod renew;
 mod revisit;
+mod rewrap;
 mod serve;
 mod shake;
 
@@ -135,6 +136,7 @@ impl Running {
         running.run_sweeper();
         running.run_take_over();
         running.run_pruning();
+        running.run_rewrap();
         let (gateway, work, stop) = (running.gateway.clone(), running.work.clone(), running.stop.clone());
         running.loops.spawn(release::release_parked(gateway, work, stop));
         running.gateway.enter(Phase::Running);
@@ -347,6 +349,12 @@ impl Running {
                 }
             }
         });
+    }
+
+    fn run_rewrap(&self) {
+        let (gateway, stop) = (self.gateway.clone(), self.stop.clone());
+        let per_s = gateway.config().journal.rewrap_per_s;
+        self.loops.spawn(rewrap::rewrap(gateway, per_s, stop));
     }
 
     fn until_end(&self, work: impl Future<Output = ()> + Send + 'static) {

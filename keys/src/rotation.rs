@@ -62,8 +62,17 @@ pub struct Measured {
     pub received: u64,
     pub sent: u64,
     pub last_seen: Option<OffsetDateTime>,
-    /// Exchanges under way that may still send bytes under it; none where that was not counted.
+    /// Exchanges under way that may still send bytes under it, or for a journal key none as soon as the journal holds nothing
+    /// under it; none where that was not counted, or is not so.
     pub open: Option<u64>,
+}
+
+/// A change that waits for officers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Proposed {
+    pub number: u64,
+    /// Signatures that it still needs.
+    pub needed: usize,
 }
 
 /// What a plan is made from.
@@ -74,6 +83,8 @@ pub struct Situation<'a, 's> {
     pub version: &'s str,
     /// Instances whose lease runs.
     pub instances: &'s [Instance],
+    /// Proposals about these keys that officers have not approved yet.
+    pub proposed: &'s [Proposed],
     /// By serial number.
     pub traffic: &'s BTreeMap<String, Measured>,
     /// Whether messages of the link say which key they are under; where they do not, only one may work at a time.
@@ -90,6 +101,8 @@ pub struct Situation<'a, 's> {
 /// What a step waits for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Wait {
+    /// Other officers approve a step that was proposed.
+    Approval(Proposed),
     /// There is no key that works.
     NoPrimary,
     /// There is no successor.
@@ -114,6 +127,8 @@ pub enum Wait {
     },
     /// Exchanges under way may still send bytes under the predecessor.
     Open { serial: String, count: u64 },
+    /// The journal holds bytes under it that do not stand under the successor yet.
+    Rewrap { serial: String },
     /// It was not counted how many may.
     Uncounted { serial: String },
 }
@@ -132,8 +147,15 @@ pub struct Plan<'a> {
     pub back: Option<Change>,
 }
 
-/// Says where a rotation stands.
+/// Says where a rotation stands. What was proposed and not approved yet has not happened, but no further step goes beside it.
 pub fn plan<'a>(situation: &Situation<'a, '_>) -> Plan<'a> {
+    let mut plan = standing(situation);
+    let approvals = situation.proposed.iter().cloned().map(Wait::Approval);
+    plan.waits.splice(..0, approvals);
+    plan
+}
+
+fn standing<'a>(situation: &Situation<'a, '_>) -> Plan<'a> {
     let primaries = situation.primaries();
     if let Some(draining) = situation.with(Status::Draining).max_by_key(|info| info.primary_from) {
         return situation.draining(draining, primaries.last().copied());
@@ -255,6 +277,7 @@ impl<'a> Situation<'a, '_> {
         match measured.open {
             Some(0) => {}
             Some(count) => waits.push(Wait::Open { serial: serial(), count }),
+            None if predecessor.usage == Usage::Journal => waits.push(Wait::Rewrap { serial: serial() }),
             None => waits.push(Wait::Uncounted { serial: serial() }),
         }
         Plan {

@@ -15,6 +15,9 @@ pub struct JournalConfig {
     /// Keys of delivered exchanges are kept this many days; longer than any replay window.
     #[serde(default = "thirty")]
     pub keep_days: u32,
+    /// Messages a second that are read to go from an earlier journal key under the primary one; 0 leaves them as they are.
+    #[serde(default = "two_hundred")]
+    pub rewrap_per_s: u32,
     /// The journal that instances share.
     #[serde(default)]
     pub postgres: Option<PostgresConfig>,
@@ -96,6 +99,9 @@ fn check_postgres(postgres: &PostgresConfig) -> Result<(), ConfigError> {
     Ok(())
 }
 
+const fn two_hundred() -> u32 {
+    200
+}
 const fn four() -> usize {
     4
 }

@@ -27,6 +27,7 @@ mod queue;
 mod release;
 mod reply;
 mod revisit;
+mod rewrap;
 mod state;
 mod straight;
 mod traffic;
@@ -41,6 +42,7 @@ pub use identity::{Claim, Life};
 pub use keys::Unfit;
 pub use owner::Taken;
 pub use release::Unreleased;
+pub use rewrap::{Progress, Turn};
 pub use state::{SystemState, Trouble};
 pub use traffic::Seen;
 

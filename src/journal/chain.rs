@@ -103,9 +103,9 @@ pub fn date_of(exchange: &Exchange) -> &str {
     exchange.settlement_date.as_deref().unwrap_or("none")
 }
 
-/// Digest of a reply's sealed bytes.
+/// Digest of a reply's sealed bytes, as they were first written.
 pub fn reply_digest(sealed: &[u8]) -> [u8; 32] {
-    keys::sm3::sm3(&[sealed])
+    super::rewrap::first_digest(sealed)
 }
 
 pub fn is_final(outcome: Option<&StoredOutcome>) -> bool {

@@ -11,6 +11,7 @@ mod kept;
 pub mod open;
 pub mod postgres;
 pub mod prove;
+pub mod rewrap;
 pub mod sqlite;
 pub mod verify;
 
@@ -100,7 +101,7 @@ pub struct MessageRecord {
 /// Whether a stored reply keeps a further one out: one that is final does, unless it is the one to be replaced.
 fn stands_in_the_way(newest: Option<&MessageRecord>, replaces: Option<&SealedRecord>) -> bool {
     match replaces {
-        Some(replaced) => newest.is_none_or(|newest| newest.record != *replaced),
+        Some(replaced) => newest.is_none_or(|newest| !newest.record.is_same(replaced)),
         None => newest.is_some_and(|newest| newest.part == "reply"),
     }
 }
@@ -359,6 +360,8 @@ pub enum Write {
         include_own: bool,
         limit: u32,
     },
+    /// Puts sealed bytes in the place of others that hold the same, wherever those stand unchanged.
+    Rewrap(Vec<rewrap::Rewrapped>),
     /// Deletes keys and messages of delivered exchanges accepted before `before`.
     Prune {
         before: Millis,
@@ -411,6 +414,11 @@ pub enum Read {
     Parked {
         id: Option<i64>,
         status: Option<&'static str>,
+        limit: u32,
+    },
+    /// Parked messages with a larger id, by id, whatever became of them.
+    ParkedAfter {
+        after: i64,
         limit: u32,
     },
     /// Parked messages that were released as this exchange.

@@ -22,6 +22,7 @@ mod park;
 mod prune;
 mod query;
 mod queue;
+mod rewrap; // sealed bytes under another journal key
 mod row;
 mod schema;
 mod search;

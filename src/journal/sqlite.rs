@@ -19,6 +19,7 @@ mod message;
 mod park;
 mod prune;
 mod query;
+mod rewrap; // sealed bytes under another journal key
 mod row;
 mod schema;
 mod search;

@@ -21,6 +21,7 @@ mod encrypted;
 mod keeping;
 mod moving;
 mod owning;
+mod rewrapping;
 mod sending;
 mod throughput;
 mod verifying;
@@ -135,6 +136,9 @@ macro_rules! cases {
             verifying::what_hangs_on_many_is_what_hangs_on_each
             verifying::a_business_that_succeeded_twice_is_found
             keeping::what_was_released_as_an_exchange_is_found
+            rewrapping::what_stands_as_it_was_read_is_wrapped_anew
+            rewrapping::a_reply_that_was_wrapped_anew_is_the_same_reply
+            rewrapping::parked_messages_are_wrapped_in_pages
         })+
     };
 }

@@ -1,7 +1,9 @@
 //! Keys that change while gateways run: a key folder that is taken up or refused, keys that are revoked, an instance whose
-//! keyring is too old; and in `fleet` the rotation of every link's keys under load, over three processes.
+//! keyring is too old; and in `fleet` the rotation of every link's keys under load, over three
+//! processes; in `rewrapping` a journal that goes under another key.
 
 mod fleet;
+mod rewrapping;
 
 use crate::stand::{Instance, Stand, debits, payouts, until};
 use hangu::exchange::Phase;

@@ -116,6 +116,9 @@ pub struct Step {
     pub id: String,
     pub from: String,
     pub to: String,
+    /// When a promotion takes effect, on every instance alike; at once if absent. Every other step takes effect at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub primary_from: Option<Stamp>,
 }
 
 /// A key's description with what identifies its bytes.

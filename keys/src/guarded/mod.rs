@@ -15,6 +15,7 @@ mod fresh; // a key made or brought in, as a change and a wrapped file
 mod master; // the key over all keys, and what is wrapped under it
 mod officer; // an officer's own key, under a passphrase
 mod offline; // approvals and checkpoints carried as files
+mod proposing; // what a rotation plans, as proposals
 mod record; // one line of the log, and the chain
 mod refusal; // why a record does not count
 mod ring; // from the state to the keyring
@@ -32,6 +33,7 @@ pub use fresh::{GuardedKey, fresh, import};
 pub use master::MasterKey;
 pub use officer::{Cost, OfficerKey, PASSPHRASE_CHARS_MIN};
 pub use offline::Statement;
+pub use proposing::Proposing;
 pub use record::{Broken, Kind, Log, Record, Signed, Stamp};
 pub use refusal::Refusal;
 pub use ring::{filed, keyring};

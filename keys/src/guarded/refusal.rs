@@ -54,6 +54,8 @@ pub enum Refusal {
         from: &'static str,
         to: &'static str,
     },
+    #[error("the instant {0} has come, or comes before every instance knows of it; propose a later one")]
+    Passed(String),
     #[error("{0} would be a second primary key beside {1}")]
     SecondPrimary(String, String),
     #[error("a proposal must change something")]

@@ -10,7 +10,7 @@ use crate::keyring::Keyring;
 use crate::sm2::Engine;
 use crate::store::Held as Filed;
 use crate::store::material;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 impl State {
     pub(super) fn apply(&mut self, change: &Change, number: u64) -> Result<(), Refusal> {
@@ -65,8 +65,8 @@ impl State {
             material: key.material.clone(),
             changed_by: number,
         };
-        self.keys.insert(id, held);
-        self.one_primary()
+        self.keys.insert(id.clone(), held);
+        self.is_last_primary(&id)
     }
 
     fn step(&mut self, steps: &[Step], number: u64) -> Result<(), Refusal> {
@@ -85,13 +85,15 @@ impl State {
                 to,
             };
             let to = Status::parse(&step.to).ok_or_else(|| refused("what there is not"))?;
-            if from.name() != step.from || !from.may_become(to) {
+            // A predecessor that takes its place again at an instant has not left it yet.
+            let is_again = step.primary_from.is_some() && (from, to) == (Status::Primary, Status::Primary);
+            if from.name() != step.from || !(from.may_become(to) || is_again) {
                 return Err(refused(to.name()));
             }
-            held.entry.status = to;
+            held.stand(step, to)?;
             held.changed_by = number;
         }
-        self.one_primary()
+        steps.iter().try_for_each(|step| self.is_last_primary(&step.id))
     }
 
     fn set_validity(&mut self, id: &str, from: Stamp, to: Stamp, number: u64) -> Result<(), Refusal> {
@@ -171,25 +173,76 @@ impl State {
         approvers.filter(|member| member.officer.name != name).count()
     }
 
-    fn one_primary(&self) -> Result<(), Refusal> {
-        let mut primaries = BTreeMap::new();
-        for held in self.keys.values().filter(|held| held.entry.status == Status::Primary) {
-            let entry = &held.entry;
-            let place = (&entry.link, entry.side, entry.usage);
-            if let Some(other) = primaries.insert(place, &entry.id) {
-                return Err(Refusal::SecondPrimary(entry.id.clone(), other.clone()));
-            }
+    /// At any instant one key of a link, side and usage is primary: whichever becomes it does so after all that are.
+    fn is_last_primary(&self, id: &str) -> Result<(), Refusal> {
+        let Some(held) = self.keys.get(id).filter(|held| held.entry.status == Status::Primary) else {
+            return Ok(());
+        };
+        let entry = &held.entry;
+        let others = self
+            .keys
+            .values()
+            .filter(|other| other.entry.id != id && is_neighbour(other, entry));
+        let mut primaries = others.filter(|other| other.entry.status == Status::Primary);
+        match primaries.find(|other| other.entry.primary_from >= entry.primary_from) {
+            None => Ok(()),
+            Some(other) => Err(Refusal::SecondPrimary(entry.id.clone(), other.entry.id.clone())),
         }
-        Ok(())
+    }
+}
+
+impl Held {
+    /// The status, and with it the instant: a promotion's own, none before there was one, and the last one ever after.
+    fn stand(&mut self, step: &Step, to: Status) -> Result<(), Refusal> {
+        match to {
+            Status::Primary => self.entry.primary_from = step.primary_from.map(Stamp::at),
+            Status::Pending | Status::Accepted => self.entry.primary_from = None,
+            Status::Draining | Status::Retired | Status::Revoked => {}
+        }
+        self.entry.status = to;
+        if step.primary_from.is_none() || to == Status::Primary {
+            return Ok(());
+        }
+        Err(Refusal::Key {
+            id: step.id.clone(),
+            rule: format!("has an instant, but becomes {}, which it does at once", to.name()),
+        })
+    }
+}
+
+impl Change {
+    /// A promotion is known to every instance before its instant comes, or it would not be the same one for all.
+    pub(super) fn in_time(&self, at: Stamp) -> Result<(), Refusal> {
+        match self.instants().min() {
+            Some(instant) if at.at() + LEAD > instant.at() => Err(Refusal::Passed(instant.to_string())),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The instants at which promotions take effect.
+    pub(super) fn instants(&self) -> impl Iterator<Item = Stamp> {
+        let steps = match self {
+            Self::Status(steps) => steps.as_slice(),
+            Self::Key(_)
+            | Self::Validity { .. }
+            | Self::Officer(_)
+            | Self::OfficerRemoved(_)
+            | Self::Threshold(_)
+            | Self::Anchor(_)
+            | Self::AnchorRemoved(_) => &[],
+        };
+        steps.iter().filter_map(|step| step.primary_from)
     }
 }
 
 impl Status {
-    /// The life of a key: step by step, a step back until it is retired, and revoked from anywhere.
+    /// The life of a key: step by step, a step back until it is retired, and revoked from anywhere. One that never worked may
+    /// be retired as it is.
     pub fn may_become(self, to: Self) -> bool {
         let goes_on = LIFE.windows(2).any(|step| step == [self, to]);
         let goes_back = self != Self::Retired && LIFE.windows(2).any(|step| step == [to, self]);
-        goes_on || goes_back || (to == Self::Revoked && self != Self::Revoked)
+        let is_dropped = (self, to) == (Self::Pending, Self::Retired);
+        goes_on || goes_back || is_dropped || (to == Self::Revoked && self != Self::Revoked)
     }
 }
 
@@ -271,3 +324,5 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 const NAME_BYTES_MAX: usize = 64;
+/// A running gateway looks at its store more often than this.
+const LEAD: time::Duration = time::Duration::seconds(3);

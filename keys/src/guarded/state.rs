@@ -4,11 +4,11 @@ use super::change::{Change, Genesis, Material, Officer, Proposal, Role, Verdict,
 use super::record::{Broken, Kind, Log, Record, Signed, Stamp};
 use super::refusal::Refusal;
 use crate::hex;
-use crate::key::{KeyEntry, KeyInfo};
+use crate::key::{KeyEntry, KeyInfo, Side, Usage};
 use crate::sm2::{DEFAULT_USER_ID, Engine, Verify};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 /// Everything that a store holds, at one record of its log.
 #[derive(Clone, Default)]
@@ -168,6 +168,30 @@ impl State {
         self.open.values()
     }
 
+    /// Proposals about the keys of one link, side and usage that can still be approved.
+    pub fn open_about(&self, (link, side, usage): (&str, Side, Usage), now: OffsetDateTime) -> impl Iterator<Item = &Open> {
+        let is_there = move |entry: &KeyEntry| (entry.link.as_str(), entry.side, entry.usage) == (link, side, usage);
+        let names = move |id: &String| self.keys.get(id).is_some_and(|held| is_there(&held.entry));
+        let is_about = move |open: &&Open| match &open.proposal.change {
+            Change::Key(key) => key.entry().is_ok_and(|entry| is_there(&entry)),
+            Change::Status(steps) => steps.iter().any(|step| names(&step.id)),
+            Change::Validity { .. }
+            | Change::Officer(_)
+            | Change::OfficerRemoved(_)
+            | Change::Threshold(_)
+            | Change::Anchor(_)
+            | Change::AnchorRemoved(_) => false,
+        };
+        let at = Stamp::new(now);
+        let is_open = move |open: &&Open| at <= open.proposal.expires && open.proposal.change.in_time(at).is_ok();
+        self.open.values().filter(is_about).filter(is_open)
+    }
+
+    /// How many officers must still sign a proposal.
+    pub fn needed(&self, open: &Open) -> usize {
+        usize::from(self.threshold).saturating_sub(1 + open.approved_by.len())
+    }
+
     pub fn proposal(&self, number: u64) -> Result<&Open, Refusal> {
         if let Some(ending) = self.closed.get(&number) {
             let ending = ending.name();
@@ -224,6 +248,7 @@ impl State {
             return Err(Refusal::OpenTooLong(OPEN_DAYS_MAX));
         }
         // What could not take effect is not put before anybody.
+        proposal.change.in_time(record.at)?;
         self.clone().apply(&proposal.change, record.number)?;
         let open = Open {
             number: record.number,
@@ -258,6 +283,7 @@ impl State {
             }
             return Ok(());
         }
+        open.proposal.change.in_time(at)?;
         self.open.remove(&number);
         self.closed.insert(number, Ending::Applied);
         self.apply(&open.proposal.change, number)?;

@@ -21,7 +21,8 @@ mod approving; // whose signature counts, and when
 mod auditing; // what is noticed offline
 mod changing; // what a change may do
 mod crashing; // every step fails, every tail is torn
-mod holding; // wrapped files, master keys, copies, officers' files
+mod holding;
+mod promoting; // at an instant, and back // wrapped files, master keys, copies, officers' files
 
 /// A store of four officers of whom three must agree: Li and Wang may propose and approve, Chen approve, Zhao watch.
 struct Stage {
@@ -145,6 +146,7 @@ fn step(id: &str, from: Status, to: Status) -> Step {
         id: id.to_owned(),
         from: from.name().to_owned(),
         to: to.name().to_owned(),
+        primary_from: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Every stage with what it waits for, forwards and back.
 
-use super::{Instance, Measured, Plan, Situation, Stage, Wait, plan};
+use super::{Instance, Measured, Plan, Proposed, Situation, Stage, Wait, plan};
 use crate::algorithm::Algorithm;
 use crate::key::{KeyInfo, Side, Status, Usage};
 use std::collections::BTreeMap;
@@ -40,6 +40,7 @@ fn instance(name: &str, version: &str) -> Instance {
 struct World {
     keys: Vec<KeyInfo>,
     instances: Vec<Instance>,
+    proposed: Vec<Proposed>,
     traffic: BTreeMap<String, Measured>,
     names_keys: bool,
     now: OffsetDateTime,
@@ -50,6 +51,7 @@ impl World {
         Self {
             keys: keys.to_vec(),
             instances: vec![instance("one", "v"), instance("two", "v")],
+            proposed: Vec::new(),
             traffic: BTreeMap::new(),
             names_keys: true,
             now: NOW,
@@ -66,6 +68,7 @@ impl World {
             keys: self.keys.iter().collect(),
             version: "v",
             instances: &self.instances,
+            proposed: &self.proposed,
             traffic: &self.traffic,
             names_keys: self.names_keys,
             successor: None,
@@ -247,6 +250,7 @@ fn what_is_not_clear_waits() {
     assert_eq!(world.plan().waits, [Wait::Several(vec!["2".to_owned(), "3".to_owned()])]);
     assert_eq!(steps(&world.plan()), [None, None]);
     let situation = Situation {
+        proposed: &[],
         keys: world.keys.iter().collect(),
         version: "v",
         instances: &world.instances,
@@ -258,4 +262,13 @@ fn what_is_not_clear_waits() {
         now: NOW,
     };
     assert_eq!(plan(&situation).successor.map(|info| info.serial.as_str()), Some("3"));
+}
+
+#[test]
+fn no_step_goes_beside_a_proposal() {
+    let mut world = World::of(&[key("1", Status::Primary, None), key("2", Status::Pending, None)]);
+    assert_eq!(world.plan().waits, []);
+    world.proposed = vec![Proposed { number: 7, needed: 1 }];
+    assert_eq!(world.plan().waits, [Wait::Approval(Proposed { number: 7, needed: 1 })]);
+    assert_eq!(world.plan().stage, Stage::Distribute);
 }

@@ -31,11 +31,15 @@ pub enum Applied {
 
 /// Takes changes: an open folder at once, one that is guarded as a proposal.
 pub trait Changes {
+    type Error;
+
     /// All of them or none.
-    fn apply(&self, changes: &[Change]) -> Result<Applied, StoreError>;
+    fn apply(&self, changes: &[Change]) -> Result<Applied, Self::Error>;
 }
 
 impl Changes for OpenFolder {
+    type Error = StoreError;
+
     fn apply(&self, changes: &[Change]) -> Result<Applied, StoreError> {
         let list = self.folder.join(KEYRING_FILE);
         let _held = lock(&self.folder)?;

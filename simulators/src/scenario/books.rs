@@ -1,5 +1,6 @@
 //! What must hold at the end, and whenever a step asks: everything settled, the books equal, nothing done twice.
 
+use super::rotate::Rotate;
 use super::run::{Miss, Run};
 use super::{Books, Check};
 use crate::report::{Book, Comparison, compare};
@@ -17,6 +18,9 @@ pub trait Gateway: Send + Sync {
 
     /// How many exchanges have no final outcome, or have not delivered it.
     async fn open(&self) -> Result<usize, String>;
+
+    /// Takes a step of a rotation, at it and at the counterparty.
+    async fn rotate(&self, rotate: Rotate) -> Result<(), String>;
 
     /// How many messages it refused at each step.
     fn refused(&self) -> BTreeMap<String, u64>;

@@ -30,7 +30,7 @@ fn named(step: &Step) -> Option<String> {
     match &step.act {
         Act::Send(send) => send.name.clone(),
         Act::Expect(expect) => expect.name.clone(),
-        Act::Reply(_) | Act::Wait { .. } | Act::Announce(_) | Act::Books(_) => None,
+        Act::Reply(_) | Act::Wait { .. } | Act::Announce(_) | Act::Rotate(_) | Act::Books(_) => None,
     }
 }
 
@@ -46,7 +46,7 @@ impl Checked<'_, '_, '_> {
             Act::Send(send) => self.send(send),
             Act::Expect(expect) => self.expect(expect),
             Act::Reply(reply) => self.reply(reply),
-            Act::Wait { .. } | Act::Announce(_) => {}
+            Act::Wait { .. } | Act::Announce(_) | Act::Rotate(_) => {}
             Act::Books(books) => books.executed.keys().for_each(|name| self.refers(name)),
         }
     }

@@ -1,6 +1,7 @@
 //! The table of the language: which keys there are, where they stand, what they take.
 
 use super::conduct::How;
+use super::rotate::{Rotated, Stage};
 use crate::fault::Fault;
 use codecs::payment::{Attribute, Operation, Reason};
 use serde::Deserialize;
@@ -62,6 +63,8 @@ pub enum Kind {
     How,
     Date,
     Status,
+    Rotated,
+    Stage,
     Books,
     /// A table from a field of the payment to a text.
     Fields,
@@ -93,6 +96,8 @@ impl Kind {
             Self::How => "how",
             Self::Date => "date",
             Self::Status => "status",
+            Self::Rotated => "rotated key",
+            Self::Stage => "stage",
             Self::Books => "books",
             Self::Fields => "fields",
             Self::Counts => "counts",
@@ -115,6 +120,8 @@ impl Kind {
             Self::How => How::ALL.iter().map(|how| how.name()).collect(),
             Self::Date => vec!["next", "same", "last"],
             Self::Status => vec!["stop", "open"],
+            Self::Rotated => Rotated::ALL.map(Rotated::name).to_vec(),
+            Self::Stage => Stage::ALL.map(Stage::name).to_vec(),
             Self::Books => vec!["equal"],
             Self::Text
             | Self::Name

@@ -3,7 +3,7 @@
 use super::{Flaw, Scenario};
 
 /// Every embedded file: name and text.
-pub const FILES: [(&str, &str); 61] = [
+pub const FILES: [(&str, &str); 63] = [
     (
         "altered-repeat-contract.toml",
         include_str!("../../scenarios/altered-repeat-contract.toml"),
@@ -71,6 +71,8 @@ pub const FILES: [(&str, &str); 61] = [
         "identity-mismatch.toml",
         include_str!("../../scenarios/identity-mismatch.toml"),
     ),
+    ("key-retired.toml", include_str!("../../scenarios/key-retired.toml")),
+    ("key-rotation.toml", include_str!("../../scenarios/key-rotation.toml")),
     (
         "notice-contradicts.toml",
         include_str!("../../scenarios/notice-contradicts.toml"),

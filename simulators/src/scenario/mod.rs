@@ -8,6 +8,7 @@ pub mod conduct;
 pub mod language;
 pub mod library;
 mod read;
+pub mod rotate;
 mod section;
 
 // A run: what is seen of it, its steps, what it left, how that is shown.
@@ -66,6 +67,7 @@ pub enum Act {
     Reply(Box<Reply>),
     Wait { milliseconds: u64 },
     Announce(Announce),
+    Rotate(rotate::Rotate),
     Books(Books),
 }
 

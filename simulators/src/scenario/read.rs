@@ -218,6 +218,8 @@ fn item(key: &Key, value: &DeValue<'_>) -> Result<Item, String> {
         | Kind::How
         | Kind::Date
         | Kind::Status
+        | Kind::Rotated
+        | Kind::Stage
         | Kind::Books => text.ok_or_else(|| wanted("a text")).and_then(|text| listed(key.kind, text)),
     }
 }

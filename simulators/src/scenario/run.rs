@@ -150,6 +150,7 @@ impl<'a> Run<'a> {
                 Ok(())
             }
             Act::Announce(announce) => self.announce(*announce).await,
+            Act::Rotate(rotate) => self.stage.gateway.rotate(*rotate).await.map_err(Miss::plain),
             Act::Books(books) => self.books(books).await,
         }
     }

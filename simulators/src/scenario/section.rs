@@ -1,6 +1,7 @@
 //! One table of a file whose keys and kinds were held against the language: from its values to what a step does.
 
 use super::conduct::How;
+use super::rotate::{Rotate, Rotated, Stage};
 use super::{Act, Announce, Awaited, Books, Customer, Expect, PartyName, Reply, Send};
 use crate::fault::Fault;
 use codecs::payment::{Attribute, Operation, Reason, Role};
@@ -62,6 +63,7 @@ impl Section {
                 milliseconds: self.number("wait_ms")?,
             },
             "date" | "status" => Act::Announce(self.announce()),
+            "rotate" => Act::Rotate(self.rotate()?),
             "books" => Act::Books(self.books()),
             _ => return None,
         })
@@ -133,6 +135,13 @@ impl Section {
             stops: self.text("status").map(|status| status == "stop"),
             is_stale: self.is("stale"),
         }
+    }
+
+    fn rotate(&self) -> Option<Rotate> {
+        Some(Rotate {
+            key: self.parsed("rotate", Rotated::parse)?,
+            stage: self.parsed("stage", Stage::parse)?,
+        })
     }
 
     fn books(&self) -> Books {

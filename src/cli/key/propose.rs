@@ -197,6 +197,7 @@ fn steps(hand: &Hand, wishes: &[(String, Status)]) -> Result<Vec<Step>, Failure>
             id: id.clone(),
             from: held.entry.status.name().to_owned(),
             to: to.name().to_owned(),
+            primary_from: None,
         })
     };
     wishes.iter().map(step).collect()
@@ -271,6 +272,6 @@ fn encoding(name: &str) -> Result<Encoding, String> {
     found.ok_or_else(|| format!("is not one of {}", Encoding::ALL.map(Encoding::name).join(", ")))
 }
 
-fn instant(argument: &str) -> Result<OffsetDateTime, String> {
+pub(super) fn instant(argument: &str) -> Result<OffsetDateTime, String> {
     OffsetDateTime::parse(argument, &Rfc3339).map_err(|error| format!("{error}; wanted as 2026-05-01T10:00:00+08:00"))
 }

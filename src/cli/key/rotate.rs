@@ -4,6 +4,9 @@
 //! In an open folder one person's change is in force at once, and this says so; a folder that is guarded takes it as a proposal.
 
 use super::create::usages;
+use super::propose::instant;
+use super::sign::Signer;
+use super::words::failure;
 use crate::cli::output::{self, Exit, Failure, Form};
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -12,16 +15,19 @@ use hangu::clock::{Clock, Random};
 use hangu::config::Config;
 use hangu::shell::{SystemClock, SystemEntropy};
 use hangu::start::spec_of;
+use keys::guarded::State;
 use keys::key::{KeyEntry, KeyInfo, Side, Status, Usage};
 use keys::keyring::Keyring;
-use keys::rotation::{Plan, Situation, Stage, plan};
+use keys::rotation::{Plan, Proposed, Situation, Stage, plan};
 use keys::store::{Applied, Change, Changes, NewKey, OpenFolder, StoreError};
 use measure::Figures;
+use officers::Approval;
 use report::Report;
 use std::path::PathBuf;
 use time::{Duration, OffsetDateTime};
 
 mod measure; // what the instances say
+mod officers; // the steps of a guarded store
 mod report; // what is printed
 
 #[derive(clap::Args)]
@@ -49,9 +55,20 @@ pub(super) struct Args {
     /// Seconds for which a key must not have been seen before it is retired.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(i64).range(1..=31_536_000))]
     quiet_s: i64,
-    /// Seconds from now to the instant at which a promotion takes effect.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(i64).range(5..=604_800))]
-    lead_s: i64,
+    /// Seconds from now to the instant at which a promotion takes effect; without it 30, in a guarded store 3600.
+    #[arg(long, value_parser = clap::value_parser!(i64).range(5..=2_592_000))]
+    lead_s: Option<i64>,
+    /// The instant at which a promotion takes effect, RFC 3339.
+    #[arg(long, conflicts_with = "lead_s", value_parser = instant)]
+    at: Option<OffsetDateTime>,
+    /// In a guarded store: seconds to wait for the approvals of what was proposed.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..=604_800))]
+    wait_s: i64,
+    /// In a guarded store: days for which a proposal may be approved.
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(i64).range(1..=30))]
+    open_days: i64,
+    #[command(flatten)]
+    signer: Signer,
     /// Configuration file.
     #[arg(short, long, default_value = "hangu.toml")]
     config: PathBuf,
@@ -91,40 +108,96 @@ impl Step {
 
 pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     let config = Config::load(&args.config)?;
+    let now = SystemClock.now();
+    let state = guarded(&config)?;
+    let proposed = |state: &State| officers::proposed(state, (args.link(), args.side(), args.usage), now);
     let rotation = Rotation {
         keyring: config.keys.load()?,
-        figures: measure::figures(&config, args.link(), SystemClock.now())?,
+        proposed: state.as_ref().map(proposed).unwrap_or_default(),
+        state,
+        figures: measure::figures(&config, args.link(), now)?,
         now: SystemClock.now(),
         config: &config,
         args,
     };
     let plan = rotation.plan();
     let outcome = rotation.take(&plan)?;
+    let approval = rotation.approval(&outcome)?;
     let report = Report {
         shelf: rotation.shelf(),
         figures: &rotation.figures,
         version: rotation.keyring.version(),
         plan: &plan,
         outcome: &outcome,
+        approval,
         now: rotation.now,
     };
     output::say(&report.print(form));
-    Ok(match outcome {
-        Outcome::Shown | Outcome::Made(_) | Outcome::Changed(..) => Exit::Ok,
-        Outcome::Waits | Outcome::OutOfTurn(_) => Exit::CheckFailed,
-    })
+    let is_done = approval.map_or_else(|| outcome.is_taken() || outcome == Outcome::Shown, Approval::is_in_force);
+    Ok(if is_done { Exit::Ok } else { Exit::CheckFailed })
+}
+
+/// What a guarded folder holds; none for an open one.
+fn guarded(config: &Config) -> Result<Option<State>, Failure> {
+    let folder = &config.keys.folder;
+    if !config.keys.is_guarded() {
+        return Ok(None);
+    }
+    let (_, state) = keys::guarded::read(folder).map_err(|error| failure(folder, error))?;
+    Ok(Some(state))
 }
 
 /// What became of the step that was asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
 enum Outcome {
     Shown,
     /// A key was made, in this file.
     Made(PathBuf),
     Changed(Change, Applied),
+    /// A key was made and proposed; its public half is for the counterparty.
+    ProposedKey {
+        told: String,
+        number: u64,
+        public: Option<String>,
+    },
+    /// What was proposed was taken back.
+    Withdrawn(u64),
     /// It cannot be taken yet.
     Waits,
     /// It follows another stage than the one that stands.
     OutOfTurn(Stage),
+}
+
+impl Outcome {
+    fn is_taken(&self) -> bool {
+        match self {
+            Self::Made(_) | Self::Changed(..) | Self::ProposedKey { .. } | Self::Withdrawn(_) => true,
+            Self::Shown | Self::Waits | Self::OutOfTurn(_) => false,
+        }
+    }
+
+    /// Public half of the key that was proposed.
+    fn public(&self) -> Option<&str> {
+        if let Self::ProposedKey { public, .. } = self {
+            public.as_deref()
+        } else {
+            None
+        }
+    }
+
+    /// Number of the proposal that the step became.
+    fn proposal(&self) -> Option<u64> {
+        match self {
+            Self::Changed(_, Applied::Proposed { proposal }) => proposal.parse().ok(),
+            Self::ProposedKey { number, .. } => Some(*number),
+            Self::Made(_)
+            | Self::Changed(_, Applied::InForce { .. })
+            | Self::Withdrawn(_)
+            | Self::Shown
+            | Self::Waits
+            | Self::OutOfTurn(_) => None,
+        }
+    }
 }
 
 impl Args {
@@ -145,6 +218,9 @@ struct Rotation<'a> {
     args: &'a Args,
     config: &'a Config,
     keyring: Keyring,
+    /// Of a guarded folder.
+    state: Option<State>,
+    proposed: Vec<Proposed>,
     figures: Figures,
     now: OffsetDateTime,
 }
@@ -162,13 +238,21 @@ impl Rotation<'_> {
             keys,
             version: self.keyring.version(),
             instances: &self.figures.instances,
+            proposed: &self.proposed,
             traffic: &traffic,
             names_keys: self.names_keys(),
             successor: self.args.serial.as_deref(),
             quiet: Duration::seconds(self.args.quiet_s),
-            lead: Duration::seconds(self.args.lead_s),
+            lead: self.lead(),
             now: self.now,
         })
+    }
+
+    /// Officers need longer than a person alone.
+    fn lead(&self) -> Duration {
+        let usual = if self.state.is_some() { 3600 } else { 30 };
+        let lead = Duration::seconds(self.args.lead_s.unwrap_or(usual));
+        self.args.at.map_or(lead, |at| at - self.now)
     }
 
     /// A link that is not configured says nothing, so nothing stands against it.
@@ -184,6 +268,12 @@ impl Rotation<'_> {
 
     fn take(&self, plan: &Plan<'_>) -> Result<Outcome, Failure> {
         let step = self.args.step;
+        if let (Step::Rollback, Some(last)) = (step, self.proposed.last()) {
+            return self.withdraw(last.number);
+        }
+        if step != Step::Status && !self.proposed.is_empty() {
+            return Ok(Outcome::Waits);
+        }
         if let Some(wanted) = step.follows().filter(|wanted| *wanted != plan.stage) {
             return Ok(Outcome::OutOfTurn(wanted));
         }
@@ -202,7 +292,9 @@ impl Rotation<'_> {
         let Some(change) = change else {
             return Ok(Outcome::Waits);
         };
-        self.is_open(&format!("hangu key status {}={}", change.id, change.status.name()))?;
+        if let Some(state) = &self.state {
+            return self.propose(state, change);
+        }
         let folder = OpenFolder::new(&self.config.keys.folder, self.config.keys.engine);
         let applied = folder.apply(std::slice::from_ref(change)).map_err(refused)?;
         Ok(Outcome::Changed(change.clone(), applied))
@@ -217,8 +309,10 @@ impl Rotation<'_> {
             let detail = "prepare needs the serial number that the new key will have in messages";
             return Err(Failure::new(Exit::Usage, "--serial", detail));
         };
-        self.is_open("hangu key create, or import")?;
         let (folder, new) = (&self.config.keys.folder, self.successor(predecessor, serial)?);
+        if let Some(state) = &self.state {
+            return self.propose_key(state, &new);
+        }
         let Some(given) = &self.args.from else {
             let created = keys::store::create(folder, &new, &mut Random(&SystemEntropy)).map_err(refused)?;
             return Ok(Outcome::Made(created.public.unwrap_or(created.secret)));
@@ -229,14 +323,12 @@ impl Rotation<'_> {
         Ok(Outcome::Made(file))
     }
 
-    /// A guarded store changes by what officers propose and approve.
-    fn is_open(&self, instead: &str) -> Result<(), Failure> {
-        let folder = &self.config.keys.folder;
-        if !keys::guarded::is_guarded(folder) {
-            return Ok(());
-        }
-        let detail = format!("is a guarded store; an officer proposes this by: {instead}");
-        Err(Failure::new(Exit::Usage, folder.display().to_string(), detail))
+    /// What became of the step's proposal, if it is waited for.
+    fn approval(&self, outcome: &Outcome) -> Result<Option<Approval>, Failure> {
+        let waits_on = self.proposed.last().filter(|_| *outcome == Outcome::Waits);
+        let number = outcome.proposal().or_else(|| waits_on.map(|proposed| proposed.number));
+        let number = number.filter(|_| self.args.wait_s > 0);
+        number.map(|number| self.await_approval(number)).transpose()
     }
 
     fn successor(&self, predecessor: &KeyInfo, serial: &str) -> Result<NewKey, Failure> {

@@ -2,7 +2,7 @@
 
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::text;
-use keys::guarded::{Change, GuardedError, KeyChange, Officer, Open, Role, State};
+use keys::guarded::{Change, GuardedError, KeyChange, Officer, Open, Role, State, Step};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -11,7 +11,10 @@ pub(super) fn told(change: &Change) -> String {
     match change {
         Change::Key(key) => told_key(key),
         Change::Status(steps) => {
-            let steps = steps.iter().map(|step| format!("{} {} -> {}", step.id, step.from, step.to));
+            let from = |step: &Step| step.primary_from.map(|from| format!(" from {from}")).unwrap_or_default();
+            let steps = steps
+                .iter()
+                .map(|step| format!("{} {} -> {}{}", step.id, step.from, step.to, from(step)));
             steps.collect::<Vec<_>>().join(", ")
         }
         Change::Validity {
@@ -53,7 +56,7 @@ pub(super) fn rows(open: &Open, state: &State) -> Vec<(&'static str, String)> {
         ("key.proposal", open.number.to_string()),
         ("key.change", told(&open.proposal.change)),
         ("key.signed", signers(open).join(", ")),
-        ("key.needed", needed(open, state).to_string()),
+        ("key.needed", state.needed(open).to_string()),
         ("key.until", open.proposal.expires.to_string()),
         ("key.hash", open.hash.clone()),
     ]
@@ -62,17 +65,13 @@ pub(super) fn rows(open: &Open, state: &State) -> Vec<(&'static str, String)> {
 pub(super) fn described(open: &Open, state: &State) -> Value {
     json!({
         "proposal": open.number, "hash": open.hash, "change": open.proposal.change, "signed": signers(open),
-        "needed": needed(open, state), "until": open.proposal.expires,
+        "needed": state.needed(open), "until": open.proposal.expires,
     })
 }
 
 fn signers(open: &Open) -> Vec<&str> {
     let proposer = std::iter::once(open.proposal.officer.as_str());
     proposer.chain(open.approved_by.iter().map(String::as_str)).collect()
-}
-
-fn needed(open: &Open, state: &State) -> usize {
-    usize::from(state.threshold()).saturating_sub(signers(open).len())
 }
 
 /// Lines of `title: value`, or JSON.

@@ -2,7 +2,7 @@
 
 use super::failure::Stop;
 use super::work::Work;
-use super::{accept, change, park, prune, serial};
+use super::{accept, change, park, prune, rewrap, serial};
 use crate::journal::{Write, Written};
 
 /// Applies a write. `Stop::Refused` has changed nothing; after any other stop the transaction must be rolled back.
@@ -43,6 +43,7 @@ pub(super) async fn apply(work: &Work<'_>, write: &Write, prune_max: u32) -> Res
             };
             change::take_over(work, &take).await
         }
+        Write::Rewrap(all) => rewrap::rewrap(work, all).await,
         Write::Prune { before } => Ok(Written::Pruned(prune::prune(work, *before, prune_max).await?)),
     }
 }

@@ -140,6 +140,7 @@ fn moved(writes: &[&Write]) -> Vec<i64> {
         | Write::Renew { .. }
         | Write::Release { .. }
         | Write::TakeOver { .. }
+        | Write::Rewrap(_)
         | Write::Prune { .. } => None,
     });
     ids.collect::<BTreeSet<_>>().into_iter().collect()
@@ -204,7 +205,9 @@ fn names(write: &Write) -> Vec<Name<'_>> {
             instance, date, kind, ..
         } => vec![Name::Serial(instance, date, kind)],
         Write::Set { name, .. } => vec![Name::Setting(name)],
-        Write::Renew { .. } | Write::Release { .. } | Write::TakeOver { .. } | Write::Prune { .. } => Vec::new(),
+        Write::Renew { .. } | Write::Release { .. } | Write::TakeOver { .. } | Write::Rewrap(_) | Write::Prune { .. } => {
+            Vec::new()
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::failure::Stop;
 use super::row::{self, Columns, select_exchange, single};
 use super::session::{Session, Values};
-use super::{effect, kept, message, park, search, serial};
+use super::{effect, kept, message, park, rewrap, search, serial};
 use crate::journal::{Exchange, ExchangeId, Figures, Found, Millis, OriginalKey, Read, RequestRecord, State};
 
 pub(super) async fn find(session: &Session, read: &Read) -> Result<Found, Stop> {
@@ -18,6 +18,7 @@ pub(super) async fn find(session: &Session, read: &Read) -> Result<Found, Stop> 
         Read::Requests(id) => Found::Requests(requests(session, *id).await?),
         Read::Search(search) => Found::Exchanges(search::find(session, search).await?),
         Read::Parked { id, status, limit } => Found::Parked(park::find(session, *id, *status, *limit).await?),
+        Read::ParkedAfter { after, limit } => Found::Parked(rewrap::parked_after(session, *after, *limit).await?),
         Read::ReleasedAs(id) => Found::Parked(park::released_as(session, *id).await?),
         Read::Setting(name) => Found::Setting(serial::setting(session, name).await?),
         Read::Settings(prefix) => Found::Settings(serial::settings(session, prefix).await?),

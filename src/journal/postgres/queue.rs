@@ -178,7 +178,7 @@ pub(super) fn closed() -> JournalError {
 fn is_alone(write: &Write) -> bool {
     matches!(
         write,
-        Write::Renew { .. } | Write::Release { .. } | Write::TakeOver { .. } | Write::Prune { .. }
+        Write::Renew { .. } | Write::Release { .. } | Write::TakeOver { .. } | Write::Rewrap(_) | Write::Prune { .. }
     )
 }
 

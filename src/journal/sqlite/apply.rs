@@ -2,7 +2,7 @@
 
 use super::failure::Stop;
 use super::held::Held;
-use super::{accept, change, park, prune, serial};
+use super::{accept, change, park, prune, rewrap, serial};
 use crate::journal::{Chain, Write, Written};
 
 /// Applies a write. `Stop::Refused` has changed nothing; after `Stop::Sql` the transaction must be rolled back.
@@ -42,6 +42,10 @@ pub(super) fn apply(connection: &Held<'_>, chain: &Chain, write: &Write) -> Resu
                 limit: *limit,
             };
             change::take_over(connection, &take)
+        }
+        Write::Rewrap(all) => {
+            connection.tips.forget();
+            Ok(rewrap::rewrap(connection, all)?)
         }
         Write::Prune { before } => {
             connection.tips.forget();

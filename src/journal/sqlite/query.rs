@@ -1,7 +1,7 @@
 //! Every read, each by an index.
 
 use super::row::{self, select_exchange};
-use super::{effect, message, park, search, serial};
+use super::{effect, message, park, rewrap, search, serial};
 use crate::journal::{Exchange, ExchangeId, Figures, Found, Kept, Millis, OriginalKey, Read, RequestRecord, State};
 use rusqlite::{Connection, OptionalExtension, Params, Result, params};
 
@@ -17,6 +17,7 @@ pub(super) fn find(connection: &Connection, read: &Read) -> Result<Found> {
         Read::Requests(id) => Found::Requests(requests(connection, *id)?),
         Read::Search(search) => Found::Exchanges(search::find(connection, search)?),
         Read::Parked { id, status, limit } => Found::Parked(park::find(connection, *id, *status, *limit)?),
+        Read::ParkedAfter { after, limit } => Found::Parked(rewrap::parked_after(connection, *after, *limit)?),
         Read::ReleasedAs(id) => Found::Parked(park::released_as(connection, *id)?),
         Read::Setting(name) => Found::Setting(serial::setting(connection, name)?),
         Read::Settings(prefix) => Found::Settings(serial::settings(connection, prefix)?),

@@ -1,8 +1,10 @@
-//! Three gateways over RabbitMQ and PostgreSQL under load: our signing key and the centre's, sealing keys both ways, the
-//! platform's MAC key and the journal's go through all stages by the operator's command, and in the middle of each stage a
-//! gateway is killed. No verification fails, nothing is lost, and the books are equal.
+//! Three gateways over RabbitMQ and PostgreSQL under load, their keys in a guarded store: our signing key and the centre's,
+//! sealing keys both ways, the platform's MAC key and the journal's go through all stages by an officer's command and another
+//! one's approval. In the middle of each stage a gateway is killed, and the command itself is killed at any moment. No
+//! verification fails, nothing is lost, the books are equal, and the journal is proven.
 
 mod parties;
+mod vault;
 
 use crate::broker::Broker;
 use crate::database::{self, PASSWORD};
@@ -19,6 +21,7 @@ use simulators::centre::Desk;
 use simulators::play::Played;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,7 +29,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Payments a second.
+/// Payments a second, where `tests/rotation` asks for no other rate.
 const RATE: u32 = 150;
 const IN_FLIGHT_MAX: usize = 300;
 const NAMES: [&str; 3] = ["one", "two", "three"];
@@ -47,6 +50,7 @@ async fn every_key_is_rotated_under_load_while_gateways_die() {
     tokio::time::sleep(Duration::from_secs(2)).await;
 
     let counterparties = Counterparties::of(&stand);
+    let mut chance = SmallChance(fleet.seed);
     for (n, stage) in ["prepare", "accept", "promote", "drain", "retire"].into_iter().enumerate() {
         let (dies, begun) = (n % NAMES.len(), Instant::now());
         for (nth, shelf) in SHELVES.iter().enumerate() {
@@ -58,6 +62,9 @@ async fn every_key_is_rotated_under_load_while_gateways_die() {
                 fleet.revive(dies).await;
             }
             counterparties.before(shelf, stage);
+            if nth % 2 == 1 {
+                fleet.kill_command(shelf, stage, &counterparties, chance.next()).await;
+            }
             fleet.step(shelf, stage, &counterparties).await;
             counterparties.after(shelf, stage);
         }
@@ -71,6 +78,7 @@ async fn every_key_is_rotated_under_load_while_gateways_die() {
     let played = load.await.unwrap();
     stand.settle_down().await;
     check_played(&stand, &played).await;
+    fleet.check_journal();
     for shelf in &SHELVES {
         let report = fleet.step(shelf, "status", &counterparties).await;
         assert_eq!(report["stage"], "prepare", "{report}");
@@ -127,7 +135,7 @@ async fn check_played(stand: &Stand, played: &[Played]) {
 /// Debits at their rate. A machine that cannot keep up plays fewer instead of more at a time.
 async fn play_until(done: Arc<AtomicBool>, desk: Desk) -> Vec<Played> {
     let (mut plays, places) = (JoinSet::new(), Arc::new(Semaphore::new(IN_FLIGHT_MAX)));
-    let mut beat = tokio::time::interval(Duration::from_secs(1) / RATE);
+    let mut beat = tokio::time::interval(Duration::from_secs(1) / asked("HANGU_ROTATION_RATE", RATE));
     for planned in debits(1) {
         beat.tick().await;
         let place = places.clone().acquire_owned().await.unwrap();
@@ -146,6 +154,8 @@ async fn play_until(done: Arc<AtomicBool>, desk: Desk) -> Vec<Played> {
 /// The gateways as processes that share one key folder.
 struct Fleet {
     folder: PathBuf,
+    /// Of the moments at which commands are killed.
+    seed: u32,
     processes: Vec<Option<Process>>,
     admins: Vec<String>,
 }
@@ -156,12 +166,16 @@ impl Fleet {
         let password = folder.join("pw");
         std::fs::write(&password, format!("{PASSWORD}\n")).unwrap();
         std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
+        vault::found(&folder, &folder.join("gateway"));
+        let seed = asked("HANGU_ROTATION_SEED", std::process::id());
+        println!("seed {seed}; again by: tests/rotation --seed {seed}");
         let journal = format!(
             "journal.postgres = {{ addresses = [\"{}\"], database = \"{}\", user = \"{}\", password_file = \"pw\" }}",
             options.addresses[0], options.database, options.user
         );
         let mut fleet = Self {
             folder,
+            seed,
             processes: NAMES.map(|_| None).into(),
             admins: NAMES.map(|_| free()).into(),
         };
@@ -173,7 +187,7 @@ impl Fleet {
                     &format!("instance = \"{name}\"\nadmin.listen = \"{admin}\""),
                 )
                 .replace("journal.file = \"journal.db\"", &journal)
-                .replace("keys.folder = \"keys\"", "keys.folder = \"gateway\"")
+                .replace("keys.folder = \"keys\"", VAULT)
                 .replace("[\"memory\"]", &format!("[\"{broker}\"]"))
                 .replace("answer_ms = 3000", "answer_ms = 15000")
                 .replace("127.0.0.1:0", &free());
@@ -197,22 +211,23 @@ impl Fleet {
         tokio::task::spawn_blocking(waiting).await.unwrap();
     }
 
-    /// Takes a step as soon as nothing is waited for any more.
+    /// Takes a step as soon as nothing is waited for any more, and has it approved. A status is only shown.
     async fn step(&mut self, shelf: &Shelf, stage: &str, counterparties: &Counterparties) -> Value {
-        let mut options = vec![
-            stage.to_owned(),
-            "--lead-s".to_owned(),
-            "5".to_owned(),
-            "--quiet-s".to_owned(),
-            "3".to_owned(),
-        ];
-        if stage == "prepare" {
-            options.extend(counterparties.prepared(shelf));
-        }
-        let options: Vec<&str> = options.iter().map(String::as_str).collect();
-        let mut report = Value::Null;
+        let options = options(shelf, stage, counterparties);
         let end = Instant::now() + STEP;
-        while report["taken"] != true && (stage != "status" || report["stage"].is_null()) {
+        loop {
+            let report = self.rotate(shelf, &options);
+            if stage == "status" && !report["stage"].is_null() {
+                return report;
+            }
+            if let Some(number) = proposed(&report)
+                && self.approve(&number)
+            {
+                if stage == "prepare" {
+                    counterparties.handed_over(shelf);
+                }
+                return report;
+            }
             assert!(
                 Instant::now() < end,
                 "{stage} of {shelf:?} waits: {report}\n{}",
@@ -220,28 +235,50 @@ impl Fleet {
             );
             self.check_alive();
             tokio::time::sleep(Duration::from_millis(300)).await;
-            report = self.rotate(shelf, &options);
         }
-        if let Some(file) = report["file"].as_str() {
-            counterparties.handed_over(shelf, Path::new(file));
-        }
-        report
+    }
+
+    /// Ends the command at any moment of it. Whatever it had done by then stands, or nothing does.
+    async fn kill_command(&self, shelf: &Shelf, stage: &str, counterparties: &Counterparties, after: Duration) {
+        let arguments = arguments(shelf, &options(shelf, stage, counterparties));
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let mut command = hangu_with(&self.folder, "two.toml", &arguments);
+        let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(after).await;
+        running.kill().unwrap();
+        running.wait().unwrap();
+    }
+
+    /// Wang's word; false where the proposal cannot take effect any more, for its instant has come.
+    fn approve(&self, number: &str) -> bool {
+        let arguments = [
+            "key",
+            "approve",
+            number,
+            "--officer-key",
+            "wang.officer",
+            "--passphrase-file",
+            "wang.pass",
+        ];
+        let done = hangu_with(&self.folder, "one.toml", &arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success() || said.contains("the instant"), "{number}: {said}");
+        done.status.success()
+    }
+
+    /// The chains hold, over two journal keys.
+    fn check_journal(&self) {
+        let done = hangu_with(&self.folder, "one.toml", &["journal", "verify", "-o", "json"])
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&done.stdout).unwrap_or_default();
+        assert!(done.status.success(), "{report}\n{}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// The operator's command, with whichever gateway's configuration. While the journal does not answer it says just that.
-    fn rotate(&self, shelf: &Shelf, options: &[&str]) -> Value {
-        let shelf = [
-            "key",
-            "rotate",
-            shelf.link,
-            "--usage",
-            shelf.usage,
-            "--side",
-            shelf.side,
-            "-o",
-            "json",
-        ];
-        let arguments = [&shelf, options].concat();
+    fn rotate(&self, shelf: &Shelf, options: &[String]) -> Value {
+        let arguments = arguments(shelf, options);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let done = hangu_with(&self.folder, "one.toml", &arguments).output().unwrap();
         let said = if done.status.code() == Some(UNAVAILABLE) {
             &done.stderr
@@ -288,6 +325,56 @@ impl Fleet {
         }
     }
 }
+
+/// What `hangu key rotate` is asked.
+fn arguments(shelf: &Shelf, options: &[String]) -> Vec<String> {
+    let fixed = format!(
+        "key rotate {} --usage {} --side {} -o json --officer-key li.officer --passphrase-file li.pass",
+        shelf.link, shelf.usage, shelf.side
+    );
+    fixed.split(' ').map(str::to_owned).chain(options.iter().cloned()).collect()
+}
+
+fn options(shelf: &Shelf, stage: &str, counterparties: &Counterparties) -> Vec<String> {
+    let mut options: Vec<String> = vec![stage.to_owned()];
+    options.extend(["--lead-s", "10", "--quiet-s", "3"].map(str::to_owned));
+    if stage == "prepare" {
+        options.extend(counterparties.prepared(shelf));
+    }
+    options
+}
+
+/// Number of the proposal that a step became, or that an earlier, killed command left.
+fn proposed(report: &Value) -> Option<String> {
+    if let Some(number) = report["proposal"].as_u64() {
+        return Some(number.to_string());
+    }
+    let waits = report["waits"].as_array()?;
+    let wait = waits.iter().find(|wait| wait["for"] == "approval")?;
+    let (number, _) = wait["detail"].as_str()?.split_once(',')?;
+    Some(number.to_owned())
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "`tests/rotation` asks for another rate or seed by a variable"
+)]
+fn asked(variable: &str, usual: u32) -> u32 {
+    std::env::var(variable).map_or(usual, |text| text.parse().expect(variable))
+}
+
+/// Moments within a command's life, from a seed.
+struct SmallChance(u32);
+
+impl SmallChance {
+    fn next(&mut self) -> Duration {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Duration::from_millis(u64::from(self.0 >> 16) % 1_500)
+    }
+}
+
+/// The journal stays as it is: to wrap it anew beside this load takes a machine that has room for both.
+const VAULT: &str = "keys.folder = \"vault\"\nkeys.master.file = \"vault.key\"\njournal.rewrap_per_s = 0";
 
 fn forget(folder: &Path, id: &str) {
     let list = folder.join("keyring.toml");

@@ -13,6 +13,7 @@ fn statuses_go_step_by_step_and_back_until_retired() {
         (Status::Accepted, Status::Primary),
         (Status::Primary, Status::Draining),
         (Status::Draining, Status::Retired),
+        (Status::Pending, Status::Retired),
     ];
     for from in Status::ALL {
         for to in Status::ALL {

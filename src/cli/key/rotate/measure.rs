@@ -18,6 +18,16 @@ pub(super) struct Figures {
     told: Vec<Instance>,
     /// When the exchanges of the link were accepted that are not delivered.
     open: Vec<OffsetDateTime>,
+    /// Serial number of the journal key under which everything in the journal stands.
+    wrapped: Wrapped,
+}
+
+/// Which journal keys are used for nothing that is stored.
+enum Wrapped {
+    /// Nothing is stored, or what is stays as it is by configuration.
+    Whatever,
+    /// All but this one; none while the journal is being wrapped anew.
+    Under(Option<String>),
 }
 
 /// Reads a journal beside the gateways that run; where there is none yet, no instance is.
@@ -27,6 +37,7 @@ pub(super) fn figures(config: &Config, link: &str, now: OffsetDateTime) -> Resul
             instances: Vec::new(),
             told: Vec::new(),
             open: Vec::new(),
+            wrapped: Wrapped::Whatever,
         });
     }
     let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, config.journal.place(), error);
@@ -37,6 +48,7 @@ pub(super) fn figures(config: &Config, link: &str, now: OffsetDateTime) -> Resul
             .map_err(|error| unavailable(&error))?;
         let told = exchange::instances(&*journal).await.map_err(|error| unavailable(&error))?;
         let open = open(&journal, link).await.map_err(|error| unavailable(&error))?;
+        let wrapped = wrapped(config, &journal).await.map_err(|error| unavailable(&error))?;
         journal.close().await;
         Ok(Figures {
             instances: told
@@ -46,6 +58,7 @@ pub(super) fn figures(config: &Config, link: &str, now: OffsetDateTime) -> Resul
                 .collect(),
             told,
             open,
+            wrapped,
         })
     })
 }
@@ -71,13 +84,31 @@ impl Figures {
         // What was accepted after the key was last used holds no bytes under it. A journal key sends nothing.
         let holds = |accepted_at: &&OffsetDateTime| measured.last_seen.is_some_and(|last| **accepted_at <= last);
         let open = self.open.iter().filter(holds).count();
-        measured.open = Some(if info.usage == Usage::Journal {
-            0
+        measured.open = if info.usage == Usage::Journal {
+            self.wrapped.is_without(&info.serial).then_some(0)
         } else {
-            u64::try_from(open).unwrap_or(u64::MAX)
-        });
+            Some(u64::try_from(open).unwrap_or(u64::MAX))
+        };
         measured
     }
+}
+
+impl Wrapped {
+    fn is_without(&self, serial: &str) -> bool {
+        match self {
+            Self::Whatever => true,
+            Self::Under(key) => key.as_ref().is_some_and(|key| key != serial),
+        }
+    }
+}
+
+async fn wrapped(config: &Config, journal: &SharedJournal) -> Result<Wrapped, exchange::Trouble> {
+    if config.journal.rewrap_per_s == 0 {
+        return Ok(Wrapped::Whatever);
+    }
+    let progress = exchange::Progress::of(&**journal).await?;
+    let done = progress.filter(|progress| progress.is_done);
+    Ok(Wrapped::Under(done.map(|progress| progress.key)))
 }
 
 fn live(instance: &Instance) -> rotation::Instance {

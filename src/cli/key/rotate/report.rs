@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::measure::Figures;
+use super::officers::Approval;
 use crate::cli::output::{self, Form};
 use crate::cli::texts::text;
 use keys::key::{KeyInfo, Side, Usage};
@@ -18,6 +19,8 @@ pub(super) struct Report<'a> {
     pub(super) version: &'a str,
     pub(super) plan: &'a Plan<'a>,
     pub(super) outcome: &'a Outcome,
+    /// Of the proposal that the step is, if it was waited for.
+    pub(super) approval: Option<Approval>,
     pub(super) now: OffsetDateTime,
 }
 
@@ -43,16 +46,21 @@ impl Report<'_> {
             .map(|one| json!({ "name": one.name, "version": one.version }))
             .collect();
         let (done, file) = match self.outcome {
-            Outcome::Shown | Outcome::Waits | Outcome::OutOfTurn(_) => (None, None),
+            Outcome::Shown | Outcome::Waits | Outcome::OutOfTurn(_) | Outcome::ProposedKey { .. } | Outcome::Withdrawn(_) => {
+                (None, None)
+            }
             Outcome::Made(file) => (None, Some(file.display().to_string())),
             Outcome::Changed(change, applied) => (Some((change, applied)), None),
         };
+        let public = self.outcome.public();
+        let is_approved = self.approval.is_some_and(Approval::is_in_force);
         json!({
             "link": link, "side": side.name(), "usage": usage.name(), "stage": self.plan.stage.name(), "version": self.version,
             "predecessor": key(self.plan.predecessor), "successor": key(self.plan.successor), "instances": instances,
             "waits": waits, "next": self.plan.forward.as_ref().map(changed), "changed": done.map(|(change, _)| changed(change)),
-            "in_force": done.map(|(_, applied)| matches!(applied, Applied::InForce { .. })), "file": file,
-            "taken": !matches!(self.outcome, Outcome::Shown | Outcome::Waits | Outcome::OutOfTurn(_)),
+            "in_force": done.map(|(_, applied)| is_approved || matches!(applied, Applied::InForce { .. })), "file": file,
+            "public": public, "proposal": self.outcome.proposal(), "approved": self.approval.map(Approval::is_in_force),
+            "taken": self.outcome.is_taken(),
         })
     }
 
@@ -84,8 +92,7 @@ impl Report<'_> {
             lines.push(format!("{} {}: {}", text("rotate.instance"), one.name, text(says)));
         }
         // What a step waited for that was taken is past.
-        let is_taken = matches!(self.outcome, Outcome::Made(_) | Outcome::Changed(..));
-        for wait in self.plan.waits.iter().filter(|_| !is_taken) {
+        for wait in self.plan.waits.iter().filter(|_| !self.outcome.is_taken()) {
             let what = text(wait_key(wait));
             lines.push(
                 format!("{}: {what} {}", text("rotate.waits"), detail(wait))
@@ -94,6 +101,10 @@ impl Report<'_> {
             );
         }
         lines.extend(self.outcome_lines());
+        lines.extend(self.approval.map(|approval| match approval {
+            Approval::Ended(ending) => format!("{}: {}", text("key.ended"), ending.name()),
+            Approval::Missing => text("rotate.unapproved").to_string(),
+        }));
         lines
     }
 
@@ -136,10 +147,21 @@ impl Report<'_> {
                 vec![line("rotate.changed", change), text("rotate.alone").to_string()]
             }
             Outcome::Changed(change, Applied::Proposed { proposal }) => {
-                vec![line("rotate.proposed", change), proposal.clone()]
+                vec![line("rotate.proposed", change), numbered(proposal)]
             }
+            Outcome::ProposedKey { told, number, public } => {
+                let mut lines = vec![format!("{}: {told}", text("rotate.proposed")), numbered(number)];
+                let public = public.as_ref().filter(|_| self.shelf.1 == Side::Ours);
+                lines.extend(public.map(|pem| format!("{}:\n{}", text("rotate.public"), pem.trim_end())));
+                lines
+            }
+            Outcome::Withdrawn(number) => vec![format!("{}: {number}", text("rotate.withdrawn"))],
         }
     }
+}
+
+fn numbered(number: impl std::fmt::Display) -> String {
+    format!("{}: {number}", text("key.proposal"))
 }
 
 fn changed(change: &Change) -> Value {
@@ -154,6 +176,7 @@ fn name(wait: &Wait) -> &'static str {
 
 const fn wait_key(wait: &Wait) -> &'static str {
     match wait {
+        Wait::Approval(_) => "rotate.wait.approval",
         Wait::NoPrimary => "rotate.wait.no_primary",
         Wait::Successor => "rotate.wait.successor",
         Wait::Several(_) => "rotate.wait.several",
@@ -164,6 +187,7 @@ const fn wait_key(wait: &Wait) -> &'static str {
         Wait::Until(_) => "rotate.wait.until",
         Wait::Quiet { .. } => "rotate.wait.quiet",
         Wait::Open { .. } => "rotate.wait.open",
+        Wait::Rewrap { .. } => "rotate.wait.rewrap",
         Wait::Uncounted { .. } => "rotate.wait.uncounted",
     }
 }
@@ -182,8 +206,9 @@ const fn stage_key(stage: Stage) -> &'static str {
 fn detail(wait: &Wait) -> String {
     match wait {
         Wait::NoPrimary | Wait::Successor | Wait::NoInstance | Wait::Unnamed => String::new(),
+        Wait::Approval(proposed) => format!("{}, {}", proposed.number, proposed.needed),
         Wait::Several(names) | Wait::Behind(names) => names.join(", "),
-        Wait::Unused { serial } | Wait::Uncounted { serial } => serial.clone(),
+        Wait::Unused { serial } | Wait::Rewrap { serial } | Wait::Uncounted { serial } => serial.clone(),
         Wait::Until(at) => instant(*at),
         Wait::Quiet { serial, since, left } => format!("{serial}, {}, {} s", instant(*since), left.whole_seconds().max(1)),
         Wait::Open { serial, count } => format!("{serial}, {count}"),

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod planted;
+mod rotate;
 pub(super) mod stage;
 
 use crate::cli::demo::stage::Folder;

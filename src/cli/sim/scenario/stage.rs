@@ -1,5 +1,6 @@
 //! The stage of one scenario: a gateway, a centre and a platform in this process, with a clock and a journal of their own.
 
+use super::rotate::Keys;
 use crate::cli::output::{Exit, Failure};
 use crate::cli::parties;
 use crate::cli::queues::MqQueues;
@@ -13,8 +14,10 @@ use hangu::mq::memory::MemoryBroker;
 use hangu::shell::Running;
 use hangu::start::{Assembled, Surroundings, assemble};
 use simulators::centre::{CentreConfig, CentreHandle};
+use simulators::counterparty::Party;
 use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle};
 use simulators::report::Book;
+use simulators::scenario::rotate::Rotate;
 use simulators::scenario::tape::Tape;
 use simulators::scenario::{self, Scenario, Verdict};
 use simulators::traffic::replay::Replayed;
@@ -130,6 +133,7 @@ pub(in crate::cli::sim) struct Stage {
     client: PlatformClient,
     pub(in crate::cli::sim) tape: Arc<Tape>,
     world: World,
+    keys: Arc<Keys>,
 }
 
 impl Stage {
@@ -143,7 +147,14 @@ impl Stage {
         };
         let world = surroundings.world().watched(tape.clone());
         let (keys, (queues, names)) = (folder.join("keys"), Queues::open(place).await?);
-        let platform = start_platform(&keys, &world).await?;
+        let parties = Keys {
+            shared: keys.clone(),
+            own: own.join("keys"),
+            centre: parties::party("nps", "centre", &keys.join("centre"))?,
+            platform: parties::party("platform", "platform", &keys.join("platform"))?,
+            seed,
+        };
+        let platform = start_platform(parties.platform.clone(), &world).await?;
         let wiring = Wiring {
             mq: (place.between)(queues.connect()?, &keys)?,
             queues: &names,
@@ -152,7 +163,7 @@ impl Stage {
         let (running, address, journal) = surroundings.start_gateway(&own, &keys, wiring).await?;
         let centre = simulators::centre::start(
             Arc::new(MqQueues::new(queues.connect()?)),
-            parties::party("nps", "centre", &keys.join("centre"))?,
+            parties.centre.clone(),
             world.clone(),
             centre_config(names),
         );
@@ -161,8 +172,7 @@ impl Stage {
             attempt_ms: 20_000,
             ..PlatformClientConfig::new(&format!("http://{address}"), FIRST_MOMENT.date())
         };
-        let party = parties::party("platform", "platform", &keys.join("platform"))?;
-        let client = PlatformClient::new(client_config, party, world.clone(), platform.ledger());
+        let client = PlatformClient::new(client_config, parties.platform.clone(), world.clone(), platform.ledger());
         Ok(Self {
             running,
             journal,
@@ -171,6 +181,7 @@ impl Stage {
             client,
             tape,
             world,
+            keys: Arc::new(parties),
         })
     }
 
@@ -207,6 +218,8 @@ impl Stage {
         View {
             gateway: self.running.gateway().clone(),
             journal: self.journal.clone(),
+            keys: self.keys.clone(),
+            world: self.world.clone(),
         }
     }
 
@@ -290,10 +303,9 @@ fn centre_config(queues: [String; 3]) -> CentreConfig {
     }
 }
 
-async fn start_platform(keys: &Path, world: &World) -> Result<PlatformHandle, Failure> {
+async fn start_platform(party: Party, world: &World) -> Result<PlatformHandle, Failure> {
     let unavailable = |error| Failure::new(Exit::Unavailable, "platform", error);
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(unavailable)?;
-    let party = parties::party("platform", "platform", &keys.join("platform"))?;
     simulators::platform::start(listener, party, world.clone(), ACCOUNTS).map_err(unavailable)
 }
 
@@ -312,6 +324,8 @@ impl Clock for RunClock {
 pub(in crate::cli::sim) struct View {
     gateway: Arc<Gateway>,
     journal: SharedJournal,
+    keys: Arc<Keys>,
+    world: World,
 }
 
 #[async_trait]
@@ -324,6 +338,10 @@ impl scenario::Gateway for View {
     async fn open(&self) -> Result<usize, String> {
         let exchanges = parties::exchanges(&self.journal).await.map_err(|failure| failure.detail)?;
         Ok(exchanges.iter().filter(|exchange| exchange.state != State::Delivered).count())
+    }
+
+    async fn rotate(&self, rotate: Rotate) -> Result<(), String> {
+        self.keys.rotate(rotate, &self.gateway, self.world.now())
     }
 
     fn refused(&self) -> BTreeMap<String, u64> {

@@ -1,5 +1,6 @@
 //! The counterparties' half of a rotation: what they are given, what they make, and when they use it.
 
+use super::vault;
 use crate::rotation::change;
 use crate::stand::Stand;
 use hangu::clock::Random;
@@ -9,7 +10,7 @@ use keys::key::{KeyEntry, Side, Status, Usage};
 use keys::sm2::Engine;
 use keys::store::{Changes, NewKey, OpenFolder, Source};
 use simulators::counterparty::Party;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use time::OffsetDateTime;
 
@@ -118,6 +119,12 @@ impl Counterparties {
     /// Options by which the gateways' successor is made: for a key of theirs they make the pair and give its public half.
     pub(super) fn prepared(&self, shelf: &Shelf) -> Vec<String> {
         let mut options = vec!["--serial".to_owned(), shelf.next.to_owned()];
+        if let Some(agreed) = self.agreed(shelf) {
+            if !agreed.exists() {
+                vault::secret(&agreed, &format!("{:064x}", u64::from(std::process::id())));
+            }
+            options.extend(["--from".to_owned(), agreed.display().to_string()]);
+        }
         if shelf.side() == Side::Theirs {
             let entry = shelf.entry(Status::Accepted);
             let public = self.place(shelf).join(format!("{}.pub.pem", entry.id));
@@ -131,21 +138,29 @@ impl Counterparties {
         options
     }
 
-    /// They get what was made for them: the public half of a pair, or the secret itself.
-    pub(super) fn handed_over(&self, shelf: &Shelf, file: &Path) {
-        let file = self.folder.join(file);
-        let (entry, text) = (shelf.entry(Status::Accepted), std::fs::read_to_string(file).unwrap());
-        match shelf.side() {
-            Side::Ours => drop(keys::store::import(&self.place(shelf), &entry, &text).unwrap()),
-            Side::Shared if shelf.link != "journal" => {
+    /// They enter what was made for them, or agreed on: the public half of a pair, or the secret.
+    pub(super) fn handed_over(&self, shelf: &Shelf) {
+        let entry = shelf.entry(Status::Accepted);
+        match (shelf.side(), self.agreed(shelf)) {
+            (Side::Ours, _) => {
+                let public = vault::public(&self.folder, shelf.next);
+                keys::store::import(&self.place(shelf), &entry, &public).unwrap();
+            }
+            (Side::Shared, Some(agreed)) => {
                 let new = NewKey { entry, bits: 0 };
                 let made = keys::store::create(&self.place(shelf), &new, &mut Random(&SystemEntropy)).unwrap();
-                // The entry with a secret of its own, and then the secret that the gateways made.
-                std::fs::write(made.secret, text).unwrap();
+                // The entry with a secret of its own, and then the secret that was agreed on.
+                std::fs::copy(agreed, made.secret).unwrap();
             }
-            Side::Theirs | Side::Shared => return,
+            (Side::Theirs | Side::Shared, _) => return,
         }
         self.reload(shelf);
+    }
+
+    /// The file of a secret that both sides are to have.
+    fn agreed(&self, shelf: &Shelf) -> Option<PathBuf> {
+        let is_agreed = shelf.side() == Side::Shared && shelf.link != "journal";
+        is_agreed.then(|| self.folder.join(format!("{}.agreed", shelf.next)))
     }
 
     /// From here on they use the successor; the predecessor still works.
