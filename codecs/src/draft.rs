@@ -211,7 +211,10 @@ impl Draft<'_> {
             self.written_body()?
         };
         let text = signed::text(self.spec, self.kind, &self.values, &self.start()?, body);
-        text.map_err(|(field, broken)| self.broken(field, broken))
+        let text = text.map_err(|(field, broken)| self.broken(field, broken))?;
+        self.mappable()?;
+        let encoded = self.spec.charset.encoded(text);
+        encoded.map_err(|broken| broken.built(&self.kind.code))
     }
 
     /// Writes the bytes with an SM2 signature (r||s).
@@ -252,6 +255,9 @@ impl Draft<'_> {
             Some(body) => body,
             None => self.body()?,
         };
+        self.mappable()?;
+        let encoded = self.spec.charset.encoded(body);
+        let body = encoded.map_err(|broken| broken.built(&self.kind.code))?;
         let max = self.spec.limits.message_bytes_max;
         if body.len() > max {
             let broken = Broken::new("limit.bytes", format!("{} bytes, allowed {max}", body.len()));
@@ -262,6 +268,18 @@ impl Draft<'_> {
             headers: self.headers(),
             body,
         })
+    }
+
+    /// Whether the charset of the wire has every character of every value.
+    fn mappable(&self) -> Result<(), BuildError> {
+        if self.spec.charset.is_utf8() {
+            return Ok(());
+        }
+        for item in self.values.items() {
+            let encoded = self.spec.charset.encoded(item.sent.as_bytes().to_vec());
+            encoded.map_err(|broken| self.broken(item.field, broken))?;
+        }
+        Ok(())
     }
 
     /// The body as it stands, written once until something changes.

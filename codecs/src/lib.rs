@@ -16,7 +16,9 @@ pub mod fuzz;
 mod mapping; // between values and the payment
 pub mod message; // one parsed message
 pub mod payment; // the canonical form
+mod reading; // from bytes to a message
 pub mod sample; // text files beside each spec: bytes and what is expected of them
+pub mod sign_in; // how a terminal asks for its working keys
 mod signed; // the exact text that a signature covers
 pub mod spec; // spec.toml: loaded, wholly checked, compiled to a plan
 mod values; // the values of one message, and the order in which they are signed

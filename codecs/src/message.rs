@@ -14,12 +14,13 @@ use crate::envelope::{
 use crate::error::ParseError;
 use crate::field::{Broken, base64_decode};
 use crate::mapping;
-use crate::payment::{Operation, Outcome, Payment, Role};
+use crate::payment::{Operation, Outcome, Payment};
 use crate::signed;
 use crate::spec::plan::{Field, FieldId, Over, Place, SealingPlan};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::{Item, Values};
 use crate::wire::{Start, Wire};
+use std::borrow::Cow;
 use time::OffsetDateTime;
 
 /// A message as parsed: every slot borrowed from the wire bytes, kinds and lengths of clear fields checked.
@@ -27,7 +28,8 @@ pub struct Message<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) kind: &'a MessageSpec,
     pub(crate) values: Values<'a>,
-    pub(crate) wire: &'a Wire,
+    /// In UTF-8, whatever the charset of the wire.
+    pub(crate) wire: Cow<'a, Wire>,
 }
 
 impl std::fmt::Debug for Message<'_> {
@@ -100,56 +102,6 @@ pub struct SealedBlocks {
     pub ciphertext: Vec<u8>,
 }
 
-impl Spec {
-    /// Parses strictly; no key is needed. Refuses what the spec's limits and kinds refuse.
-    pub fn parse<'a>(&'a self, wire: &'a Wire) -> Result<Message<'a>, ParseError> {
-        let is_answer = matches!(wire.start, Start::Status(_));
-        let (kind, values) = self.format_of(is_answer).read(self, wire)?;
-        let mut message = Message {
-            spec: self,
-            kind,
-            values,
-            wire,
-        };
-        message.check()?;
-        if !self.seals() {
-            message.kind.plan.enclosing().try_for_each(|id| message.disclose(id))?;
-        }
-        Ok(message)
-    }
-
-    /// Reads only the communication header of a message that `parse` refused, for an answer such as NPS.900.
-    /// Returns com.* attributes; `None` when not even the header can be trusted to be readable.
-    /// A code that the spec does not know gives operation `notice`.
-    pub fn peek(&self, wire: &Wire) -> Option<Payment> {
-        let is_answer = matches!(wire.start, Start::Status(_));
-        let values = self.format_of(is_answer).peek(self, wire)?;
-        let code = values.get(self.code_field)?.sent.as_ref();
-        let known = self.message_said(code, is_answer);
-        let any = known.or_else(|| self.messages().next())?;
-        let (operation, role) = known.map_or((Operation::Notice, Role::Request), |kind| {
-            (mapping::operation(kind, &values).unwrap_or(kind.operation), kind.role)
-        });
-        let mut payment = Payment::new(operation, role);
-        for (id, field) in any.plan.fields.iter().enumerate().take(self.frame_count) {
-            let Some(item) = values.get(id) else {
-                // The transport's own fields suffice where the body cannot be read.
-                if field.required && !(self.http.is_some() && matches!(field.place, Place::Body(_))) {
-                    return None;
-                }
-                continue;
-            };
-            if field.rules.check(&item.sent).is_err() {
-                return None;
-            }
-            if let (Some(attribute), Some(value)) = (field.map, field.rules.kind.value(&item.sent)) {
-                payment.put(attribute, value).ok()?;
-            }
-        }
-        Some(payment)
-    }
-}
-
 impl<'a> Message<'a> {
     pub fn kind(&self) -> &MessageSpec {
         self.kind
@@ -168,14 +120,18 @@ impl<'a> Message<'a> {
     /// The com.* and ref.* attributes, for answers and records; no business field.
     pub fn header(&self) -> Payment {
         self.spec
-            .peek(self.wire)
+            .peek_content(&self.wire)
             .unwrap_or_else(|| Payment::new(self.operation(), self.kind.role))
     }
 
     /// The exact text that the signature covers, from the bytes as received.
     pub fn signed_text(&self) -> Result<Vec<u8>, ParseError> {
-        signed::text(self.spec, self.kind, &self.values, &self.wire.start, &self.wire.body)
-            .map_err(|(field, broken)| self.broken(field, broken))
+        let text = signed::text(self.spec, self.kind, &self.values, &self.wire.start, &self.wire.body)
+            .map_err(|(field, broken)| self.broken(field, broken))?;
+        self.spec
+            .charset
+            .encoded(text)
+            .map_err(|broken| self.broken(self.spec.code_field, broken))
     }
 
     /// `Ok(None)` only when the spec says `signature = "none"`, and for an acknowledgement that is one word.
@@ -296,7 +252,7 @@ impl<'a> Message<'a> {
     }
 
     /// Takes the fields out of the clear text of the field that encloses them.
-    fn disclose(&mut self, outer: FieldId) -> Result<(), ParseError> {
+    pub(crate) fn disclose(&mut self, outer: FieldId) -> Result<(), ParseError> {
         let plan = &self.kind.plan;
         let clear = self
             .values
@@ -346,7 +302,7 @@ impl<'a> Message<'a> {
     }
 
     /// Rules of every value, sealing, required fields, separators, and the status line of an answer.
-    fn check(&mut self) -> Result<(), ParseError> {
+    pub(crate) fn check(&mut self) -> Result<(), ParseError> {
         self.mark_sealed()?;
         for item in self.values.items() {
             let Some(field) = self.kind.plan.field(item.field) else {

@@ -57,6 +57,22 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// The same, borrowed from nothing.
+    pub(crate) fn into_owned(self) -> Values<'static> {
+        let owned = |item: Item<'a>| Item {
+            sent: Cow::Owned(item.sent.into_owned()),
+            field: item.field,
+            occurrence: item.occurrence,
+            sealed: item.sealed,
+            clear: item.clear,
+            offset: item.offset,
+        };
+        Values {
+            items: self.items.into_iter().map(owned).collect(),
+            first: self.first,
+        }
+    }
+
     pub(crate) fn push(&mut self, item: Item<'a>) {
         let field = item.field;
         if self.first.len() <= field {

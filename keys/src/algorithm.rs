@@ -35,10 +35,14 @@ pub enum Algorithm {
     AesEcbMd5,
     /// Triple DES in ECB with a length before the text.
     TripleDesEcb,
+    /// A terminal's master key, under which its working keys are handed out: DES, triple DES, SM4.
+    TerminalDes,
+    TerminalTripleDes,
+    TerminalSm4,
 }
 
 impl Algorithm {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Sm2,
         Self::Rsa,
         Self::HmacSm3,
@@ -59,6 +63,9 @@ impl Algorithm {
         Self::AesEcb,
         Self::AesEcbMd5,
         Self::TripleDesEcb,
+        Self::TerminalDes,
+        Self::TerminalTripleDes,
+        Self::TerminalSm4,
     ];
 
     pub fn name(self) -> &'static str {
@@ -83,6 +90,9 @@ impl Algorithm {
             Self::AesEcb => "aes-ecb",
             Self::AesEcbMd5 => "aes-ecb-md5",
             Self::TripleDesEcb => "3des-ecb",
+            Self::TerminalDes => "terminal-des",
+            Self::TerminalTripleDes => "terminal-3des",
+            Self::TerminalSm4 => "terminal-sm4",
         }
     }
 
@@ -117,9 +127,15 @@ impl Algorithm {
             | Self::CupEcbTripleDes
             | Self::CupEcbSm4
             | Self::CupEcbSm4Bytes => is_shared && usage == Usage::Mac,
-            Self::Sm4GcmText | Self::Aes256Gcm | Self::AesCbc | Self::AesEcb | Self::AesEcbMd5 | Self::TripleDesEcb => {
-                is_shared && usage == Usage::Seal
-            }
+            Self::Sm4GcmText
+            | Self::Aes256Gcm
+            | Self::AesCbc
+            | Self::AesEcb
+            | Self::AesEcbMd5
+            | Self::TripleDesEcb
+            | Self::TerminalDes
+            | Self::TerminalTripleDes
+            | Self::TerminalSm4 => is_shared && usage == Usage::Seal,
         }
     }
 
@@ -133,8 +149,8 @@ impl Algorithm {
         match self {
             Self::Rsa => bits.filter(|bits| *bits < STRONG_RSA_BITS).map(|_| "RSA under 2048 bits"),
             Self::Md5Key => Some("MD5"),
-            Self::CupEcbDes => Some("DES"),
-            Self::CupEcbTripleDes => Some("3DES"),
+            Self::CupEcbDes | Self::TerminalDes => Some("DES"),
+            Self::CupEcbTripleDes | Self::TerminalTripleDes => Some("3DES"),
             Self::AesEcb => Some("AES-ECB"),
             Self::AesEcbMd5 => Some("AES-ECB under MD5"),
             Self::TripleDesEcb => Some("3DES in ECB"),
@@ -150,7 +166,8 @@ impl Algorithm {
             | Self::Sm4Gcm
             | Self::Sm4GcmText
             | Self::Aes256Gcm
-            | Self::AesCbc => None,
+            | Self::AesCbc
+            | Self::TerminalSm4 => None,
         }
     }
 
@@ -158,8 +175,13 @@ impl Algorithm {
     pub fn secret_bytes(self) -> Option<usize> {
         match self {
             Self::Sm2 | Self::Rsa => None,
-            Self::CupEcbDes => Some(8),
-            Self::Sm4Gcm | Self::CupEcbTripleDes | Self::CupEcbSm4 | Self::CupEcbSm4Bytes => Some(16),
+            Self::CupEcbDes | Self::TerminalDes => Some(8),
+            Self::Sm4Gcm
+            | Self::CupEcbTripleDes
+            | Self::CupEcbSm4
+            | Self::CupEcbSm4Bytes
+            | Self::TerminalTripleDes
+            | Self::TerminalSm4 => Some(16),
             Self::TripleDesEcb => Some(24),
             Self::HmacSm3
             | Self::HmacSha256

@@ -13,12 +13,16 @@ use time::OffsetDateTime;
 
 mod builder; // checks and prepares keys
 mod kinds; // what a key is, by its algorithm
-mod shelf; // the keys of one link, side and usage
+mod shelf;
+mod working; // keys that a sign-in hands out // the keys of one link, side and usage
 
 pub use builder::{BuildError, KeyringBuilder};
 pub use kinds::{KeyPair, MacKey, SealKey, Sealed, SignKey, UnwrapKey, VerifyKey, WrapKey};
 
+pub use working::{HandedOut, NotHanded, WorkingKey};
+
 use shelf::Shelf;
+use working::WorkingKeys;
 
 /// The link under which journal keys are filed; no counterparty has it.
 pub const JOURNAL_LINK: &str = "journal";
@@ -32,6 +36,8 @@ pub struct Keyring {
     version: String,
     /// For links without keys; keeps nothing.
     no_envelopes: Envelopes,
+    /// What terminals hold since they signed in; goes on from one keyring to the next.
+    working: Arc<WorkingKeys>,
 }
 
 /// A key that may be used for what was asked, with its description.

@@ -5,6 +5,7 @@
 
 mod capsule; // messages whose whole content is sealed
 mod session; // sealing under a session key whose bytes are wrapped
+mod sign_in; // a terminal's working keys
 #[cfg(test)]
 mod tests;
 mod text_key; // sealing under a key that travels as text
@@ -246,7 +247,11 @@ impl Party {
                 Ok(verifier()?.rsa()?.verify(rsa(kind), text, signature)?)
             }
             (SignatureScheme::Mac(kind), SignatureValue::Bytes(tag)) => {
-                let mac = match found.signer.serial() {
+                let named = found.signer.serial();
+                if let Some(working) = self.working(named, now) {
+                    return Ok(working.of(mac_algorithm(kind))?.check(&[text], tag)?);
+                }
+                let mac = match named {
                     Some(serial) => keyring.mac_with(&self.link, serial, now)?,
                     None => keyring.one_mac(&self.link, now)?,
                 };
@@ -363,20 +368,36 @@ impl Party {
                 draft.finish_bytes(&signature)
             }
             SignatureScheme::Mac(kind) => {
-                let mac = match draft.named_signer() {
-                    Some(serial) => keyring.mac_with(&self.link, serial, now),
-                    None => keyring.mac(&self.link, now),
+                let mut tag = match self.working(draft.named_signer(), now) {
+                    Some(working) => {
+                        let text = draft.signed_text().map_err(|error| refuse(&error))?;
+                        let key = working.of(mac_algorithm(kind)).map_err(|error| refuse(&error))?;
+                        key.tag(&[&text]).map_err(|error| refuse(&error))?
+                    }
+                    None => self.tag(&mut draft, kind, now, twist)?,
                 };
-                let mac = mac.map_err(|error| refuse(&error))?;
-                draft.set_signer(&named_serial(&mac.info.serial, twist), now);
-                let text = draft.signed_text().map_err(|error| refuse(&error))?;
-                let key = mac.of(mac_algorithm(kind)).map_err(|error| refuse(&error))?;
-                let mut tag = key.tag(&[&text]).map_err(|error| refuse(&error))?;
                 spoil(&mut tag, twist);
                 draft.finish_bytes(&tag)
             }
         }
         .map_err(|error| Refusal::build(&error))
+    }
+}
+
+impl Party {
+    /// The tag of a draft under a MAC key of the keyring.
+    fn tag(&self, draft: &mut Draft<'_>, kind: MacKind, now: OffsetDateTime, twist: Twist) -> Result<Vec<u8>, Refusal> {
+        let refuse = |text: &dyn fmt::Display| Refusal::new(Step::Sign, text);
+        let keyring = self.keyring();
+        let mac = match draft.named_signer() {
+            Some(serial) => keyring.mac_with(&self.link, serial, now),
+            None => keyring.mac(&self.link, now),
+        };
+        let mac = mac.map_err(|error| refuse(&error))?;
+        draft.set_signer(&named_serial(&mac.info.serial, twist), now);
+        let text = draft.signed_text().map_err(|error| refuse(&error))?;
+        let key = mac.of(mac_algorithm(kind)).map_err(|error| refuse(&error))?;
+        key.tag(&[&text]).map_err(|error| refuse(&error))
     }
 }
 

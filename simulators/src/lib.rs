@@ -11,6 +11,7 @@ pub mod world;
 
 // What a party says, and how: identifiers, customers, institutions' requests, seals and signatures.
 pub mod counterparty;
+mod frames;
 mod http;
 pub mod ids;
 pub mod institution;

@@ -92,11 +92,33 @@ pub(super) fn reference_key(link: &str, payment: &Payment) -> String {
     join(link, payment, names)
 }
 
+/// The key of a request of ours as the replies to it will refer to it: where a format's replies say less of their request, so
+/// does the key.
+pub(super) fn sent_key(link: &LinkParts, payment: &Payment) -> String {
+    if !link.is_queue() {
+        return communication_key(&link.name, payment);
+    }
+    let names = [
+        (Attribute::Sender, Attribute::RefSender),
+        (Attribute::SenderApp, Attribute::RefSenderApp),
+        (Attribute::SendDate, Attribute::RefDate),
+        (Attribute::Serial, Attribute::RefSerial),
+        (Attribute::MessageCode, Attribute::RefCode),
+    ];
+    let said = names.map(|(name, reference)| link.spec.replies_say(reference).then_some(name));
+    joined(&link.name, payment, said)
+}
+
 fn join(link: &str, payment: &Payment, names: [Attribute; 5]) -> String {
+    joined(link, payment, names.map(Some))
+}
+
+fn joined(link: &str, payment: &Payment, names: [Option<Attribute>; 5]) -> String {
     let mut key = link.to_owned();
     for name in names {
         key.push('|');
-        key.push_str(&payment.value(name).map(codecs::payment::Value::canonical).unwrap_or_default());
+        let value = name.and_then(|name| payment.value(name));
+        key.push_str(&value.map(codecs::payment::Value::canonical).unwrap_or_default());
     }
     key
 }

@@ -105,7 +105,10 @@ impl Gateway {
             return;
         };
         let mut parts = key.split('|').skip(1);
-        let sender = parts.next().unwrap_or_default();
+        let sender = parts
+            .next()
+            .filter(|sender| !sender.is_empty())
+            .unwrap_or(&link.config.member);
         let serial = parts.nth(2).unwrap_or_default();
         let code = parts.next().unwrap_or_default();
         payment.set_text(Attribute::OriginalInitiator, sender);

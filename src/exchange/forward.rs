@@ -1,6 +1,6 @@
 //! From accepted to sent: route, emit, a durable attempt, the send, and what its answer means.
 
-use super::accept::communication_key;
+use super::accept::sent_key;
 use super::answer::{Ids, Settlement, publish};
 use super::{CallError, Caller, Gateway, Job, LinkParts, Transport, Trouble};
 use crate::clock::millis;
@@ -35,7 +35,7 @@ impl Gateway {
             Err(Trouble::NoSettlementDate) => return self.refuse_unsent(job, "no settlement date is known yet").await,
             other => other?,
         };
-        let (out_key, ids) = (communication_key(&link.name, &payment), Ids::sent(link, &code, &payment));
+        let (out_key, ids) = (sent_key(link, &payment), Ids::sent(link, &code, &payment));
         let signed = match self.sign(link, payment, &code) {
             Err(Trouble::Fault(pipeline::Fault::Build(error))) => {
                 let refusal = Outcome::failed(Reason::InvalidMessage, error.to_string());

@@ -46,6 +46,12 @@ impl Gateway {
         let timing = Timing::start();
         let link = self.link(name)?;
         self.check_current()?;
+        if let Some(answer) = self.sign_in(link, wire) {
+            return match answer {
+                Ok(answer) => Ok(HttpAnswer::Message(answer)),
+                Err(rejection) => self.refuse_http(link, wire, rejection).await,
+            };
+        }
         match self.receive(link, wire, millis(self.clock.now())) {
             Ok(received) => self.answer_received(link, wire, received, timing).await,
             Err(rejection) => self.refuse_http(link, wire, rejection).await,

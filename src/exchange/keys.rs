@@ -6,7 +6,7 @@
 use super::state::print;
 use super::traffic::Seen;
 use super::{Gateway, LinkParts, Trouble};
-use crate::clock::{from_millis, millis};
+use crate::clock::{BEIJING, Random, from_millis, millis};
 use crate::journal::{MessageRecord, Millis};
 use crate::pipeline::{self, Names, Received, Rejection, Signed, Under};
 use crate::record;
@@ -51,7 +51,7 @@ impl Gateway {
         if keyring.version() == in_use.version() {
             return Ok(false);
         }
-        self.replace_keyring(Arc::new(self.config.reusing(keyring)));
+        self.replace_keyring(Arc::new(self.config.reusing(keyring).with_working_of(&in_use)));
         Ok(true)
     }
 
@@ -105,8 +105,23 @@ impl Gateway {
     pub(super) fn receive(&self, link: &LinkParts, wire: &Wire, at: Millis) -> Result<Received, Box<Rejection>> {
         let keyring = self.keyring.load();
         let received = pipeline::receive(wire, link.view(&keyring), from_millis(at))?;
+        for key in &received.under {
+            if let Some(mark) = &key.working {
+                keyring.take_into_use(&link.name, &key.serial, mark);
+            }
+        }
         self.traffic.received(&link.name, &received.under, millis(self.clock.now()));
         Ok(received)
+    }
+
+    /// The answer to a terminal's sign-in; `None` where a message is none.
+    pub(super) fn sign_in(&self, link: &LinkParts, wire: &Wire) -> Option<Result<Wire, Box<Rejection>>> {
+        let (keyring, local) = (self.keyring.load(), self.clock.now().to_offset(BEIJING));
+        let answer = pipeline::sign_in(wire, link.view(&keyring), local, &mut Random(&*self.entropy))?;
+        if answer.is_ok() {
+            tracing::info!(link = link.name, "a terminal signed in");
+        }
+        Some(answer)
     }
 
     /// Stored bytes of ours, unless a key that they stand under may not be used any more: those are never sent.
@@ -119,10 +134,14 @@ impl Gateway {
 
     /// Whether stored bytes of ours may be sent.
     pub(super) fn may_go_out(&self, link: &LinkParts, message: &MessageRecord, wire: &Wire) -> bool {
+        let keyring = self.keyring.load();
+        // A party that signed in again knows no key from before, and its message names none.
+        if link.spec.has_key_for_each() && keyring.held_sealers(&link.name).next().is_some() {
+            return pipeline::holds(wire, link.view(&keyring), self.clock.now());
+        }
         if self.is_of_this_keyring(message) {
             return true;
         }
-        let keyring = self.keyring.load();
         match pipeline::named(wire, link.view(&keyring)) {
             Names::Keys(under) => {
                 let may = self.may_be_used(&keyring, link, &under);
@@ -146,6 +165,10 @@ impl Gateway {
     fn may_be_used(&self, keyring: &Keyring, link: &LinkParts, under: &[Under]) -> bool {
         let now = self.clock.now();
         under.iter().all(|key| {
+            if let Some(mark) = &key.working {
+                let held = keyring.working(&link.name, &key.serial, now);
+                return held.iter().any(|held| held.mark == *mark);
+            }
             keyring.infos().any(|info| {
                 let is_named = info.link == link.name && info.side == key.side && info.usage == key.usage;
                 is_named && info.serial == key.serial && info.status.is_live() && info.is_valid(now)

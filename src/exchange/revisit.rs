@@ -137,10 +137,7 @@ impl Gateway {
             Err(Trouble::NoSettlementDate) => return self.query_later(job, exchange).await,
             other => other?,
         };
-        let (out_key, ids) = (
-            super::accept::communication_key(&link.name, &query),
-            Ids::sent(link, &kind.code, &query),
-        );
+        let (out_key, ids) = (super::accept::sent_key(link, &query), Ids::sent(link, &kind.code, &query));
         let signed = self.sign(link, query, &kind.code)?;
         let record = self.sent_record(&link.name, "query", &signed)?;
         let step = Move {

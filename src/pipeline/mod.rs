@@ -10,6 +10,7 @@
 //! clear values (`signed = "clear"`) opens first into a private form that only `verify` turns into `Opened`.
 
 mod capsule;
+mod mac;
 mod named;
 mod open;
 mod parse;
@@ -18,6 +19,7 @@ mod scheme;
 mod seal;
 mod session;
 mod sign;
+mod sign_in;
 mod text_key;
 mod translate;
 mod verify;
@@ -29,6 +31,7 @@ pub use parse::Parsed;
 pub use reject::{Fault, Rejection, Step};
 pub use seal::Sealed;
 pub use sign::Signed;
+pub use sign_in::sign_in;
 pub use verify::Verified;
 
 pub(crate) use text_key::Unrandom;
@@ -71,6 +74,8 @@ pub struct Under {
     pub side: Side,
     pub usage: Usage,
     pub serial: String,
+    /// Which of the keys that the party of this serial was handed out at a sign-in.
+    pub working: Option<String>,
 }
 
 impl Under {
@@ -79,6 +84,7 @@ impl Under {
             side: info.side,
             usage: info.usage,
             serial: info.serial.clone(),
+            working: None,
         }
     }
 }
@@ -95,6 +101,12 @@ pub fn receive(wire: &Wire, link: LinkView<'_>, now: OffsetDateTime) -> Result<R
         open::open(verified, link, now)?
     };
     translate::inward(&opened)
+}
+
+/// Whether bytes of ours still hold under a key that their receiver has.
+pub fn holds(wire: &Wire, link: LinkView<'_>, now: OffsetDateTime) -> bool {
+    let parsed = parse::parse(wire, link).ok();
+    parsed.is_some_and(|parsed| verify::verify(parsed, link, now).is_ok())
 }
 
 /// Parse, open, translate for bytes of our own journal: they were verified when they came, and the keys of that moment may

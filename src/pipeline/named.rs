@@ -31,7 +31,12 @@ pub fn named(wire: &Wire, link: LinkView<'_>) -> Names {
             };
             let (side, usage) = filed(found.scheme);
             let serial = serial.to_owned();
-            keys.push(Under { side, usage, serial });
+            keys.push(Under {
+                side,
+                usage,
+                serial,
+                working: None,
+            });
         }
         Err(_) => return Names::Nothing,
     }
@@ -41,6 +46,7 @@ pub fn named(wire: &Wire, link: LinkView<'_>) -> Names {
             side: Side::Theirs,
             usage: Usage::Seal,
             serial,
+            working: None,
         }),
         Err(_) => return Names::Nothing,
     }

@@ -1,7 +1,7 @@
 //! Step 7: the signature, and with it the exact bytes that will be sent and resent.
 
 use super::seal::Sealed;
-use super::{Fault, LinkView, Under, capsule, scheme};
+use super::{Fault, LinkView, Under, capsule, mac, scheme};
 use codecs::envelope::SignatureScheme;
 use codecs::wire::Wire;
 use rand_core::CryptoRng;
@@ -52,13 +52,9 @@ pub(super) fn sign(
             draft.finish_bytes(&signer.rsa()?.sign(scheme::rsa(kind), &text, rng)?)?
         }
         SignatureScheme::Mac(kind) => {
-            // Where the message names the party that it is for, that party's key authenticates it and no other.
-            let mac = match draft.named_signer() {
-                Some(serial) => link.keyring.mac_with(link.name, serial, now)?,
-                None => link.keyring.mac(link.name, now)?,
-            };
-            under.push(Under::of(mac.info));
-            draft.finish_bytes(&mac.of(scheme::mac(kind))?.tag(&[&text])?)?
+            let (tag, key) = mac::tag(kind, draft.named_signer(), &text, link, now)?;
+            under.push(key);
+            draft.finish_bytes(&tag)?
         }
     };
     let wire = capsule::seal(wire, link, now)?;

@@ -2,7 +2,7 @@
 
 use super::open::{Opened, Unverified};
 use super::parse::Parsed;
-use super::{LinkView, Rejection, Step, Under, scheme};
+use super::{LinkView, Rejection, Step, Under, mac, scheme};
 use codecs::envelope::{SignatureScheme, SignatureValue};
 use codecs::message::{Message, SignatureFound};
 use keys::error::KeyError;
@@ -76,14 +76,7 @@ fn check_signature(
             Ok(Under::of(verifier.info))
         }
         (SignatureScheme::Mac(kind), SignatureValue::Bytes(tag)) => {
-            let mac = match found.signer.serial() {
-                Some(serial) => link.keyring.mac_with(link.name, serial, now),
-                None => link.keyring.one_mac(link.name, now),
-            };
-            let mac = mac.map_err(key_error)?;
-            let key = mac.of(scheme::mac(kind)).map_err(key_error)?;
-            key.check(&[text], tag).map_err(invalid)?;
-            Ok(Under::of(mac.info))
+            mac::check(kind, found.signer.serial(), (text, tag), link, now)
         }
         (SignatureScheme::None | SignatureScheme::Sm2(_) | SignatureScheme::Rsa(_) | SignatureScheme::Mac(_), _) => {
             Err(Box::new(Rejection::new(

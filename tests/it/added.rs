@@ -54,7 +54,7 @@ async fn an_institution_of_the_page_is_played_by_a_gateway_that_was_not_built_wi
     let institution = Party::new(Arc::new(specs), "examplepay", Arc::new(keys), "examplepay");
     let gateway = format!("http://{}", one.addresses["examplepay"]);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let direct = direct::start(listener, institution, world(), DirectConfig::new(&gateway, 1)).unwrap();
+    let direct = direct::start(Some(listener), institution, world(), DirectConfig::new(&gateway, 1)).unwrap();
 
     let mut operations = Vec::new();
     for n in 0..direct.calling().unwrap() {

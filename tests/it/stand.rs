@@ -32,7 +32,7 @@ use tokio::net::TcpListener;
 
 pub(crate) struct Stand {
     pub(crate) folder: TempDir,
-    connect: Connect,
+    pub(crate) connect: Connect,
     pub(crate) journal: SharedJournal,
     pub(crate) centre: CentreHandle,
     pub(crate) platform: PlatformHandle,
@@ -103,12 +103,14 @@ impl Stand {
         config.instance = name.to_owned();
         change(&mut config);
         let keyring = keys::store::load(&self.folder.path().join("gateway")).unwrap();
+        let queued = config.link.iter().filter(|(_, link)| link.mq.is_some());
+        let mqs = queued.map(|(name, _)| (name.clone(), (self.connect)())).collect();
         let surroundings = Surroundings {
             keyring: Arc::new(keyring),
             journal: self.journal.clone(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
-            mqs: BTreeMap::from([("centre".to_owned(), (self.connect)())]),
+            mqs,
         };
         let Assembled { gateway, queues, https } = assemble(config, surroundings).await.unwrap();
         let addresses: BTreeMap<String, SocketAddr> = https

@@ -2,6 +2,7 @@
 //!
 //! A container knows paths and limits; kinds, lengths, sealing and signatures are checked above it, alike for all.
 
+mod charset; // what the wire's bytes are characters of
 mod form;
 mod header; // fixed width, before a document
 mod http; // start line and headers, alike for every container
@@ -11,10 +12,14 @@ mod parts; // one header of several named values
 mod utf8;
 mod xml;
 
+pub(crate) use charset::Charset;
 pub(crate) use form::{FormPlan, Pair};
 pub(crate) use header::HeaderPlan;
 pub(crate) use http::{literal, request_kind};
-pub(crate) use iso8583::{Content as IsoContent, Element as IsoElement, IsoPlan, Length as IsoLength, Place as IsoPlace};
+pub(crate) use iso8583::{
+    Content as IsoContent, Element as IsoElement, IsoPlan, Length as IsoLength, Place as IsoPlace, pack as iso_pack,
+    unpack as iso_unpack,
+};
 pub(crate) use json::{JsonNames, JsonPlan, inside_read, inside_write};
 pub(crate) use parts::write as write_parts;
 pub(crate) use xml::flat::FlatPlan;

@@ -3,9 +3,10 @@
 
 use super::names::At;
 use super::plan::{Over, Place as FieldPlace};
-use super::{MessageSpec, Spec};
+use super::{Confidence, MessageSpec, Spec};
 use crate::error::SpecError;
 use crate::format::{Format, IsoContent as Content, IsoElement as Element, IsoLength as Length, IsoPlace as Place, IsoPlan};
+use crate::sign_in::SignInPlan;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -18,6 +19,39 @@ pub(super) struct Iso8583Text {
     /// 64, or 128 where a second bitmap is allowed.
     elements_max: u8,
     element: Vec<ElementText>,
+    sign_in: Option<SignInText>,
+}
+
+impl Iso8583Text {
+    /// Where the sign-in is known from, if there is one.
+    pub(super) fn sign_in_origin(&self) -> Option<(&String, Confidence)> {
+        self.sign_in.as_ref().map(|text| (&text.source, text.confidence))
+    }
+}
+
+/// Element or part = its value, as in `paths`.
+type Said = BTreeMap<String, String>;
+
+#[derive(Deserialize, Debug)]
+#[serde(deny_unknown_fields)]
+struct SignInText {
+    /// By which a request is known.
+    request: Said,
+    /// What it may hold besides, with what we write there.
+    #[serde(default)]
+    besides: Said,
+    /// What the answer says of itself.
+    answer: Said,
+    /// Who signs in, by a path such as messages have.
+    holder: String,
+    /// What tells this message from others of its holder.
+    serial: String,
+    time: String,
+    day: String,
+    /// The element with the wrapped keys, each with its check value behind it: that for PINs, then that for MACs.
+    keys: String,
+    source: String,
+    confidence: Confidence,
 }
 
 #[derive(Deserialize, Debug)]
@@ -46,10 +80,42 @@ pub(super) fn load(at: &At, text: &Iso8583Text) -> Result<IsoPlan, SpecError> {
             return Err(at.fail("another row has this number"));
         }
     }
-    Ok(IsoPlan {
+    let mut plan = IsoPlan {
         header_bytes: text.header_bytes,
         elements_max: text.elements_max,
         elements,
+        sign_in: None,
+    };
+    plan.sign_in = text.sign_in.as_ref().map(|text| sign_in(at, &plan, text)).transpose()?;
+    Ok(plan)
+}
+
+fn sign_in(at: &At, plan: &IsoPlan, text: &SignInText) -> Result<SignInPlan, SpecError> {
+    let at = at.inside("sign_in");
+    if text.source.is_empty() {
+        return Err(at.fail("`source` says where this is known from"));
+    }
+    let place = |path: &str| {
+        let known = Place::parse(path).filter(|place| plan.knows(*place) && !is_parted(plan, *place));
+        known.ok_or_else(|| {
+            at.fail(format!(
+                "`{path}` is neither `header`, `type`, an element of the table nor a part of one"
+            ))
+        })
+    };
+    let said = |said: &Said| -> Result<BTreeMap<Place, String>, SpecError> {
+        said.iter().map(|(path, value)| Ok((place(path)?, value.clone()))).collect()
+    };
+    let places = |path: &str| path.split('/').map(place).collect::<Result<Vec<_>, _>>();
+    Ok(SignInPlan {
+        request: said(&text.request)?,
+        besides: said(&text.besides)?,
+        answer: said(&text.answer)?,
+        holder: places(&text.holder)?,
+        serial: places(&text.serial)?,
+        time: place(&text.time)?,
+        day: place(&text.day)?,
+        keys: place(&text.keys)?,
     })
 }
 

@@ -5,7 +5,7 @@ use super::plan::{Code, Field, Habits, Http, Limits, Place, Status, Tree, Verdic
 use super::text::{AbsentText, CodeText, HttpText, LimitsText, NamedByText, SpecText, StatusText, SuiteText, UnknownText};
 use super::{Spec, check, envelope, field, header, message, origin, suite};
 use crate::error::SpecError;
-use crate::format::{FlatPlan, FormPlan, Format, JsonNames, JsonPlan, XmlPlan};
+use crate::format::{Charset, FlatPlan, FormPlan, Format, JsonNames, JsonPlan, XmlPlan};
 use crate::payment::{Attribute, Money, Reason, Shape, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ pub(super) fn load(codec: &str, text: &str) -> Result<Spec, SpecError> {
 
 fn compile(at: &At, codec: &str, mut written: SpecText, suite: Option<&SuiteText>) -> Result<Spec, SpecError> {
     let (mut format, answers) = formats(at, &written)?;
+    let charset = charset(at, &written)?;
     let mut frame = frame(&at.inside("frame"), &written)?;
     let header = header::load(at, &written, &frame)?;
     if let Format::Xml(xml) = &mut format {
@@ -73,7 +74,8 @@ fn compile(at: &At, codec: &str, mut written: SpecText, suite: Option<&SuiteText
             .map(|(at, message)| (message.code.clone(), at))
             .collect(),
         messages,
-        limits: limits(written.limits),
+        limits: limits(written.limits, charset),
+        charset,
         http: written.http.map(http),
         habits: Habits {
             skip_absent: written.habits.absent == AbsentText::Skip,
@@ -89,6 +91,20 @@ fn compile(at: &At, codec: &str, mut written: SpecText, suite: Option<&SuiteText
     };
     check::all(at, &spec)?;
     Ok(spec)
+}
+
+/// Another charset than UTF-8 is for documents as a whole: escapes of forms and what is sealed are of bytes.
+fn charset(at: &At, text: &SpecText) -> Result<Charset, SpecError> {
+    let name = text.charset.as_deref().unwrap_or("utf-8");
+    let charset = envelope::listed(at, "charset", name, &Charset::NAMES)?;
+    let formats = [Some(text.format.as_str()), text.answers.as_deref()];
+    let is_whole = formats.into_iter().flatten().all(|format| matches!(format, "xml" | "json"));
+    let written = &text.envelope;
+    let seals = written.sealing.is_some() || written.whole.is_some() || written.capsule.is_some();
+    if !charset.is_utf8() && (!is_whole || seals) {
+        return Err(at.fail("`charset` is for the formats xml and json, where nothing is sealed"));
+    }
+    Ok(charset)
 }
 
 /// The format of requests, and that of answers where it is another one.
@@ -131,6 +147,7 @@ fn format(at: &At, name: &str, text: &SpecText) -> Result<Format, SpecError> {
             bare: xml.bare,
             empty_is_absent: xml.empty_is_absent,
             currency: xml.currency.clone(),
+            charset: charset(at, text)?,
             reject_unknown: xml.unknown == UnknownText::Reject,
             header: None,
         })),
@@ -162,13 +179,14 @@ fn http(text: HttpText) -> Http {
     }
 }
 
-fn limits(text: LimitsText) -> Limits {
+fn limits(text: LimitsText, charset: Charset) -> Limits {
     Limits {
         message_bytes_max: text.message_bytes_max,
         depth_max: text.depth_max,
         attributes_max: text.attributes_max,
         attribute_bytes_max: text.attribute_bytes_max,
         nodes_max: text.nodes_max,
+        charset,
     }
 }
 

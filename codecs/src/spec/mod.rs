@@ -26,7 +26,7 @@ pub use text::Confidence;
 use crate::envelope::{SignatureEncoding, SignatureScheme};
 use crate::error::SpecError;
 use crate::field::Rules;
-use crate::format::{Format, JsonNames, request_kind};
+use crate::format::{Charset, Format, JsonNames, request_kind};
 use crate::payment::{Attribute, Operation, Reason, Role, Value};
 use crate::wire::{Start, Wire};
 use plan::{Code, EnvelopePlan, Habits, Http, Limits, Plan, Tree};
@@ -77,6 +77,7 @@ pub struct Spec {
     /// The format of answers, where it is not that of requests.
     pub(crate) answers: Option<Format>,
     pub(crate) limits: Limits,
+    pub(crate) charset: Charset,
     pub(crate) http: Option<Http>,
     pub(crate) envelope: EnvelopePlan,
     pub(crate) habits: Habits,

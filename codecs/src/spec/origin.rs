@@ -1,5 +1,6 @@
 //! Where each part of a spec comes from, and how sure that is: kept for `hangu check` and the docs page, used by no plan.
 
+use super::iso8583::Iso8583Text;
 use super::text::{Confidence, FieldText, SpecText};
 
 /// The source of one part of a spec.
@@ -30,6 +31,9 @@ pub(super) fn origins(spec: &SpecText) -> Vec<Origin> {
         Some(&spec.envelope.source),
         Some(spec.envelope.confidence),
     );
+    if let Some((source, confidence)) = spec.iso8583.as_ref().and_then(Iso8583Text::sign_in_origin) {
+        add("sign_in".to_owned(), Some(source), Some(confidence));
+    }
     for suite in &spec.suite {
         add(format!("suite {}", suite.name), Some(&suite.source), Some(suite.confidence));
     }

@@ -5,6 +5,7 @@
 use super::capsule::CapsulePlan;
 use crate::envelope::{SealingScheme, SignatureEncoding, SignatureScheme, WholeScheme};
 use crate::field::{Mask, Rules};
+use crate::format::Charset;
 use crate::payment::{Attribute, Operation, Reason, Role};
 use std::collections::BTreeMap;
 
@@ -12,13 +13,14 @@ use std::collections::BTreeMap;
 pub(crate) type FieldId = usize;
 
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_field_names, reason = "a limit names its unit and ends in max")]
 pub(crate) struct Limits {
     pub(crate) message_bytes_max: usize,
     pub(crate) depth_max: usize,
     pub(crate) attributes_max: usize,
     pub(crate) attribute_bytes_max: usize,
     pub(crate) nodes_max: usize,
+    /// What documents declare, where they do.
+    pub(crate) charset: Charset,
 }
 
 impl Default for Limits {
@@ -29,6 +31,7 @@ impl Default for Limits {
             attributes_max: 64,
             attribute_bytes_max: 4096,
             nodes_max: 20_000,
+            charset: Charset::Utf8,
         }
     }
 }

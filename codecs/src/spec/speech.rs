@@ -2,12 +2,30 @@
 
 use super::{Direction, MessageSpec, Spec};
 use crate::envelope::{SealingScheme, WholeScheme};
-use crate::payment::{Attribute, Operation, Role};
+use crate::format::Format;
+use crate::payment::{Attribute, Operation, Role, Value};
 
 impl Spec {
     /// Whether its messages travel by HTTP.
     pub fn speaks_http(&self) -> bool {
         self.http.is_some()
+    }
+
+    /// Whether its messages travel as frames over TCP.
+    pub fn speaks_frames(&self) -> bool {
+        matches!(self.format_of(false), Format::Iso8583(_))
+    }
+
+    /// The party whose key authenticates the messages of the spec's examples, where messages name one.
+    pub fn example_signer(&self) -> Option<&str> {
+        let signing = &self.envelope.signing;
+        let serial = signing.serial.filter(|_| signing.is_shared)?;
+        let named = self.messages().next()?.plan.field(serial)?.map?;
+        let (_, value) = self.examples().iter().find(|(attribute, _)| *attribute == named)?;
+        match value {
+            Value::Text(text) => Some(text),
+            Value::Money(_) | Value::Date(_) | Value::List(_) => None,
+        }
     }
 
     /// How single values are sealed, if they are.
@@ -42,6 +60,14 @@ impl Spec {
         })
     }
 
+    /// Whether any reply that comes says this of the request that it answers.
+    pub fn replies_say(&self, reference: Attribute) -> bool {
+        let mut replies = self
+            .messages()
+            .filter(|message| message.role == Role::Reply && message.direction != Direction::Outbound);
+        replies.any(|message| message.maps(reference))
+    }
+
     fn requests(&self) -> impl Iterator<Item = &MessageSpec> {
         self.messages()
             .filter(|message| message.role == Role::Request && !message.is_alternative())
@@ -59,5 +85,11 @@ impl MessageSpec {
     /// Whether one of its fields holds an attribute.
     pub fn maps(&self, attribute: Attribute) -> bool {
         self.plan.fields.iter().any(|field| field.map == Some(attribute))
+    }
+
+    /// The attribute from which another one is derived, where the message says so.
+    pub fn derives(&self, target: Attribute) -> Option<Attribute> {
+        let mut pairs = self.plan.derive.iter();
+        pairs.find(|(derived, _)| *derived == target).map(|(_, source)| *source)
     }
 }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 pub(super) struct SpecText {
     pub(super) name: NameText,
     pub(super) format: String,
+    pub(super) charset: Option<String>,
     /// The format of answers, where it is not that of requests.
     pub(super) answers: Option<String>,
     pub(super) source: String,

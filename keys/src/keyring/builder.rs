@@ -14,7 +14,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-mod secrets; // shared secrets by algorithm
+pub(super) mod secrets; // shared secrets by algorithm
 
 /// Why a key was refused: its id and the rule. Carries no secret.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use crate::legacy::aead::AesGcm;
 use crate::legacy::aes::{AesCbc, AesEcb};
 use crate::legacy::des::TripleDes;
 use crate::legacy::mac::{CupEcb, HmacSha256, KeySuffix};
+use crate::legacy::master::MasterKey;
 use crate::legacy::{RsaPrivate, RsaPublic};
 use crate::sm2::{Sign, Unwrap, Verify, Wrap};
 use crate::sm3::HmacSm3;
@@ -60,6 +61,8 @@ pub enum SealKey {
     AesCbc(AesCbc),
     AesEcb(AesEcb),
     TripleDes(TripleDes),
+    /// Seals keys and nothing else.
+    Master(MasterKey),
 }
 
 /// Ciphertext, as long as the clear bytes, and tag.
@@ -71,7 +74,7 @@ impl SealKey {
         match self {
             Self::Sm4Gcm(key) => Ok(key.seal(nonce, additional, clear)),
             Self::AesGcm(key) => key.seal(nonce, additional, clear),
-            Self::AesCbc(_) | Self::AesEcb(_) | Self::TripleDes(_) => Err(CryptoError::Key),
+            Self::AesCbc(_) | Self::AesEcb(_) | Self::TripleDes(_) | Self::Master(_) => Err(CryptoError::Key),
         }
     }
 
@@ -86,7 +89,7 @@ impl SealKey {
         match self {
             Self::Sm4Gcm(key) => key.open(nonce, additional, ciphertext, tag),
             Self::AesGcm(key) => key.open(nonce, additional, ciphertext, tag),
-            Self::AesCbc(_) | Self::AesEcb(_) | Self::TripleDes(_) => Err(CryptoError::Key),
+            Self::AesCbc(_) | Self::AesEcb(_) | Self::TripleDes(_) | Self::Master(_) => Err(CryptoError::Key),
         }
     }
 }
@@ -96,7 +99,7 @@ impl SealKey {
     pub fn seal_framed(&self, clear: &[u8]) -> Result<Vec<u8>, CryptoError> {
         match self {
             Self::TripleDes(key) => key.encrypt_framed(clear),
-            Self::Sm4Gcm(_) | Self::AesGcm(_) | Self::AesCbc(_) | Self::AesEcb(_) => Err(CryptoError::Key),
+            Self::Sm4Gcm(_) | Self::AesGcm(_) | Self::AesCbc(_) | Self::AesEcb(_) | Self::Master(_) => Err(CryptoError::Key),
         }
     }
 
@@ -104,7 +107,17 @@ impl SealKey {
     pub fn open_framed(&self, ciphertext: &[u8]) -> Result<Vec<u8>, CryptoError> {
         match self {
             Self::TripleDes(key) => key.decrypt_framed(ciphertext),
-            Self::Sm4Gcm(_) | Self::AesGcm(_) | Self::AesCbc(_) | Self::AesEcb(_) => Err(CryptoError::Key),
+            Self::Sm4Gcm(_) | Self::AesGcm(_) | Self::AesCbc(_) | Self::AesEcb(_) | Self::Master(_) => Err(CryptoError::Key),
+        }
+    }
+}
+
+impl SealKey {
+    /// The key that wraps a terminal's working keys; an error for any other.
+    pub(super) fn master(&self) -> Result<&MasterKey, CryptoError> {
+        match self {
+            Self::Master(key) => Ok(key),
+            Self::Sm4Gcm(_) | Self::AesGcm(_) | Self::AesCbc(_) | Self::AesEcb(_) | Self::TripleDes(_) => Err(CryptoError::Key),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod des; // triple DES as messages use it
 pub mod digest; // MD5, SHA-1, SHA-256
 mod hedged; // randomness that a broken source does not spoil
 pub mod mac; // HMAC-SHA256, digests with a key behind the text, block ciphers over a terminal message
+pub mod master; // keys that wrap other keys, and check values
 mod rsa; // PKCS #1 signatures and wrapping
 pub mod sm4_ecb; // SM4 in ECB
 pub mod zero_padded; // CBC with a zero IV and zero padding

@@ -42,7 +42,7 @@ pub(super) fn measured(rounds: u32) -> Result<Vec<Row>, Failure> {
     let folder = folder(None, "institutions")?;
     let specs = Specs::embedded().map_err(|error| failed(&error))?;
     let (mut keys, mut rows) = (DemoKeys::default(), Vec::new());
-    let institutions = specs.iter().filter(|spec| spec.speaks_http() && spec.codec != "platform");
+    let institutions = specs.iter().filter(|spec| direct::is_played(spec));
     for spec in institutions.flat_map(Spec::suites) {
         let place = folder.path().join(format!("{}-{}", spec.codec, spec.suite));
         rows.push(one(spec, &mut keys, &place, rounds)?);

@@ -81,6 +81,7 @@ impl View<'_> {
         let mut checks = Vec::new();
         match authentication(spec, keyring, link) {
             Authentication::None => {}
+            Authentication::HandedOut => checks.push(self.live("check.key.master", Side::Shared, Usage::Seal)),
             Authentication::Mac if spec.has_key_for_each() => checks.push(self.live("check.key.mac", Side::Shared, Usage::Mac)),
             Authentication::Mac => checks.push(stated("check.key.mac", link, keyring.mac(link, now).map(|key| key.info), now)),
             Authentication::Signature => {
@@ -130,6 +131,8 @@ impl View<'_> {
 enum Authentication {
     None,
     Mac,
+    /// Under keys that terminals get when they sign in.
+    HandedOut,
     Signature,
 }
 
@@ -140,8 +143,11 @@ fn authentication(spec: &Spec, keyring: &Keyring, link: &str) -> Authentication 
         return Authentication::None;
     }
     let has_mac = keyring.infos().any(|info| info.link == link && info.usage == Usage::Mac);
+    let has_master = || keyring.held_sealers(link).next().is_some();
     if has_mac {
         Authentication::Mac
+    } else if spec.has_sign_in() && has_master() {
+        Authentication::HandedOut
     } else {
         Authentication::Signature
     }

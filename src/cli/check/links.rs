@@ -2,7 +2,7 @@
 
 use super::{Check, Report};
 use codecs::payment::{Operation, Role};
-use codecs::spec::Spec;
+use codecs::spec::{Direction, MessageSpec, Spec};
 use hangu::config::{Config, RouteConfig};
 use hangu::journal::Chain;
 use hangu::journal::open::postgres_options;
@@ -96,7 +96,7 @@ fn of_route(subject: &str, route: &RouteConfig, source: &Spec, target: &Spec) ->
     }
 }
 
-/// The requests of a link that go on to another one; the gateway answers status, notices and echoes itself.
+/// The requests that come by a link and go on to another one; the gateway answers status, notices and echoes itself.
 fn forwarded(spec: &Spec) -> Vec<Operation> {
     let is_own = |operation: &Operation| {
         matches!(
@@ -104,7 +104,8 @@ fn forwarded(spec: &Spec) -> Vec<Operation> {
             Operation::Status | Operation::Notice | Operation::Ack | Operation::Echo
         )
     };
-    let requests = spec.messages().filter(|message| message.role == Role::Request);
+    let comes = |message: &&MessageSpec| message.role == Role::Request && message.direction != Direction::Outbound;
+    let requests = spec.messages().filter(comes);
     let operations: BTreeSet<_> = requests.flat_map(|message| message.operations().iter().copied()).collect();
     operations.into_iter().filter(|operation| !is_own(operation)).collect()
 }

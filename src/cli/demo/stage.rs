@@ -4,6 +4,7 @@ use super::institutions::{Cast, Company, Performance};
 use crate::cli::output::{self, Exit, Failure};
 use crate::cli::parties::{self, party, world};
 use crate::cli::queues::MqQueues;
+use codecs::spec::Spec;
 use hangu::clock::{BEIJING, Clock, Random};
 use hangu::config::Config;
 use hangu::exchange::Gateway;
@@ -44,9 +45,18 @@ pub(crate) struct Addresses(BTreeMap<String, SocketAddr>);
 
 impl Addresses {
     pub(crate) fn url(&self, link: &str) -> Result<String, Failure> {
+        self.address(link).map(|address| format!("http://{address}"))
+    }
+
+    /// For an institution whose link has its codec's name, by the transport that it speaks.
+    pub(super) fn of_institution(&self, spec: &Spec) -> Result<String, Failure> {
+        let scheme = if spec.speaks_frames() { "tcp" } else { "http" };
+        self.address(&spec.codec).map(|address| format!("{scheme}://{address}"))
+    }
+
+    fn address(&self, link: &str) -> Result<&SocketAddr, Failure> {
         let address = self.0.get(link);
-        let address = address.ok_or_else(|| Failure::new(Exit::Unavailable, "gateway", format!("no listener for {link}")))?;
-        Ok(format!("http://{address}"))
+        address.ok_or_else(|| Failure::new(Exit::Unavailable, "gateway", format!("no listener for {link}")))
     }
 }
 

@@ -10,7 +10,6 @@ use super::words::failure;
 use crate::cli::output::{self, Exit, Failure, Form};
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use codecs::spec::Specs;
 use hangu::clock::{Clock, Random};
 use hangu::config::Config;
 use hangu::shell::{SystemClock, SystemEntropy};
@@ -257,7 +256,7 @@ impl Rotation<'_> {
 
     /// A link that is not configured says nothing, so nothing stands against it.
     fn names_keys(&self) -> bool {
-        let specs = Specs::embedded().ok();
+        let specs = self.config.specs().ok();
         let link = self.config.link.get(&self.args.link);
         let spec = specs
             .zip(link)

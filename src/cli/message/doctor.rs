@@ -3,7 +3,7 @@
 use super::Subject;
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::text;
-use codecs::spec::{Spec, Specs};
+use codecs::spec::Spec;
 use hangu::doctor::{Case, Explanation, Finding, MISTAKES, Mistake, Proof, examine};
 use hangu::pipeline::Rejection;
 use hangu::start::spec_of;
@@ -44,7 +44,7 @@ pub(super) fn run(subject: &Subject, form: Form) -> Result<Exit, Failure> {
 
 /// Every link of the configuration, then every codec.
 fn others(config: &hangu::config::Config) -> Result<Vec<(String, Arc<Spec>)>, Failure> {
-    let specs = Specs::embedded().map_err(|error| Failure::config("codecs", error))?;
+    let specs = config.specs()?;
     let links = config
         .link
         .iter()

@@ -4,7 +4,7 @@ use super::{CONCURRENCY_MAX, Exit, Failure, Settings};
 use crate::cli::output;
 use crate::cli::parties::world;
 use crate::cli::signals::Signals;
-use hangu::config::{Config, HttpConfig, LinkConfig};
+use hangu::config::{Config, LinkConfig};
 use serde_json::json;
 use simulators::counterparty::Party;
 use simulators::institution::direct::{self, Direct, DirectConfig};
@@ -18,7 +18,8 @@ pub(crate) struct Args {
     link: String,
     #[command(flatten)]
     pub(super) settings: Settings,
-    /// The gateway's listener for this institution, such as `http://127.0.0.1:8300`. By default the configured one.
+    /// The gateway's listener for this institution, such as `http://127.0.0.1:8300` or `tcp://127.0.0.1:8583`. By default the
+    /// configured one.
     #[arg(long)]
     gateway: Option<String>,
     /// Seconds until it gives up waiting for a final outcome.
@@ -63,31 +64,44 @@ pub(super) async fn run(args: &Args, config: &Config) -> Result<Exit, Failure> {
 }
 
 pub(super) async fn start(args: &Args, config: &Config) -> Result<Direct, Failure> {
-    let (link, http) = http_link(args, config)?;
+    let link = direct_link(args, config)?;
     let keyring = keys::store::load(&args.settings.keys(&args.link)).map_err(|error| Failure::config("keys", error))?;
     let party = Party::new(Arc::new(config.specs()?), &link.codec, Arc::new(keyring), &args.link);
     let party = party.in_suite(link.suite.as_deref().unwrap_or_default());
-    let address = http.base_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let bound = TcpListener::bind(&address).await;
-    let listener = bound.map_err(|error| unavailable(&address, &error))?;
-    let gateway = args.gateway.clone().unwrap_or_else(|| format!("http://{}", http.listen));
+    let gateway = args.gateway.clone().unwrap_or_else(|| listening(link));
     let direct_config = DirectConfig {
         final_ms: args.patience_s.saturating_mul(1_000),
         ..DirectConfig::new(&gateway, args.settings.first_serial(0, 2))
     };
+    let listener = bind(link).await?;
     direct::start(listener, party, world(), direct_config).map_err(|refusal| unavailable(&args.link, &refusal))
 }
 
-fn http_link<'c>(args: &Args, config: &'c Config) -> Result<(&'c LinkConfig, &'c HttpConfig), Failure> {
-    let found = config.link.get(&args.link);
-    found.and_then(|link| Some((link, link.http.as_ref()?))).ok_or_else(|| {
-        let fits = |(name, link): (&String, &LinkConfig)| link.http.as_ref().map(|_| name.clone());
+fn direct_link<'c>(args: &Args, config: &'c Config) -> Result<&'c LinkConfig, Failure> {
+    let found = config.link.get(&args.link).filter(|link| link.mq.is_none());
+    found.ok_or_else(|| {
+        let fits = |(name, link): (&String, &LinkConfig)| link.mq.is_none().then(|| name.clone());
         let known: Vec<String> = config.link.iter().filter_map(fits).collect();
         Failure::config(
             "link",
-            format!("no HTTP link is named {}; there are: {}", args.link, known.join(", ")),
+            format!("no HTTP or TCP link is named {}; there are: {}", args.link, known.join(", ")),
         )
     })
+}
+
+/// Where the gateway listens by its configuration.
+fn listening(link: &LinkConfig) -> String {
+    let frames = link.tcp.as_ref().map(|tcp| format!("tcp://{}", tcp.listen));
+    let http = link.http.as_ref().map(|http| format!("http://{}", http.listen));
+    frames.or(http).unwrap_or_default()
+}
+
+/// Where the gateway calls the institution; nowhere over frames.
+async fn bind(link: &LinkConfig) -> Result<Option<TcpListener>, Failure> {
+    let Some(http) = &link.http else { return Ok(None) };
+    let address = http.base_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let bound = TcpListener::bind(&address).await;
+    bound.map(Some).map_err(|error| unavailable(&address, &error))
 }
 
 /// One line that says how its payments went; the first complaints are in it.

@@ -96,7 +96,7 @@ enum Run {
     /// The bank's payment platform, over HTTP.
     #[command(after_help = "Example:\n  hangu sim run platform -c hangu.toml --payments 2000 --rate 200 --books platform.json")]
     Platform(platform::Args),
-    /// An institution with a link of its own, over HTTP: it calls the gateway, or is called by it, as its codec says.
+    /// An institution with a link of its own, over HTTP or TCP: it calls the gateway, or is called by it, as its codec says.
     #[command(
         after_help = "Examples:\n  hangu sim run institution epcc -c hangu.toml --payments 100 --rate 20 --books epcc.json\n  hangu sim run institution alipay -c hangu.toml --books alipay.json"
     )]

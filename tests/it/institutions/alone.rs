@@ -18,12 +18,13 @@ use std::time::Duration;
 
 const CALLING: &str = "epcc";
 const CALLED: &str = "tenpay-v2";
+const TERMINALS: &str = "unionpay-pos";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn institutions_run_as_processes_against_a_gateway() {
     let stand = Stand::set(Arc::new(SqliteJournal::memory().unwrap())).await;
     let root = stand.folder.path();
-    give_keys(root);
+    give_keys(root, &[CALLING, CALLED]);
     let place = free();
     let one = stand
         .start("one", |config| {
@@ -70,10 +71,52 @@ async fn institutions_run_as_processes_against_a_gateway() {
     assert!(one.running.stop(GRACE).await);
 }
 
-fn give_keys(root: &Path) {
+/// Over TCP: it signs in, pays, refunds and reverses under its working key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_terminal_runs_as_a_process_against_a_gateway() {
+    let stand = Stand::set(Arc::new(SqliteJournal::memory().unwrap())).await;
+    let root = stand.folder.path();
+    give_keys(root, &[TERMINALS]);
+    let link = |listen: &str| format!("codec = \"{TERMINALS}\"\nsuite = \"3des\"\ntcp = {{ listen = \"{listen}\" }}\n");
+    let one = stand
+        .start("one", |config| {
+            let of_terminals = toml::from_str(&link("127.0.0.1:0")).unwrap();
+            config.link.insert(TERMINALS.to_owned(), of_terminals);
+            config.route = vec![route(TERMINALS, "platform")];
+        })
+        .await;
+    stand.open_the_day(&[&one]).await;
+    let text = format!(
+        "instance = \"one\"\njournal.file = \"journal.db\"\nkeys.folder = \"gateway\"\nroute = []\n[link.{TERMINALS}]\n{}",
+        link(&one.addresses[TERMINALS].to_string())
+    );
+    std::fs::write(root.join("hangu.toml"), text).unwrap();
+
+    let mut terminal = institution(root, TERMINALS, "14");
+    let summary: serde_json::Value = serde_json::from_str(&terminal.line(Duration::from_mins(2))).unwrap();
+    assert!(summary["played"].as_u64().unwrap() >= 12, "{summary}");
+    assert_eq!(summary["as_planned"], summary["played"], "{summary}");
+    assert_eq!(
+        (&summary["figures"]["forged"], &summary["figures"]["forged_refused"]),
+        (&2.into(), &2.into()),
+        "{summary}"
+    );
+    terminal.terminate();
+    let platform = stand.platform.books();
+    let entries = book(root, TERMINALS).entries;
+    assert!(entries.len() >= 10, "{}", entries.len());
+    let end_to_end: Vec<_> = platform.entries.values().map(|entry| &entry.end_to_end_id).collect();
+    for (key, entry) in entries.iter().filter(|(_, entry)| entry.original.is_none()) {
+        assert_eq!(platform.entries[key].outcome, entry.outcome, "{key} of {end_to_end:?}");
+        assert_eq!(platform.entries[key].amount_fen, entry.amount_fen, "{key}");
+    }
+    assert!(one.running.stop(GRACE).await);
+}
+
+fn give_keys(root: &Path, codecs: &[&str]) {
     let (specs, mut keys) = (Specs::embedded().unwrap(), DemoKeys::default());
-    for codec in [CALLING, CALLED] {
-        let spec = specs.spec(codec).unwrap();
+    for &codec in codecs {
+        let spec = direct::suite(specs.spec(codec).unwrap());
         let link = DemoLink {
             link: codec,
             parties: ["gateway", codec],

@@ -1,6 +1,8 @@
 //! UnionPay's terminals through the whole gateway, over a real socket: messages that another implementation packed, answers read
 //! byte by byte, and what one connection may not do to another.
 
+mod signing_in;
+
 use super::{Entry, GRACE, emit, enter, route};
 use crate::stand::{Instance, Stand, party, world};
 use codecs::payment::{Attribute, Money, Operation, Outcome, Payment, Role};
@@ -138,31 +140,80 @@ async fn an_open_end_is_told_as_such_and_a_reversal_goes_before_its_purchase() {
     assert!(one.running.stop(GRACE).await);
 }
 
+/// The answer of a purchase is late: the terminal reverses it, as often as it likes, and the customer has the money.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_purchase_whose_answer_is_late_is_reversed_once() {
+    let (stand, terminal, one) = with_terminals().await;
+    let mut connection = connect(&one).await;
+    stand.hang_on(4321);
+    let purchase = debit(&terminal, 30, 4321);
+    let reply = receive(&terminal, &ask(&mut connection, &purchase).await[5..]);
+    assert_eq!(reply.outcome, Some(Outcome::Unknown));
+
+    let mut reversal = about(30, Operation::Cancel, 4321);
+    reversal.set_text(Attribute::CancelReason, "98");
+    let reversal = emit(&terminal, "0400-000000-00-22", &reversal).body;
+    let mut answered = ask(&mut connection, &reversal).await;
+    for _ in 0..600 {
+        if receive(&terminal, &answered[5..]).outcome != Some(Outcome::Unknown) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        answered = ask(&mut connection, &reversal).await;
+    }
+    assert_eq!(receive(&terminal, &answered[5..]).outcome, Some(Outcome::Success));
+    for _ in 0..3 {
+        assert_eq!(ask(&mut connection, &reversal).await, answered);
+    }
+    let entries = stand.platform.books().entries;
+    let done = |operation: Operation| {
+        let of = entries.values().filter(|entry| entry.operation == operation.name());
+        of.map(|entry| (entry.executions, entry.outcome.clone())).collect::<Vec<_>>()
+    };
+    let once = vec![(1, "success".to_owned())];
+    assert_eq!((done(Operation::Debit), done(Operation::Cancel)), (once.clone(), once));
+    let balances = simulators::platform::lock(&stand.platform.ledger()).sum();
+    assert_eq!(balances, 0);
+    // The purchase itself, asked again, was done; that it was reversed is the reversal's to say.
+    let reply = receive(&terminal, &ask(&mut connection, &purchase).await[5..]);
+    assert_ne!(reply.outcome, Some(Outcome::Unknown));
+    assert!(one.running.stop(GRACE).await);
+}
+
 /// The gateway with one terminal's key, on a day that has begun.
 async fn with_terminals() -> (Stand, Party, Instance) {
+    let key = include_str!("../../../keys/testdata/samples/pos-16.mac");
+    with_terminal_key("3des", ["mac", "cup-ecb-3des"], key).await
+}
+
+async fn with_terminal_key(suite: &str, [usage, algorithm]: [&str; 2], key: &str) -> (Stand, Party, Instance) {
     let stand = Stand::set(Arc::new(SqliteJournal::memory().unwrap())).await;
     for holder in ["gateway", "pos"] {
         let entry = Entry {
             id: "terminal-1",
             link: "pos",
             side: "shared",
-            usage: "mac",
-            algorithm: "cup-ecb-3des",
+            usage,
+            algorithm,
             serial: TERMINAL,
         };
-        let key = include_str!("../../../keys/testdata/samples/pos-16.mac");
         enter(&stand.folder.path().join(holder), &entry, key);
     }
+    let one = start_terminals(&stand, "one", suite).await;
+    let terminal = party(stand.folder.path(), "unionpay-pos", "pos").in_suite(suite);
+    (stand, terminal, one)
+}
+
+async fn start_terminals(stand: &Stand, name: &str, suite: &str) -> Instance {
+    let link = format!("codec = \"unionpay-pos\"\nsuite = \"{suite}\"\ntcp = {{ listen = \"127.0.0.1:0\" }}\n");
     let one = stand
-        .start("one", |config| {
-            let link = "codec = \"unionpay-pos\"\ntcp = { listen = \"127.0.0.1:0\" }\n";
-            config.link.insert("pos".to_owned(), toml::from_str(link).unwrap());
+        .start(name, |config| {
+            config.link.insert("pos".to_owned(), toml::from_str(&link).unwrap());
             config.route.push(route("pos", "platform"));
         })
         .await;
     stand.open_the_day(&[&one]).await;
-    let terminal = party(stand.folder.path(), "unionpay-pos", "pos");
-    (stand, terminal, one)
+    one
 }
 
 /// The operations that terminals began.

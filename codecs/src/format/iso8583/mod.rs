@@ -10,6 +10,6 @@ mod table; // rows of elements, places of fields
 mod tests;
 mod write;
 
-pub(crate) use read::{peek, read};
+pub(crate) use read::{peek, read, unpack};
 pub(crate) use table::{Content, Element, IsoPlan, Length, Place};
-pub(crate) use write::write;
+pub(crate) use write::{pack, write};

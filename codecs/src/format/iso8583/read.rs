@@ -33,6 +33,15 @@ pub(crate) fn peek<'a>(plan: &IsoPlan, spec: &'a Spec, body: &'a [u8]) -> Option
     Some(values(named(spec, &texts).ok()?, &texts))
 }
 
+/// Every element and part as text, whichever message it is.
+pub(crate) fn unpack(plan: &IsoPlan, body: &[u8]) -> Result<BTreeMap<Place, String>, ParseError> {
+    let texts = texts(plan, body)?;
+    Ok(texts
+        .into_iter()
+        .map(|(place, text)| (place, text.text.into_owned()))
+        .collect())
+}
+
 /// One element or part as text, and where it begins.
 #[derive(Clone)]
 struct Text<'a> {

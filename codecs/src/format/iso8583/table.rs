@@ -1,5 +1,6 @@
 //! The table of elements, and how paths of fields name what stands in a message.
 
+use crate::sign_in::SignInPlan;
 use std::collections::BTreeMap;
 
 /// How a spec's messages stand in bytes.
@@ -10,6 +11,8 @@ pub(crate) struct IsoPlan {
     /// 64, or 128 where a second bitmap may follow the first.
     pub(crate) elements_max: u8,
     pub(crate) elements: BTreeMap<u8, Element>,
+    /// How a terminal gets its working keys, where that is by a message.
+    pub(crate) sign_in: Option<SignInPlan>,
 }
 
 /// One row of the table.

@@ -12,14 +12,18 @@ use std::collections::BTreeMap;
 type Texts<'v> = BTreeMap<Place, &'v str>;
 
 pub(crate) fn write(plan: &IsoPlan, message: &MessageSpec, values: &Values<'_>) -> Result<Vec<u8>, BuildError> {
-    let texts = texts(message, values)?;
+    pack(plan, &texts(message, values)?, unsigned(message, values))
+}
+
+/// `due` is the element of a MAC that is still to come.
+pub(crate) fn pack(plan: &IsoPlan, texts: &BTreeMap<Place, &str>, due: Option<u8>) -> Result<Vec<u8>, BuildError> {
     let mut elements: BTreeMap<u8, Vec<u8>> = BTreeMap::new();
     let numbers = texts.keys().filter_map(|place| place.element());
-    for number in numbers.chain(unsigned(message, values)) {
+    for number in numbers.chain(due) {
         let broken = |broken: Broken| broken.built(&number.to_string());
         let element = plan.elements.get(&number);
         let element = element.ok_or_else(|| broken(Broken::new("iso.unknown", "the table has no such element")))?;
-        let bytes = match whole(number, element, &texts).map_err(broken)? {
+        let bytes = match whole(number, element, texts).map_err(broken)? {
             Some(text) => encoded(element, &text).map_err(broken)?,
             // What will hold the MAC is announced before there is one, since the MAC covers the bitmap.
             None => vec![0; element.length.max()],

@@ -16,7 +16,7 @@ pub(crate) use trailer::document;
 pub(crate) use write::write;
 
 use crate::error::ParseError;
-use crate::format::HeaderPlan;
+use crate::format::{Charset, HeaderPlan};
 use crate::spec::plan::Limits;
 use scan::{Scanner, Token};
 
@@ -43,6 +43,7 @@ pub(crate) struct XmlPlan {
     /// An empty element is an absent one.
     pub(crate) empty_is_absent: bool,
     pub(crate) currency: String,
+    pub(crate) charset: Charset,
     pub(crate) reject_unknown: bool,
     /// What stands before the document.
     pub(crate) header: Option<HeaderPlan>,

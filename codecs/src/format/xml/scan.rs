@@ -274,7 +274,8 @@ fn refused(text: &str, offset: usize) -> ParseError {
     fault(rule, Some(offset), detail)
 }
 
-/// XML 1.0 2.8: version, then encoding, then standalone; only at the very start, only 1.0, only UTF-8.
+/// XML 1.0 2.8: version, then encoding, then standalone; only at the very start, only 1.0, only
+/// the charset that the bytes were read in.
 fn declaration(raw: &str, offset: usize, limits: &Limits) -> Result<(), ParseError> {
     let broken = || fault("xml.declaration", Some(offset), "a malformed XML declaration");
     if offset != 0 {
@@ -296,11 +297,11 @@ fn declaration(raw: &str, offset: usize, limits: &Limits) -> Result<(), ParseErr
     for (name, value) in found {
         match name {
             "version" if value != "1.0" => return Err(fault("xml.version", Some(offset), "only XML 1.0")),
-            "encoding" if !value.eq_ignore_ascii_case("utf-8") => {
+            "encoding" if !value.eq_ignore_ascii_case(limits.charset.declared()) => {
                 return Err(fault(
                     "xml.encoding",
                     Some(offset),
-                    format!("encoding {value} is declared; only UTF-8"),
+                    format!("encoding {value} is declared; only {}", limits.charset.declared()),
                 ));
             }
             "standalone" if !matches!(value, "yes" | "no") => return Err(broken()),

@@ -12,7 +12,9 @@ pub(crate) fn write(plan: &XmlPlan, message: &MessageSpec, values: &Values<'_>) 
     if let Some(header) = &plan.header {
         out.push_str(&header::write(header, message, values));
     }
-    out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?><");
+    out.push_str("<?xml version=\"1.0\" encoding=\"");
+    out.push_str(plan.charset.declared());
+    out.push_str("\"?><");
     out.push_str(&plan.root);
     if !plan.namespace.is_empty() {
         out.push_str(" xmlns=\"");

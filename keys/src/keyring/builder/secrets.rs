@@ -7,10 +7,11 @@ use crate::legacy::aes::{AesCbc, AesEcb};
 use crate::legacy::des::TripleDes;
 use crate::legacy::digest::Digest;
 use crate::legacy::mac::{CupEcb, CupForm, HmacSha256, KeySuffix};
+use crate::legacy::master::MasterKey;
 use crate::sm3::HmacSm3;
 use crate::sm4::Sm4Gcm;
 
-pub(super) fn mac(algorithm: Algorithm, secret: &[u8]) -> Result<MacKey, String> {
+pub(in crate::keyring) fn mac(algorithm: Algorithm, secret: &[u8]) -> Result<MacKey, String> {
     let suffix = |digest| KeySuffix::new(digest, secret).map(MacKey::KeySuffix);
     let hashed = |digest| KeySuffix::of_hashed_key(digest, secret).map(MacKey::KeySuffix);
     let made = match algorithm {
@@ -35,7 +36,10 @@ pub(super) fn mac(algorithm: Algorithm, secret: &[u8]) -> Result<MacKey, String>
         | Algorithm::AesCbc
         | Algorithm::AesEcb
         | Algorithm::AesEcbMd5
-        | Algorithm::TripleDesEcb => return Err(unserved(algorithm, "mac")),
+        | Algorithm::TripleDesEcb
+        | Algorithm::TerminalDes
+        | Algorithm::TerminalTripleDes
+        | Algorithm::TerminalSm4 => return Err(unserved(algorithm, "mac")),
     };
     made.map_err(|_| wants(length(algorithm)))
 }
@@ -51,6 +55,10 @@ pub(super) fn seal(algorithm: Algorithm, secret: &[u8]) -> Result<SealKey, Strin
         Algorithm::AesEcbMd5 if secret.len() < MAC_BYTES_MIN => return Err(wants(length(algorithm))),
         Algorithm::AesEcbMd5 => AesEcb::of_md5(secret).map(SealKey::AesEcb),
         Algorithm::TripleDesEcb => TripleDes::new(secret).map(SealKey::TripleDes),
+        Algorithm::TerminalDes if secret.len() != 8 => return Err(wants(length(algorithm))),
+        Algorithm::TerminalTripleDes if secret.len() == 8 => return Err(wants(length(algorithm))),
+        Algorithm::TerminalDes | Algorithm::TerminalTripleDes => MasterKey::des(secret).map(SealKey::Master),
+        Algorithm::TerminalSm4 => MasterKey::sm4(secret).map(SealKey::Master),
         Algorithm::Sm2
         | Algorithm::Rsa
         | Algorithm::HmacSm3
@@ -93,9 +101,11 @@ fn length(algorithm: Algorithm) -> &'static str {
         Algorithm::Sm4GcmText | Algorithm::Aes256Gcm => "32 bytes, the 32 characters that were agreed",
         Algorithm::AesCbc | Algorithm::AesEcb => "16 or 32 bytes",
         Algorithm::TripleDesEcb => "16 or 24 bytes whose neighbouring 8 differ",
-        Algorithm::CupEcbTripleDes => "16 or 24 bytes",
-        Algorithm::CupEcbDes => "8 bytes",
-        Algorithm::CupEcbSm4 | Algorithm::CupEcbSm4Bytes | Algorithm::Sm4Gcm => "16 bytes, which is 32 hex digits",
+        Algorithm::CupEcbTripleDes | Algorithm::TerminalTripleDes => "16 or 24 bytes",
+        Algorithm::CupEcbDes | Algorithm::TerminalDes => "8 bytes",
+        Algorithm::CupEcbSm4 | Algorithm::CupEcbSm4Bytes | Algorithm::Sm4Gcm | Algorithm::TerminalSm4 => {
+            "16 bytes, which is 32 hex digits"
+        }
         Algorithm::HmacSm3 | Algorithm::HmacSha256 => "32 bytes, which is 64 hex digits",
         Algorithm::Sm2 | Algorithm::Rsa => "a key pair",
     }

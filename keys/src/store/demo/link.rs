@@ -22,10 +22,12 @@ pub struct DemoLink<'a> {
 }
 
 /// One kind of key of a link: a pair of each party, or a secret that both hold.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DemoKey {
     pub usage: Usage,
     pub algorithm: Algorithm,
+    /// The party that a shared key is known by, where the messages of a link name several.
+    pub holder: Option<String>,
     /// The signer's serial number is its user id.
     pub named_by_serial: bool,
 }
@@ -43,11 +45,11 @@ impl DemoKeys {
         let mut folders = [Folder::open(folder, first)?, Folder::open(folder, second)?];
         for key in link.keys {
             if key.algorithm.secret_bytes().is_some() {
-                share(&mut folders, link, *key, rng)?;
+                share(&mut folders, link, key, rng)?;
                 continue;
             }
             for owner in 0..link.parties.len() {
-                self.give(&mut folders, owner, link, *key, rng)?;
+                self.give(&mut folders, owner, link, key, rng)?;
             }
         }
         folders.into_iter().try_for_each(Folder::finish)
@@ -59,7 +61,7 @@ impl DemoKeys {
         folders: &mut [Folder; 2],
         owner: usize,
         link: &DemoLink<'_>,
-        key: DemoKey,
+        key: &DemoKey,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), StoreError> {
         let party = link.parties.get(owner).copied().unwrap_or_default();
@@ -111,7 +113,7 @@ struct Halves {
 }
 
 /// The same secret to both. What a counterparty knows as characters is made of hex digits.
-fn share(folders: &mut [Folder; 2], link: &DemoLink<'_>, key: DemoKey, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+fn share(folders: &mut [Folder; 2], link: &DemoLink<'_>, key: &DemoKey, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
     let id = format!("{}-{}", link.link, key.usage.name());
     let bytes = key.algorithm.secret_bytes().unwrap_or_default();
     let drawn = if key.algorithm.is_text() { bytes / 2 } else { bytes };
@@ -121,7 +123,7 @@ fn share(folders: &mut [Folder; 2], link: &DemoLink<'_>, key: DemoKey, rng: &mut
         24 => random_hex::<24>(rng),
         _ => random_hex::<32>(rng),
     }?;
-    let serial = serial(0, key.usage);
+    let serial = key.holder.clone().unwrap_or_else(|| serial(0, key.usage));
     for folder in folders {
         let row = Row {
             side: Side::Shared,
@@ -133,7 +135,7 @@ fn share(folders: &mut [Folder; 2], link: &DemoLink<'_>, key: DemoKey, rng: &mut
     Ok(())
 }
 
-fn row<'a>(id: &'a str, link: &'a str, key: DemoKey, serial: &'a str) -> Row<'a> {
+fn row<'a>(id: &'a str, link: &'a str, key: &DemoKey, serial: &'a str) -> Row<'a> {
     Row {
         id,
         link,

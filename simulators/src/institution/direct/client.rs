@@ -103,8 +103,7 @@ impl Direct {
     async fn forge(&self, wire: &Wire) -> Result<bool, Refusal> {
         one_more(&self.inner.counts.forged);
         let limit = Duration::from_millis(self.inner.config.attempt_ms);
-        let answer = self.inner.line.call(wire, limit).await?;
-        let refused = answer.is_ok_and(|answer| matches!(answer.start, Start::Status(status) if status >= 400));
+        let refused = self.inner.line.is_refused(wire, limit).await?;
         if refused {
             one_more(&self.inner.counts.forged_refused);
         }

@@ -30,12 +30,42 @@ pub fn keys(spec: &Spec) -> Vec<DemoKey> {
     let seals = spec.sealing_scheme().map(|scheme| (Usage::Seal, wrapping(scheme)));
     let whole = spec.whole_scheme().map(|scheme| (Usage::Seal, whole(scheme)));
     let capsule = spec.capsule().map(|scheme| (Usage::Seal, around(scheme)));
+    // A terminal's own MAC key serves until it has signed in.
+    let master = master(spec).map(|algorithm| (Usage::Seal, algorithm));
     let key = |(usage, algorithm)| DemoKey {
         usage,
         algorithm,
+        holder: spec
+            .example_signer()
+            .map(ToOwned::to_owned)
+            .filter(|_| algorithm.secret_bytes().is_some()),
         named_by_serial: usage == Usage::Sign && algorithm == Algorithm::Sm2 && named_by_serial(spec),
     };
-    [signs, seals, whole, capsule].into_iter().flatten().map(key).collect()
+    [signs, seals, whole, capsule, master]
+        .into_iter()
+        .flatten()
+        .map(key)
+        .collect()
+}
+
+/// Under which a terminal gets its working keys.
+fn master(spec: &Spec) -> Option<Algorithm> {
+    let SignatureScheme::Mac(kind) = spec.signature_scheme() else {
+        return None;
+    };
+    let algorithm = match kind {
+        MacKind::CupEcbDes => Algorithm::TerminalDes,
+        MacKind::CupEcbTripleDes => Algorithm::TerminalTripleDes,
+        MacKind::CupEcbSm4 | MacKind::CupEcbSm4Bytes => Algorithm::TerminalSm4,
+        MacKind::HmacSm3
+        | MacKind::HmacSha256
+        | MacKind::HmacSha256Key
+        | MacKind::Md5Key
+        | MacKind::Sha256Key
+        | MacKind::Sha256KeyDigest
+        | MacKind::Sm3KeyDigest => return None,
+    };
+    Some(algorithm).filter(|_| spec.has_sign_in())
 }
 
 const fn wrapping(scheme: SealingScheme) -> Algorithm {

@@ -12,6 +12,7 @@ mod material; // which keys a link needs
 mod play; // a course from beginning to end
 mod request; // requests from a spec's examples
 mod server; // how it answers
+mod session; // what comes before its first message
 
 #[cfg(test)]
 mod tests;
@@ -33,13 +34,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// How it waits, and where its serials begin.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DirectConfig {
-    /// Where the gateway listens for it, such as `http://127.0.0.1:8300`.
+    /// Where the gateway listens for it, such as `http://127.0.0.1:8300` or `tcp://127.0.0.1:8583`.
     pub gateway: String,
     pub first_serial: u64,
     /// Of one exchange.
@@ -95,6 +97,7 @@ struct Inner {
     counts: Counts,
     stop: CancellationToken,
     server: Mutex<Option<JoinHandle<()>>>,
+    opened: OnceCell<()>,
 }
 
 #[derive(Default)]
@@ -108,17 +111,21 @@ struct Counts {
     executed: AtomicU64,
 }
 
-/// Starts an institution that takes calls on a bound listener. Only specs whose messages go by HTTP can be played so far.
-pub fn start(listener: TcpListener, party: Party, world: World, config: DirectConfig) -> Result<Direct, Refusal> {
-    if !party.spec()?.speaks_http() {
+/// Starts an institution that takes calls on a bound listener, if it is one that the bank calls. Only specs whose messages go by
+/// HTTP or as frames can be played so far, and those of frames only call.
+pub fn start(listener: Option<TcpListener>, party: Party, world: World, config: DirectConfig) -> Result<Direct, Refusal> {
+    if !is_played(party.spec()?) {
         return Err(Refusal {
             step: Step::Build,
-            text: format!("codec {} has no HTTP, and there is no other line to it", party.spec()?.codec),
+            text: format!(
+                "codec {} has neither HTTP nor frames, and there is no other line to it",
+                party.spec()?.codec
+            ),
         });
     }
     let direct = Direct {
         inner: Arc::new(Inner {
-            line: Line::http(&config.gateway),
+            line: Line::to(&config.gateway),
             party,
             world,
             config,
@@ -127,11 +134,17 @@ pub fn start(listener: TcpListener, party: Party, world: World, config: DirectCo
             counts: Counts::default(),
             stop: CancellationToken::new(),
             server: Mutex::default(),
+            opened: OnceCell::new(),
         }),
     };
-    let serving = tokio::spawn(server::serve(listener, direct.clone()));
-    *held(&direct.inner.server) = Some(serving);
+    let serving = listener.map(|listener| tokio::spawn(server::serve(listener, direct.clone())));
+    *held(&direct.inner.server) = serving;
     Ok(direct)
+}
+
+/// Whether an institution of this spec can be stood in for: it has a link of its own, and is not the bank's own platform.
+pub fn is_played(spec: &Spec) -> bool {
+    (spec.speaks_http() && spec.codec != "platform") || spec.speaks_frames()
 }
 
 impl Direct {

@@ -26,7 +26,11 @@ pub struct DirectPlayed {
 impl Direct {
     /// Plays the `n`-th course that the institution begins. A message that cannot be written is a complaint.
     pub async fn play(&self, n: u64) -> Vec<DirectPlayed> {
-        self.act(n).await.unwrap_or_else(unwritten)
+        let played = match self.open().await {
+            Ok(()) => self.act(n).await,
+            Err(refusal) => Err(refusal),
+        };
+        played.unwrap_or_else(unwritten)
     }
 
     /// Plays the `n`-th course that the bank's platform begins with it.
@@ -98,7 +102,9 @@ impl Direct {
         let mut request = self.request(Operation::Debit, n, 0, None)?;
         let poor = (0..1_000).map(Person::at).find(|person| person.kind == Kind::Poor);
         if let Some(poor) = poor {
-            request.set_text(Attribute::Agreement, poor.agreement());
+            request
+                .set_text(Attribute::Agreement, poor.agreement())
+                .set_text(Attribute::PayerAccount, poor.account);
         }
         let sent = self.send(&request).await?;
         Ok(judged(Operation::Debit, &sent.outcome, "failed", sent.latency))

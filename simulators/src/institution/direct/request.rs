@@ -23,6 +23,8 @@ pub fn request(spec: &Spec, operation: Operation, order: &Order, original: Optio
         // An example has the shape of its attribute, which the spec's loading saw to.
         drop(request.put(*attribute, renewed(value, at)));
     }
+    let kind = spec.message_for(operation, Role::Request);
+    let maps = |attribute| kind.is_some_and(|kind| kind.maps(attribute));
     let id = end_to_end_id(spec, operation, order, at);
     request
         .set_text(Attribute::EndToEndId, id.clone())
@@ -31,12 +33,19 @@ pub fn request(spec: &Spec, operation: Operation, order: &Order, original: Optio
         .set_text(Attribute::CreatedAt, stamp(at))
         .set_date(Attribute::SettlementDate, at.date())
         .set_text(Attribute::Remark, "test");
-    if operation.moves_money() {
+    if operation.moves_money() || maps(Attribute::Amount) {
         request.set_money(Attribute::Amount, order.amount);
     }
     add_person(&mut request, &order.person);
+    if operation == Operation::Debit && maps(Attribute::PayerAccount) && !maps(Attribute::Agreement) {
+        request.set_text(Attribute::PayerAccount, order.person.account.clone());
+    }
     if let Some(original) = original {
         refer(&mut request, original);
+        let source = kind.and_then(|kind| kind.derives(Attribute::OriginalEndToEndId));
+        if let (Some(source), Some(id)) = (source, original.text(Attribute::EndToEndId)) {
+            request.set_text(source, id);
+        }
     }
     request
 }
@@ -46,10 +55,15 @@ pub(super) fn numbered(spec: &Spec, attribute: Attribute, serial: u64, at: Offse
     let like = example(spec, attribute).unwrap_or(PLAIN_ID);
     let (renewed, after) = renewed_text(like, at);
     let (head, tail) = renewed.split_at_checked(after).unwrap_or((&renewed, ""));
-    let width = tail.len().min(SERIAL_DIGITS_MAX);
-    let (kept, _) = tail.split_at_checked(tail.len() - width).unwrap_or((tail, ""));
-    let modulus = 10u64.pow(u32::try_from(width).unwrap_or_default());
-    format!("{head}{kept}{:0width$}", serial % modulus)
+    let mut digits = format!("{serial:0SERIAL_DIGITS_MAX$}").into_bytes();
+    digits.drain(..digits.len() - SERIAL_DIGITS_MAX);
+    // From the last one; a dash stands between parts of an identifier and stays.
+    let digit = |kept: char| match kept {
+        '-' => kept,
+        _ => digits.pop().map_or(kept, char::from),
+    };
+    let numbered: Vec<char> = tail.chars().rev().map(digit).collect();
+    head.chars().chain(numbered.into_iter().rev()).collect()
 }
 
 /// What ends an agreement is known by the agreement: some institutions carry nothing else.

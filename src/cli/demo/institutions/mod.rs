@@ -1,4 +1,4 @@
-//! The institutions with links of their own: every codec of the binary that goes by HTTP, each with keys made for this run.
+//! The institutions with links of their own: every codec that goes by HTTP or as frames, with keys made for this run.
 
 mod rows;
 
@@ -19,6 +19,7 @@ use simulators::platform::{PlatformClient, PlatformClientConfig, SharedLedger};
 use simulators::report::Book;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -27,7 +28,7 @@ use tokio::task::JoinSet;
 
 /// Who is to play, before the gateway runs.
 pub(super) struct Cast {
-    members: Vec<(Arc<Spec>, TcpListener)>,
+    members: Vec<(Arc<Spec>, Option<TcpListener>)>,
 }
 
 impl Cast {
@@ -36,11 +37,16 @@ impl Cast {
         let specs = Specs::embedded().map_err(|error| Failure::config("codecs", error))?;
         let mut keys = DemoKeys::default();
         let mut members = Vec::new();
-        for spec in specs.iter().filter(|spec| is_institution(spec)) {
+        for spec in specs.iter().filter(|spec| direct::is_played(spec)) {
             let spec = direct::suite(spec).clone();
             give_keys(&mut keys, keys_folder, &spec)?;
-            let bound = TcpListener::bind("127.0.0.1:0").await;
-            members.push((spec, bound.map_err(|error| unavailable("institutions", &error))?));
+            let listener = if spec.speaks_frames() {
+                None
+            } else {
+                let bound = TcpListener::bind("127.0.0.1:0").await;
+                Some(bound.map_err(|error| unavailable("institutions", &error))?)
+            };
+            members.push((spec, listener));
         }
         Ok(Self { members })
     }
@@ -49,9 +55,10 @@ impl Cast {
     pub(super) fn configuration(&self, bank: &str) -> Result<String, Failure> {
         let mut text = String::new();
         for (spec, listener) in &self.members {
-            let address = listener.local_addr().map_err(|error| unavailable("institutions", &error))?;
+            let address = listener.as_ref().map(TcpListener::local_addr).transpose();
+            let address = address.map_err(|error| unavailable("institutions", &error))?;
             // Writing to a String cannot fail.
-            let _written = text.write_str(&links(spec, &address.to_string(), bank));
+            let _written = text.write_str(&links(spec, address, bank));
         }
         Ok(text)
     }
@@ -64,7 +71,7 @@ impl Cast {
             let party = party(&name, &name, &keys_folder.join(&name))?.in_suite(&spec.suite);
             let config = DirectConfig {
                 final_ms: FINAL_MS,
-                ..DirectConfig::new(&gateway.url(&name)?, place * SERIALS_EACH)
+                ..DirectConfig::new(&gateway.of_institution(&spec)?, place * SERIALS_EACH)
             };
             let direct = direct::start(listener, party, world(), config).map_err(|refusal| unavailable(&name, &refusal))?;
             let is_called = !asked(&spec).is_empty();
@@ -152,16 +159,12 @@ impl Company {
     }
 }
 
-/// What plays the part of an institution: neither the bank's own platform nor what goes by queues.
-fn is_institution(spec: &Spec) -> bool {
-    spec.speaks_http() && spec.codec != "platform"
-}
-
 /// Its own link, and the platform's link for what the bank asks of it.
 fn give_keys(keys: &mut DemoKeys, folder: &Path, spec: &Spec) -> Result<(), Failure> {
     let mac = DemoKey {
         usage: Usage::Mac,
         algorithm: Algorithm::HmacSm3,
+        holder: None,
         named_by_serial: false,
     };
     let own = direct::keys(spec);
@@ -197,7 +200,8 @@ fn platform_link(spec: &Spec) -> String {
     format!("platform-{}", spec.codec)
 }
 
-fn links(spec: &Spec, institution: &str, bank: &str) -> String {
+/// `institution` is where it is called, if it is.
+fn links(spec: &Spec, institution: Option<SocketAddr>, bank: &str) -> String {
     let Spec { codec, suite, .. } = spec;
     let suite = if suite.is_empty() {
         String::new()
@@ -208,14 +212,16 @@ fn links(spec: &Spec, institution: &str, bank: &str) -> String {
     let towards_us = format!("\n[[route]]\nfrom = \"{codec}\"\nto = \"platform\"\n");
     let asked = asked(spec);
     let of_ours = format!("\n[[route]]\nfrom = \"{bank_link}\"\nto = \"{codec}\"\noperations = {asked:?}\n");
-    let link = |name: &str, codec: &str, more: &str, base_url: &str| {
-        format!(
-            "\n[link.{name}]\ncodec = \"{codec}\"\n{more}answer_ms = 2500\n\
-             http = {{ base_url = \"http://{base_url}\", listen = \"127.0.0.1:0\" }}\n"
-        )
+    let link = |name: &str, codec: &str, more: &str, transport: &str| {
+        format!("\n[link.{name}]\ncodec = \"{codec}\"\n{more}answer_ms = 2500\n{transport}\n")
     };
-    let own = link(codec, codec, &format!("{suite}member = \"{member}\"\n"), institution);
-    let from_bank = link(&bank_link, "platform", "", bank) + &of_ours;
+    let http = |address: &str| format!("http = {{ base_url = \"http://{address}\", listen = \"127.0.0.1:0\" }}");
+    let transport = institution.map_or_else(
+        || "tcp = { listen = \"127.0.0.1:0\" }".to_owned(),
+        |address| http(&address.to_string()),
+    );
+    let own = link(codec, codec, &format!("{suite}member = \"{member}\"\n"), &transport);
+    let from_bank = link(&bank_link, "platform", "", &http(bank)) + &of_ours;
     let parts = [
         Some(own),
         Some(from_bank).filter(|_| !asked.is_empty()),
