@@ -16,6 +16,14 @@ impl Spec {
         self.envelope.capsule.as_ref().map(|plan| plan.scheme)
     }
 
+    /// The same spec for what is inside: to look at a message that was taken out of its capsule.
+    #[must_use]
+    pub fn without_capsule(&self) -> Self {
+        let mut spec = self.clone();
+        spec.envelope.capsule = None;
+        spec
+    }
+
     /// The ciphertext of a message's content; `Ok(None)` where the spec has nothing of the kind, and for an acknowledgement that
     /// is one word.
     pub fn sealed_content(&self, wire: &Wire) -> Result<Option<Vec<u8>>, ParseError> {

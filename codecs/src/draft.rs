@@ -59,19 +59,13 @@ impl Spec {
         })
     }
 
-    /// By what an answer is matched to a request of ours: the serial, or what the spec derives it from. Nothing sealed is.
-    pub fn serial_of(&self, wire: &Wire) -> Option<String> {
-        let message = self.parse(wire).ok()?;
-        mapping::serial(message.kind, &message.values)
-    }
-
     /// Whether a message is only good for some time after it was authenticated (a signed timestamp).
     pub fn authentication_ages(&self) -> bool {
         self.envelope.signing.made_at.is_some()
     }
 
-    /// A draft of a message of ours as it was written before, to be authenticated anew. What is sealed cannot be written
-    /// again without its key and is refused.
+    /// A draft of a message of ours as it was written before, to be authenticated anew. Single sealed values stay as they are;
+    /// where a signature covers their clear text, or an object is sealed whole, it cannot be written again without the key.
     pub fn redraft(&self, wire: &Wire) -> Result<Draft<'_>, BuildError> {
         let message = self.parse(wire).map_err(|error| BuildError {
             rule: error.rule,
@@ -79,7 +73,8 @@ impl Spec {
             detail: error.detail,
         })?;
         let kind = message.kind.code.clone();
-        if message.values.items().iter().any(|item| item.sealed) {
+        let is_sealed = message.values.items().iter().any(|item| item.sealed);
+        if (is_sealed && message.signs_clear_values()) || message.kind.plan.whole.is_some() {
             return Err(Broken::new("seal.missing", "a sealed message cannot be authenticated anew").built(&kind));
         }
         let missing = || Broken::new("message.unknown", "the spec has no message of this code").built(&kind);
@@ -98,9 +93,9 @@ impl Draft<'_> {
         self.kind
     }
 
-    /// `None` also for an acknowledgement that is one word and carries no signature.
+    /// `None` also for an acknowledgement that is one word, and for what its seal alone vouches for.
     pub fn signature_scheme(&self) -> SignatureScheme {
-        if self.kind.plan.literal.is_some() {
+        if self.kind.plan.literal.is_some() || self.kind.plan.signing.by_seal {
             SignatureScheme::None
         } else {
             self.spec.envelope.scheme
@@ -140,7 +135,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Puts a value sealed under a block cipher in place.
+    /// Puts a value sealed under a block cipher in place, or one sealed by itself under the receiver's key.
     pub fn set_sealed_blocks(&mut self, slot: usize, ciphertext: &[u8]) {
         self.signed_body.take();
         if let Some(item) = self.values.item_mut(slot).filter(|item| item.sealed) {
@@ -155,9 +150,24 @@ impl Draft<'_> {
             self.values.set(sealing.serial, serial.to_owned());
             let bytes = match sealing.scheme {
                 SealingScheme::Session(_) => ciphertext_to_raw(wrapped),
-                SealingScheme::Sm4Gcm | SealingScheme::TextKey(_) => ciphertext_to_der(wrapped),
+                SealingScheme::Sm4Gcm | SealingScheme::TextKey(_) | SealingScheme::Each(_) => ciphertext_to_der(wrapped),
             };
-            self.values.set(sealing.key, base64_encode(&bytes));
+            self.wrap(&bytes);
+        }
+    }
+
+    /// The serial of the receiver's key that every value is sealed under by itself, where such a message names it.
+    pub fn set_sealed_for(&mut self, serial: &str) {
+        self.signed_body.take();
+        let sealing = self.spec.envelope.sealing.as_ref();
+        if let Some(field) = sealing.and_then(|sealing| sealing.serial_in(self.kind.role)) {
+            self.values.set(field, serial.to_owned());
+        }
+    }
+
+    fn wrap(&mut self, wrapped: &[u8]) {
+        if let Some(key) = self.spec.envelope.sealing.as_ref().and_then(|sealing| sealing.key) {
+            self.values.set(key, base64_encode(wrapped));
         }
     }
 
@@ -166,7 +176,7 @@ impl Draft<'_> {
         self.signed_body.take();
         if let Some(sealing) = &self.spec.envelope.sealing {
             self.values.set(sealing.serial, serial.to_owned());
-            self.values.set(sealing.key, base64_encode(wrapped));
+            self.wrap(wrapped);
         }
     }
 
@@ -390,11 +400,12 @@ impl Draft<'_> {
             .sealing
             .as_ref()
             .filter(|_| sealed)
-            .map(|sealing| [Some(sealing.serial), Some(sealing.key)]);
+            .map(|sealing| [sealing.serial_in(self.kind.role), sealing.key]);
         let due = due
             .into_iter()
             .flatten()
-            .chain([signing.serial, signing.made_at, signing.nonce]);
+            .chain([signing.serial, signing.made_at, signing.nonce])
+            .chain([self.kind.plan.whole.as_ref().map(|whole| whole.ciphertext)]);
         for id in due.flatten() {
             let Some(item) = self.values.get(id) else {
                 return Err(self.broken(id, Broken::new("field.missing", "sealing and signing come before it")));

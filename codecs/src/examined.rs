@@ -55,7 +55,7 @@ impl Message<'_> {
     pub fn wrapped_text(&self) -> Option<(&str, &str)> {
         let sealing = self.spec.envelope.sealing.as_ref()?;
         let sent = |at| self.values.get(at).map(|item| item.sent.as_ref());
-        Some((sent(sealing.serial)?, sent(sealing.key)?))
+        Some((sent(sealing.serial)?, sent(sealing.key?)?))
     }
 
     /// What its signed text is made of.

@@ -144,6 +144,11 @@ fn everything(spec: &Spec, wire: &Wire) -> Result<(), ParseError> {
                 drop(message.set_opened(sealed.slot, &sealed.ciphertext));
             }
         }
+        Some(SealingScheme::Each(_)) => {
+            for sealed in message.sealed_each()? {
+                drop(message.set_opened(sealed.slot, &wire.body));
+            }
+        }
         Some(SealingScheme::Sm4Gcm) | None => {
             for sealed in message.sealed_fields()? {
                 drop(message.set_opened(sealed.slot, &sealed.ciphertext));

@@ -18,6 +18,7 @@ pub mod message; // one parsed message
 pub mod payment; // the canonical form
 mod reading; // from bytes to a message
 pub mod sample; // text files beside each spec: bytes and what is expected of them
+mod sealed; // what is sealed field by field
 pub mod sign_in; // how a terminal asks for its working keys
 mod signed; // the exact text that a signature covers
 pub mod spec; // spec.toml: loaded, wholly checked, compiled to a plan

@@ -209,14 +209,16 @@ fn enclose(spec: &Spec, plan: &Plan, values: &mut Values<'static>, outer: FieldI
 /// Fields that sealing and signing fill in.
 fn reserved(spec: &Spec, message: &MessageSpec, id: FieldId) -> bool {
     let signing = &message.plan.signing;
-    let sealing = spec.envelope.sealing.as_ref().map(|sealing| [sealing.serial, sealing.key]);
+    let sealing = spec.envelope.sealing.as_ref();
+    let sealing = sealing.map(|sealing| [Some(sealing.serial), sealing.key]);
     let serial = signing.serial.filter(|_| !signing.is_shared);
     let own = [signing.signature, serial, signing.made_at, signing.nonce];
     let whole = message
         .plan
         .whole
-        .is_some_and(|whole| [whole.ciphertext, whole.nonce].contains(&id));
-    whole || own.contains(&Some(id)) || sealing.is_some_and(|sealing| sealing.contains(&id))
+        .as_ref()
+        .is_some_and(|whole| whole.ciphertext == id || whole.bound.is_some_and(|bound| bound.nonce == id));
+    whole || own.contains(&Some(id)) || sealing.is_some_and(|sealing| sealing.contains(&Some(id)))
 }
 
 fn push(spec: &Spec, values: &mut Values<'static>, id: FieldId, field: &Field, occurrence: usize, text: String) {

@@ -4,21 +4,20 @@
 
 pub use crate::describe::DescribedField;
 pub use crate::draft::{Draft, SealTarget};
+pub use crate::sealed::{EnvelopeFound, SealedBlocks, SealedEach, SealedField};
 pub use crate::signed::SignedForm;
-pub use crate::whole::{SealedWhole, WholeTarget};
+pub use crate::whole::{Bound, SealedWhole, WholeTarget};
 
-use crate::envelope::{
-    RawCiphertext, SealingScheme, SessionCipher, SignatureScheme, SignatureValue, TextCipher, Wrapped, ciphertext_from_der,
-    gcm_fields, session, text_key,
-};
+use crate::envelope::{SignatureScheme, SignatureValue};
 use crate::error::ParseError;
-use crate::field::{Broken, base64_decode};
+use crate::field::Broken;
 use crate::mapping;
 use crate::payment::{Operation, Outcome, Payment};
+use crate::sealed::sealed_form;
 use crate::signed;
-use crate::spec::plan::{Field, FieldId, Over, Place, SealingPlan};
+use crate::spec::plan::{Field, FieldId, Over, Place};
 use crate::spec::{MessageSpec, Spec};
-use crate::values::{Item, Values};
+use crate::values::Values;
 use crate::wire::{Start, Wire};
 use std::borrow::Cow;
 use time::OffsetDateTime;
@@ -73,36 +72,7 @@ impl Signer {
     }
 }
 
-/// The digital envelope that a message carries.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct EnvelopeFound {
-    /// Serial number of our key under which the data key is wrapped.
-    pub serial: String,
-    pub wrapped: RawCiphertext,
-}
-
-/// One sealed field: SM4-GCM parts and the additional data that binds it to its place.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SealedField {
-    /// Handle for `set_opened`.
-    pub slot: usize,
-    pub path: String,
-    pub nonce: [u8; 12],
-    pub ciphertext: Vec<u8>,
-    pub tag: [u8; 16],
-    pub additional: Vec<u8>,
-}
-
-/// One sealed field under a block cipher without a nonce.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SealedBlocks {
-    /// Handle for `set_opened`.
-    pub slot: usize,
-    pub path: String,
-    pub ciphertext: Vec<u8>,
-}
-
-impl<'a> Message<'a> {
+impl Message<'_> {
     pub fn kind(&self) -> &MessageSpec {
         self.kind
     }
@@ -171,114 +141,9 @@ impl<'a> Message<'a> {
         &self.spec.envelope.user_id
     }
 
-    /// The envelope of `SealingScheme::Sm4Gcm`; `Ok(None)` when nothing is sealed (no sealed field present).
-    pub fn envelope(&self) -> Result<Option<EnvelopeFound>, ParseError> {
-        match self.wrapped_key()? {
-            Some((serial, Wrapped::Sm2(wrapped))) => Ok(Some(EnvelopeFound { serial, wrapped })),
-            Some((_, Wrapped::Rsa(_))) | None => Ok(None),
-        }
-    }
-
-    /// The serial of our key and what is wrapped for it; `Ok(None)` when nothing is sealed.
-    pub fn wrapped_key(&self) -> Result<Option<(String, Wrapped)>, ParseError> {
-        let Some(sealing) = self.spec.envelope.sealing.as_ref() else {
-            return Ok(None);
-        };
-        if self.sealed().next().is_none() {
-            return Ok(None);
-        }
-        let serial = self.sent(sealing.serial)?.to_owned();
-        let bytes = base64_decode(self.sent(sealing.key)?);
-        let bytes = bytes.ok_or_else(|| self.broken(sealing.key, Broken::new("field.kind", "expected base64")))?;
-        let wrapped = match sealing.scheme {
-            SealingScheme::TextKey(TextCipher::Aes256) | SealingScheme::Session(SessionCipher::TripleDes) => {
-                Ok(Wrapped::Rsa(bytes))
-            }
-            SealingScheme::Session(SessionCipher::Sm4) => session::ciphertext_from_raw(&bytes).map(Wrapped::Sm2),
-            SealingScheme::Sm4Gcm | SealingScheme::TextKey(_) => ciphertext_from_der(&bytes).map(Wrapped::Sm2),
-        };
-        Ok(Some((serial, wrapped.map_err(|error| self.at(sealing.key, error))?)))
-    }
-
-    /// How the sealed fields are sealed.
-    pub fn sealing_scheme(&self) -> Option<SealingScheme> {
-        self.spec.envelope.sealing.as_ref().map(|sealing| sealing.scheme)
-    }
-
-    /// The sealed fields of `SealingScheme::Sm4Gcm`.
-    pub fn sealed_fields(&self) -> Result<Vec<SealedField>, ParseError> {
-        self.sealed().map(|(slot, item)| self.sealed_field(slot, item)).collect()
-    }
-
-    /// The sealed fields of `SealingScheme::TextKey` and `SealingScheme::Session`.
-    pub fn sealed_blocks(&self) -> Result<Vec<SealedBlocks>, ParseError> {
-        let block = self.sealing_scheme().map_or(1, SealingScheme::block_bytes);
-        let blocks = |(slot, item): (usize, &Item<'a>)| {
-            let (path, clear) = self.sealed_place(item);
-            let ciphertext = text_key::ciphertext(&item.sent, text_key::sealed_max(clear), block)
-                .map_err(|broken| broken.read(path, item.offset))?;
-            Ok(SealedBlocks {
-                slot,
-                path: path.to_owned(),
-                ciphertext,
-            })
-        };
-        self.sealed().map(blocks).collect()
-    }
-
-    fn sealed(&self) -> impl Iterator<Item = (usize, &Item<'a>)> {
-        self.values.items().iter().enumerate().filter(|(_, item)| item.sealed)
-    }
-
-    /// Path and longest clear value of a sealed item's field.
-    fn sealed_place(&self, item: &Item<'a>) -> (&str, usize) {
-        let field = self.kind.plan.field(item.field);
-        field.map_or(("", 0), |field| (&field.path, field.rules.length.clear_bytes_max()))
-    }
-
-    /// Puts the clear value of a sealed field in place; kind, charset and length rules apply to it here.
-    pub fn set_opened(&mut self, slot: usize, clear: &[u8]) -> Result<(), ParseError> {
-        let kind = self.kind;
-        let item = self.values.item_mut(slot).filter(|item| item.sealed);
-        let item = item.ok_or_else(|| Broken::new("seal.slot", "no sealed field has this slot").read("", None))?;
-        let Some(field) = kind.plan.field(item.field) else {
-            return Ok(());
-        };
-        let text = std::str::from_utf8(clear).map_err(|_| Broken::new("encoding.utf8", "its clear value is not UTF-8"));
-        let checked = text.and_then(|text| field.rules.check(text).map(|()| text.to_owned()));
-        item.clear = Some(checked.map_err(|broken| broken.read(&field.path, item.offset))?);
-        let id = item.field;
-        self.disclose(id)
-    }
-
-    /// Takes the fields out of the clear text of the field that encloses them.
-    pub(crate) fn disclose(&mut self, outer: FieldId) -> Result<(), ParseError> {
-        let plan = &self.kind.plan;
-        let clear = self
-            .values
-            .get(outer)
-            .and_then(Item::clear)
-            .filter(|_| plan.inside(outer).next().is_some());
-        let Some(clear) = clear.map(ToOwned::to_owned) else {
-            return Ok(());
-        };
-        let elements = crate::format::xml_fragment(&clear, &self.spec.limits).map_err(|error| self.at(outer, error))?;
-        for (name, text) in elements {
-            let Some((id, _)) = plan.inside(outer).find(|(_, element)| *element == name) else {
-                continue;
-            };
-            if let Some(field) = plan.field(id) {
-                field.rules.check(&text).map_err(|broken| broken.read(&field.path, None))?;
-            }
-            self.values.push(Item::new(id, text));
-        }
-        let lacking = plan
-            .inside(outer)
-            .filter_map(|(id, _)| plan.field(id).filter(|_| self.values.get(id).is_none()));
-        match lacking.into_iter().find(|field| field.required) {
-            Some(field) => Err(Broken::new("field.missing", "a required field is missing").read(&field.path, None)),
-            None => Ok(()),
-        }
+    /// By what an answer is matched to a request of ours: the serial, or what the spec derives it from.
+    pub fn serial(&self) -> Option<String> {
+        mapping::serial(self.kind, &self.values)
     }
 
     /// Translates to the canonical form. Sealed fields must have been opened.
@@ -355,36 +220,6 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
-    /// Marks what the spec seals; refuses clear values where sealed ones are due, and an envelope where none is.
-    fn mark_sealed(&mut self) -> Result<(), ParseError> {
-        let Some(sealing) = self.spec.envelope.sealing.as_ref() else {
-            return Ok(());
-        };
-        let enveloped = self.values.get(sealing.key).is_some();
-        if !sealing.on && enveloped {
-            return Err(self.broken(
-                sealing.key,
-                Broken::new("seal.unexpected", "an envelope, but sealing is off for this link"),
-            ));
-        }
-        if !sealing.on || !self.kind.plan.seals() {
-            return Ok(());
-        }
-        let kind = self.kind;
-        for slot in 0..self.values.items().len() {
-            let Some(item) = self.values.item_mut(slot) else { continue };
-            let Some(field) = kind.plan.field(item.field).filter(|field| field.seal) else {
-                continue;
-            };
-            item.sealed = true;
-            if !enveloped {
-                sealed_form(sealing, field, &item.sent).map_err(|broken| broken.read(&field.path, item.offset))?;
-                return Err(Broken::new("seal.envelope", "a sealed value without an envelope").read(&field.path, item.offset));
-            }
-        }
-        Ok(())
-    }
-
     /// An answer's status line must say what its outcome says.
     fn status(&self) -> Result<(), ParseError> {
         let (Some(http), Start::Status(status)) = (&self.spec.http, &self.wire.start) else {
@@ -400,20 +235,6 @@ impl<'a> Message<'a> {
             None,
             format!("status {status}, but the outcome calls for {expected}"),
         ))
-    }
-
-    fn sealed_field(&self, slot: usize, item: &Item<'a>) -> Result<SealedField, ParseError> {
-        let (path, clear) = self.sealed_place(item);
-        let parts = gcm_fields::parts(&item.sent, gcm_fields::sealed_max(clear));
-        let (nonce, ciphertext, tag) = parts.map_err(|broken| broken.read(path, item.offset))?;
-        Ok(SealedField {
-            slot,
-            additional: gcm_fields::additional(self.kind, &self.values, path, item.occurrence),
-            path: path.to_owned(),
-            nonce,
-            ciphertext,
-            tag,
-        })
     }
 
     /// The text of a field that must be there.
@@ -433,7 +254,7 @@ impl<'a> Message<'a> {
         broken.read(path, self.values.get(field).and_then(|item| item.offset))
     }
 
-    fn at(&self, field: FieldId, error: ParseError) -> ParseError {
+    pub(crate) fn at(&self, field: FieldId, error: ParseError) -> ParseError {
         self.broken(
             field,
             Broken {
@@ -441,16 +262,5 @@ impl<'a> Message<'a> {
                 detail: error.detail,
             },
         )
-    }
-}
-
-/// Whether a text can be a sealed value of a field, before anything is decoded.
-fn sealed_form(sealing: &SealingPlan, field: &Field, text: &str) -> Result<(), Broken> {
-    let clear = field.rules.length.clear_bytes_max();
-    match sealing.scheme {
-        SealingScheme::Sm4Gcm => gcm_fields::form(text, gcm_fields::sealed_max(clear)),
-        SealingScheme::TextKey(_) | SealingScheme::Session(_) => {
-            text_key::form(text, text_key::sealed_max(clear), sealing.scheme.block_bytes())
-        }
     }
 }

@@ -41,7 +41,7 @@ impl Message<'_> {
 }
 
 /// Derived from the body's bytes wherever the institution signs bytes; only `fields` and `pairs` are defined over values. Empty
-/// for an acknowledgement that is one word.
+/// for an acknowledgement that is one word, and for what its seal alone vouches for.
 pub(crate) fn text(
     spec: &Spec,
     kind: &MessageSpec,
@@ -50,7 +50,7 @@ pub(crate) fn text(
     body: &[u8],
 ) -> Result<Vec<u8>, (FieldId, Broken)> {
     let (plan, signing) = (&kind.plan, &kind.plan.signing);
-    if plan.literal.is_some() {
+    if plan.literal.is_some() || signing.by_seal {
         return Ok(Vec::new());
     }
     // These rules hold for every body that was parsed or that we wrote.

@@ -159,6 +159,24 @@ impl Keyring {
         )
     }
 
+    /// Our one opening key of a link, for messages that name none: accepted, primary or draining, and valid now. Where several
+    /// are, none is chosen.
+    pub fn one_unwrapper(&self, link: &str, now: OffsetDateTime) -> Result<Usable<'_, UnwrapKey>, KeyError> {
+        let named = Named {
+            link,
+            usage: "opening",
+            serial: "",
+        };
+        let found = self.links.get(link).and_then(|keys| keys.seal_ours.only_live());
+        valid(found.ok_or_else(|| named.unknown())?, now)
+    }
+
+    /// Every opening key of ours of a link, whatever its status and validity: only for bytes that the journal vouches for, where
+    /// the message names no key and what opens says itself whether it fits.
+    pub fn held_unwrappers(&self, link: &str) -> impl Iterator<Item = Usable<'_, UnwrapKey>> {
+        self.links.get(link).into_iter().flat_map(|keys| keys.seal_ours.all())
+    }
+
     /// Any opening key of ours with this serial, whatever its status and validity: only for bytes that the journal vouches
     /// for. A revoked key must not open anything new, but what it sealed before must stay readable.
     pub fn held_unwrapper(&self, link: &str, serial: &str) -> Result<Usable<'_, UnwrapKey>, KeyError> {

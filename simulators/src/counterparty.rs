@@ -4,6 +4,7 @@
 //! readers of the same specs agree on.
 
 mod capsule; // messages whose whole content is sealed
+mod each; // values under the receiver's own key
 mod session; // sealing under a session key whose bytes are wrapped
 mod sign_in; // a terminal's working keys
 #[cfg(test)]
@@ -273,6 +274,10 @@ impl Party {
             let keys = (keyring.as_ref(), self.link.as_str());
             return session::open(message, cipher, keys, now).map_err(|error| refuse(&error));
         }
+        if let Some(SealingScheme::Each(cipher)) = message.sealing_scheme() {
+            let keys = (keyring.as_ref(), self.link.as_str());
+            return each::open(message, cipher, keys, now).map_err(|error| refuse(&error));
+        }
         let Some(EnvelopeFound { serial, wrapped }) = message.envelope().map_err(|error| refuse(&error))? else {
             return Ok(());
         };
@@ -310,6 +315,11 @@ impl Party {
         if let Some(SealingScheme::Session(cipher)) = draft.sealing_scheme() {
             let keys = (keyring.as_ref(), self.link.as_str());
             let sealed = session::seal(draft, &targets, cipher, keys, now, rng);
+            return sealed.map_err(|error| Refusal::new(Step::Seal, error));
+        }
+        if let Some(SealingScheme::Each(cipher)) = draft.sealing_scheme() {
+            let keys = (keyring.as_ref(), self.link.as_str());
+            let sealed = each::seal(draft, &targets, cipher, keys, now, rng);
             return sealed.map_err(|error| Refusal::new(Step::Seal, error));
         }
         let mut data_key = [0; 16];

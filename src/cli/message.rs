@@ -18,12 +18,10 @@ mod decode;
 mod digest;
 mod doctor;
 mod explain;
-mod open;
 mod source;
 mod verify;
 
 pub(crate) use decode::{lines, objects};
-pub(crate) use open::open_fields;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

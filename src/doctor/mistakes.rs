@@ -3,7 +3,7 @@
 use super::proof::Attempt;
 use super::seen::Seen;
 use super::{Case, Refused, Variant};
-use super::{body, key, link, seal, signing, text, value};
+use super::{body, capsule, key, link, seal, signing, text, value};
 use crate::pipeline::Step;
 use codecs::wire::Wire;
 
@@ -177,10 +177,13 @@ pub static MISTAKES: &[Mistake] = &[
     seal("seal.key_form", seal::key_form),
     seal("seal.filling", seal::filling),
     seal("seal.additional", seal::additional),
+    seal("each.other_key", seal::each::other_key),
+    seal("each.padding", seal::each::padding),
     seal("whole.other_key", seal::whole::other_key),
     seal("whole.additional", seal::whole::additional),
     seal("whole.derivation", seal::whole::derivation),
     seal("whole.tag_first", seal::whole::tag_first),
+    refused("capsule.other_key", Proof::Taken, capsule::other_key),
     refused("seal.absent", Proof::Taken, link::unsealed),
     refused("seal.unexpected", Proof::Taken, link::sealed),
     refused("link.suite", Proof::Taken, link::suite),

@@ -4,6 +4,7 @@
 //! other, which the pipeline never does, so nothing of this may ever stand on a message's way.
 
 mod body; // the same message in other bytes
+mod capsule; // messages whose whole content is sealed
 mod coding; // hex, base64 and GBK, strict and not
 mod key; // another key, or the right one at a wrong time
 mod link; // another suite, link or codec
@@ -70,6 +71,21 @@ pub fn examine(case: &Case<'_>) -> Finding {
     let Err(rejection) = case.receive(case.wire) else {
         return Finding::Sound;
     };
+    match capsule::inside(case) {
+        Some(inside) => {
+            let spec = Arc::new(case.spec.without_capsule());
+            let inner = Case {
+                wire: &inside,
+                spec: &spec,
+                ..*case
+            };
+            explained(&inner, rejection)
+        }
+        None => explained(case, rejection),
+    }
+}
+
+fn explained(case: &Case<'_>, rejection: Box<Rejection>) -> Finding {
     let lenient = case.spec.with_any_signature();
     let seen = Seen::of(case, &lenient, case.wire);
     let refused = Refused {

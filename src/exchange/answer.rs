@@ -278,7 +278,13 @@ impl Ids {
         let content = pipeline::stored_content(wire, link.view(keyring));
         let wire = content.as_deref().unwrap_or(wire);
         let ids = link.spec.peek(wire).as_ref().map(Self::of).unwrap_or_default();
-        let serial = ids.serial.clone().or_else(|| link.spec.serial_of(wire));
+        let inside = || {
+            let mut message = link.spec.parse(wire).ok()?;
+            // What is sealed for the counterparty alone stays closed, and names nothing.
+            drop(pipeline::disclose_stored(&mut message, link.view(keyring)));
+            message.serial()
+        };
+        let serial = ids.serial.clone().or_else(inside);
         Self { serial, ..ids }
     }
 }

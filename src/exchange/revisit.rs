@@ -10,7 +10,7 @@ use crate::config::SettleConfig;
 use crate::journal::{Exchange, ExchangeId, MessageRecord, Move, State};
 use crate::mq::Published;
 use crate::record;
-use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
+use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason};
 use codecs::wire::Wire;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -130,7 +130,8 @@ impl Gateway {
     /// Asks the counterparty for the outcome.
     async fn query(&self, job: &Job, exchange: &Exchange) -> Result<(), Trouble> {
         let link = self.link(exchange.link_out.as_deref().unwrap_or_default())?;
-        let Some(kind) = link.spec.message_for(Operation::Query, Role::Request) else {
+        let asked = Operation::parse(&exchange.operation).unwrap_or(Operation::Query);
+        let Some(kind) = link.spec.query_of(asked) else {
             return self.query_later(job, exchange).await;
         };
         let query = match self.query_payment(exchange, link, &kind.code).await {

@@ -10,6 +10,7 @@
 //! clear values (`signed = "clear"`) opens first into a private form that only `verify` turns into `Opened`.
 
 mod capsule;
+mod each;
 mod mac;
 mod named;
 mod open;
@@ -152,6 +153,19 @@ pub fn content<'w>(wire: &'w Wire, link: LinkView<'_>, now: OffsetDateTime) -> R
 /// The same for bytes of our own journal, under any key that we still hold.
 pub fn stored_content<'w>(wire: &'w Wire, link: LinkView<'_>) -> Result<Cow<'w, Wire>, Box<Rejection>> {
     capsule::open_stored(wire, link)
+}
+
+/// Opens what is sealed in a message that is shown to a person, under keys that may be used now; gives how many values came to
+/// light. It leads to no payment: only `receive` makes those, and it verifies first.
+pub fn disclose(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Result<usize, Box<Rejection>> {
+    open::disclose(message, link, now)?;
+    Ok(message.opened_values())
+}
+
+/// The same for bytes of our own journal, under any key that we still hold.
+pub fn disclose_stored(message: &mut Message<'_>, link: LinkView<'_>) -> Result<usize, Box<Rejection>> {
+    open::disclose_stored(message, link)?;
+    Ok(message.opened_values())
 }
 
 /// Parses without keys, for `message decode` and `explain`.

@@ -50,6 +50,16 @@ pub fn named(wire: &Wire, link: LinkView<'_>) -> Names {
         }),
         Err(_) => return Names::Nothing,
     }
+    match (message.sealed_each(), message.sealed_for()) {
+        (Ok(each), _) if each.is_empty() => {}
+        (Ok(_), Some(serial)) => keys.push(Under {
+            side: Side::Theirs,
+            usage: Usage::Seal,
+            serial: serial.to_owned(),
+            working: None,
+        }),
+        (Ok(_), None) | (Err(_), _) => return Names::Nothing,
+    }
     Names::Keys(keys)
 }
 

@@ -2,7 +2,7 @@
 
 use super::parse::Parsed;
 use super::verify::Verified;
-use super::{LinkView, Rejection, Step, Under, session, text_key, whole};
+use super::{LinkView, Rejection, Step, Under, each, session, text_key, whole};
 use codecs::envelope::{RawCiphertext, SealingScheme};
 use codecs::message::{EnvelopeFound, Message};
 use keys::envelope;
@@ -79,11 +79,7 @@ pub(super) fn open_unverified<'a>(
 /// Opens what the journal vouches for, with any key that we still hold.
 pub(super) fn open_stored<'a>(parsed: Parsed<'a>, link: LinkView<'_>) -> Result<Opened<'a>, Box<Rejection>> {
     let mut message = parsed.message;
-    let choose = |serial: &str| link.keyring.held_unwrapper(link.name, serial);
-    open_fields(&mut message, &choose, &|ours, wrapped| {
-        envelope::unwrapped(ours.key, wrapped).map(Arc::new)
-    })?;
-    whole::open_stored(&mut message, link)?;
+    disclose_stored(&mut message, link)?;
     Ok(Opened {
         message,
         signed_by: None,
@@ -91,8 +87,27 @@ pub(super) fn open_stored<'a>(parsed: Parsed<'a>, link: LinkView<'_>) -> Result<
     })
 }
 
+/// In place, for whoever shows it.
+pub(super) fn disclose(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTime) -> Result<(), Box<Rejection>> {
+    open_usable(message, link, now).map(drop)
+}
+
+pub(super) fn disclose_stored(message: &mut Message<'_>, link: LinkView<'_>) -> Result<(), Box<Rejection>> {
+    let choose = |serial: &str| link.keyring.held_unwrapper(link.name, serial);
+    let chosen = |serial: Option<&str>| match serial {
+        Some(serial) => choose(serial).map(|key| vec![key]),
+        None => Ok(link.keyring.held_unwrappers(link.name).collect()),
+    };
+    let find = |ours: &Usable<'_, dyn Unwrap>, wrapped: &Ciphertext| envelope::unwrapped(ours.key, wrapped).map(Arc::new);
+    open_fields(message, &choose, &chosen, &find)?;
+    whole::open_stored(message, link)
+}
+
 /// Which key opens an envelope that names this serial.
 pub(super) type Choose<'k> = dyn Fn(&str) -> Result<Usable<'k, UnwrapKey>, KeyError> + 'k;
+
+/// Which keys may open values that are sealed each by itself, by the serial that the message names.
+pub(super) type Chosen<'k> = dyn Fn(Option<&str>) -> Result<Vec<Usable<'k, UnwrapKey>>, KeyError> + 'k;
 
 /// The key in an envelope.
 type Find<'f> = dyn Fn(&Usable<'_, dyn Unwrap>, &Ciphertext) -> Result<Arc<Sm4Gcm>, CryptoError> + 'f;
@@ -105,18 +120,33 @@ fn open_usable(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDateTim
         used.borrow_mut().push(Under::of(chosen.info));
         Ok(chosen)
     };
+    let chosen = |serial: Option<&str>| {
+        if let Some(serial) = serial {
+            return choose(serial).map(|key| vec![key]);
+        }
+        let one = link.keyring.one_unwrapper(link.name, now)?;
+        used.borrow_mut().push(Under::of(one.info));
+        Ok(vec![one])
+    };
     let envelopes = link.keyring.envelopes(link.name);
-    let opened = open_fields(message, &choose, &|ours, wrapped| envelopes.inbound(ours, wrapped, now));
+    let find = |ours: &Usable<'_, dyn Unwrap>, wrapped: &Ciphertext| envelopes.inbound(ours, wrapped, now);
+    let opened = open_fields(message, &choose, &chosen, &find);
     let whole = opened.and_then(|()| whole::open(message, link, now));
     let whole = whole.map_err(|rejection| rejection.with_header(Some(message.header())))?;
     Ok(used.into_inner().into_iter().chain(whole).collect())
 }
 
-fn open_fields(message: &mut Message<'_>, choose: &Choose<'_>, find: &Find<'_>) -> Result<(), Box<Rejection>> {
+fn open_fields(
+    message: &mut Message<'_>,
+    choose: &Choose<'_>,
+    chosen: &Chosen<'_>,
+    find: &Find<'_>,
+) -> Result<(), Box<Rejection>> {
     let refused = |error| Rejection::of_parse(Step::Open, error);
     match message.sealing_scheme() {
         Some(SealingScheme::TextKey(cipher)) => return text_key::open(message, cipher, choose),
         Some(SealingScheme::Session(cipher)) => return session::open(message, cipher, choose),
+        Some(SealingScheme::Each(cipher)) => return each::open(message, cipher, chosen),
         Some(SealingScheme::Sm4Gcm) | None => {}
     }
     let Some(EnvelopeFound { serial, wrapped, .. }) = message.envelope().map_err(refused)? else {

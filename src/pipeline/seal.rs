@@ -3,7 +3,7 @@
 //! The draft keeps the clear values beside the sealed ones, for specs whose signature covers clear values.
 
 use super::translate::Drafted;
-use super::{Fault, LinkView, Under, session, text_key, whole};
+use super::{Fault, LinkView, Under, each, session, text_key, whole};
 use codecs::envelope::{RawCiphertext, SealingScheme};
 use codecs::message::Draft;
 use keys::sm2::Ciphertext;
@@ -47,6 +47,10 @@ pub(super) fn seal<'a>(
         }
         Some(SealingScheme::Session(cipher)) => {
             session::seal(&mut draft, targets, cipher, link, now, rng)?;
+            return Ok(Sealed { draft, sealed_for });
+        }
+        Some(SealingScheme::Each(cipher)) => {
+            each::seal(&mut draft, targets, cipher, &receiver, rng)?;
             return Ok(Sealed { draft, sealed_for });
         }
         Some(SealingScheme::Sm4Gcm) | None => {}

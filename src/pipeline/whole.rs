@@ -22,14 +22,19 @@ pub(super) fn open(message: &mut Message<'_>, link: LinkView<'_>, now: OffsetDat
     Ok(Some(Under::of(ours.info)))
 }
 
-/// Opens what the journal vouches for under any key that we still hold: the tag tells which it was.
+/// Opens what the journal vouches for under any key that we still hold: tag or content tells which it was.
 pub(super) fn open_stored(message: &mut Message<'_>, link: LinkView<'_>) -> Result<(), Box<Rejection>> {
     let Some(sealed) = sealed(message)? else { return Ok(()) };
     let mut held = link.keyring.held_sealers(link.name);
-    let clear = held.find_map(|held| opened(held.of(algorithm(sealed.scheme)).ok()?, &sealed).ok());
-    message
-        .set_whole(&clear.ok_or_else(|| invalid(CryptoError::Ciphertext))?)
-        .map_err(refused)
+    // Without a tag only the fields tell which it was: another key leaves no object that holds them.
+    let fits = held.any(|held| {
+        let clear = held
+            .of(algorithm(sealed.scheme))
+            .ok()
+            .and_then(|key| opened(key, &sealed).ok());
+        clear.is_some_and(|clear| message.set_whole(&clear).is_ok())
+    });
+    if fits { Ok(()) } else { Err(invalid(CryptoError::Ciphertext)) }
 }
 
 /// Seals it, where the spec says so, and names the key.
@@ -44,6 +49,10 @@ pub(super) fn seal(
     };
     let sealer = link.keyring.sealer(link.name, now)?;
     let key = sealer.of(algorithm(target.scheme))?;
+    if !target.scheme.is_bound() {
+        draft.set_whole_blocks(&key.seal_blocks(&target.clear)?);
+        return Ok(Some(Under::of(sealer.info)));
+    }
     let nonce = nonce(rng);
     let (ciphertext, tag) = key.seal_authenticated(&nonce, &target.additional, &target.clear)?;
     let nonce: String = nonce.iter().map(|&byte| char::from(byte)).collect();
@@ -56,13 +65,18 @@ fn sealed(message: &Message<'_>) -> Result<Option<SealedWhole>, Box<Rejection>> 
 }
 
 fn opened(key: &SealKey, sealed: &SealedWhole) -> Result<Vec<u8>, CryptoError> {
-    key.open_authenticated(&sealed.nonce, &sealed.additional, &sealed.ciphertext, &sealed.tag)
+    match &sealed.bound {
+        Some(bound) => key.open_authenticated(&bound.nonce, &bound.additional, &sealed.ciphertext, &bound.tag),
+        None => key.open_blocks(&sealed.ciphertext),
+    }
 }
 
 const fn algorithm(scheme: WholeScheme) -> Algorithm {
     match scheme {
         WholeScheme::Aes256Gcm => Algorithm::Aes256Gcm,
         WholeScheme::Sm4Gcm => Algorithm::Sm4GcmText,
+        WholeScheme::AesCbc => Algorithm::AesCbc,
+        WholeScheme::AesEcbMd5 => Algorithm::AesEcbMd5,
     }
 }
 

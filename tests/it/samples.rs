@@ -6,12 +6,13 @@ use codecs::payment::{Attribute, Money};
 use codecs::sample::{Sample, embedded};
 use codecs::spec::{Spec, Specs};
 use codecs::wire::{Start, Wire};
-use hangu::pipeline::{LinkView, Received, Rejection, receive};
+use hangu::pipeline::{LinkView, Received, Rejection, content, disclose, disclose_stored, receive};
 use keys::algorithm::Algorithm;
 use keys::key::{KeyEntry, Side, Status, Usage};
 use keys::keyring::{Keyring, KeyringBuilder};
 use keys::legacy::{RsaPrivate, RsaPublic};
 use keys::sm2::{PrivateKey, PublicKey};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -32,13 +33,46 @@ fn what_another_implementation_signed_and_sealed_is_judged_as_its_sample_says() 
                 sample
                     .check_payment(&received.payment)
                     .unwrap_or_else(|error| panic!("{place}: {error}"));
-                assert!(!received.signed_by.is_empty(), "{place}");
+                assert!(!received.under.is_empty(), "{place}");
             }
             Err(rejection) => assert_eq!(sample.verdict, rejection.code, "{place}: {rejection}"),
         }
         judged += 1;
     }
     assert!(judged >= 30, "{judged} samples");
+}
+
+/// What `message explain` and `journal show` open: whatever another implementation sealed for us, in every scheme.
+#[test]
+fn whatever_is_sealed_for_us_is_opened_for_whoever_looks_at_it() {
+    let (specs, mut opened) = (Specs::embedded().unwrap(), BTreeSet::new());
+    for sample in embedded().unwrap() {
+        let spec = sample.suited(specs.spec(&sample.codec).unwrap()).unwrap();
+        if sample.opens.is_empty() || sample.is_wrong() {
+            continue;
+        }
+        let keyring = keyring(&sample, spec);
+        let place = format!("{}/{}", sample.codec, sample.file);
+        let content = content(&sample.wire, view(spec, &keyring), NOW).unwrap();
+        assert_eq!(spec.capsule().is_some(), content.body != sample.wire.body, "{place}");
+        for shown in [true, false] {
+            let mut message = spec.parse(&content).unwrap();
+            let count = if shown {
+                disclose(&mut message, view(spec, &keyring), NOW).unwrap()
+            } else {
+                disclose_stored(&mut message, view(spec, &keyring)).unwrap()
+            };
+            let sealed = [
+                message.wrapped_key().unwrap().is_some(),
+                !message.sealed_each().unwrap().is_empty(),
+                message.sealed_whole().unwrap().is_some(),
+            ];
+            assert_eq!(count > 0, sealed.contains(&true), "{place}");
+            assert!(message.payment().is_ok(), "{place}");
+        }
+        opened.insert((sample.codec, sample.suite));
+    }
+    assert!(opened.len() >= 10, "{opened:?}");
 }
 
 /// Each bit of a signed sample is flipped in turn: wherever it lies, the payment that comes out is the same or none.
@@ -55,6 +89,8 @@ fn no_flipped_bit_of_a_signed_sample_changes_what_is_accepted() {
         ("tenpay", "query_paid.txt"),
         ("tenpay", "notice_sm2.txt"),
         ("tenpay-v2", "notice_hmac.txt"),
+        ("alipay", "pay_answer_sm2_aes.txt"),
+        ("unionpay-form", "payout_sm3.txt"),
         ("jdpay", "published_refund_answer.txt"),
         ("jdpay", "notice_pay.txt"),
         ("cnaps2", "credit.txt"),
@@ -226,6 +262,9 @@ fn keyring(sample: &Sample, spec: &Spec) -> Keyring {
     if let (false, Ok(Some((serial, _)))) = (sample.opens.is_empty(), message.wrapped_key()) {
         builder = with_private(builder, &sample.opens, &serial);
     }
+    if let (false, Ok([_, ..])) = (sample.opens.is_empty(), message.sealed_each().as_deref()) {
+        builder = with_private(builder, &sample.opens, message.sealed_for().unwrap_or("1"));
+    }
     if let (false, Ok(Some(whole))) = (sample.opens.is_empty(), message.sealed_whole()) {
         builder = builder.add_secret(
             entry(Side::Shared, Usage::Seal, shared_algorithm(whole.scheme), "1"),
@@ -239,6 +278,8 @@ fn shared_algorithm(scheme: WholeScheme) -> Algorithm {
     match scheme {
         WholeScheme::Aes256Gcm => Algorithm::Aes256Gcm,
         WholeScheme::Sm4Gcm => Algorithm::Sm4GcmText,
+        WholeScheme::AesCbc => Algorithm::AesCbc,
+        WholeScheme::AesEcbMd5 => Algorithm::AesEcbMd5,
     }
 }
 

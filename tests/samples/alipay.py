@@ -1,5 +1,6 @@
 """Samples of codecs/alipay: facts/institutions.md 4, names and numbers invented but for the published vector."""
 
+import base64
 import json
 import sys
 from urllib.parse import quote_plus
@@ -50,11 +51,20 @@ def text(pairs, excluded=("sign",)):
     return "&".join(f"{key}={pairs[key]}" for key in sorted(pairs) if pairs[key] and key not in excluded)
 
 
+def seal(content, key=None, cipher="aes-128-cbc", iv=bytes(16)):
+    """Base64 of AES in CBC with a zero IV and PKCS #7 padding, as the gateway's `encrypt_type=AES` says."""
+    key = key or (tools().KEYS / "alipay-aes.mac").read_bytes()
+    vector = [] if cipher.endswith("ecb") else ["-iv", iv.hex()]
+    data = content if isinstance(content, bytes) else content.encode()
+    return base64.b64encode(tools().openssl("enc", f"-{cipher}", "-K", key.hex(), *vector, data=data)).decode()
+
+
 class Maker:
     def __init__(self, suite):
         self.suite = suite
         self.kind = "SM2" if suite.startswith("sm") else "RSA2"
         self.key = "sm2-sign" if suite.startswith("sm") else "rsa-sign"
+        self.aes, self.has_certificates = suite.endswith("_aes"), "_key" not in suite
 
     def sign(self, data):
         return tools().sign(self.suite, data.encode())
@@ -65,16 +75,18 @@ class Maker:
             "timestamp": "2030-01-02 18:30:05", "version": "1.0", "biz_content": json.dumps(content, ensure_ascii=False),
             "notify_url": "https://bank.example/alipay/notify/trade", "app_auth_token": "",
         }
-        if "_" not in self.suite:
+        if self.aes:
+            pairs |= {"encrypt_type": "AES", "biz_content": seal(content if isinstance(content, str) else pairs["biz_content"])}
+        if self.has_certificates:
             roots = {"rsa2": "687b59193f3f462dd5336e5abf83c5d8_02941eef3187dddf3d3b83462e1dfcf6", "sm2": "9e64d67d36446de33aae13a33a89e5a7"}
-            pairs |= {"app_cert_sn": "866efef280dec9137a87d047ac446315", "alipay_root_cert_sn": roots[self.suite]}
+            pairs |= {"app_cert_sn": "866efef280dec9137a87d047ac446315", "alipay_root_cert_sn": roots[self.suite.removesuffix("_aes")]}
         return self.signed(pairs | (more or {}))
 
     def signed(self, pairs, excluded=("sign",)):
         return pairs | {"sign": self.sign(text(pairs, excluded))}
 
     def answer(self, member, value):
-        serial = ',"alipay_cert_sn":"7513daaaa48aa3ba2e4018d84402479c"' if "_" not in self.suite else ""
+        serial = ',"alipay_cert_sn":"7513daaaa48aa3ba2e4018d84402479c"' if self.has_certificates else ""
         return f'{{"{member}":{value},"sign":"{self.sign(value)}"{serial}}}'
 
     def notice(self, kind, more, excluded):
@@ -89,13 +101,15 @@ class Maker:
         tools().write("alipay", name, lines, body)
 
     def good(self, name, start, body, more):
-        self.write(name, start, body, [f"key: {self.key}", *more])
+        opens = ["opens: alipay-aes"] if self.aes and "notify" not in start else []
+        self.write(name, start, body, [f"key: {self.key}", *opens, *more])
 
     def wrong(self, name, rule, start, body):
         self.write(f"wrong_{name}", start, body, [], expect=rule)
 
     def unverified(self, name, verdict, start, body):
-        self.write(f"wrong_{name}", start, body, [f"key: {self.key}", f"verdict: {verdict}"])
+        opens = ["opens: alipay-aes"] if self.aes else []
+        self.write(f"wrong_{name}", start, body, [f"key: {self.key}", *opens, f"verdict: {verdict}"])
 
 
 PAY = {"out_trade_no": "20300102183005000001", "total_amount": "12.34", "subject": "茶 & 点心=1+1", "product_code": "GENERAL_WITHHOLDING",
@@ -129,6 +143,64 @@ def make():
     wrong_requests(sm)
     wrong_answers(sm)
     wrong_notices(sm)
+    sealed(Maker("rsa2_aes"), Maker("sm2_aes"), Maker("rsa2_key_aes"))
+
+
+def sealed(rsa, sm, key):
+    for maker in [rsa, sm, key]:
+        maker.good(f"pay_{maker.suite}", FORM, form(maker.request("alipay.trade.pay", PAY)), PAY_LINES)
+        maker.good(f"pay_answer_{maker.suite}", "200", maker.answer("alipay_trade_pay_response", f'"{seal(PAID)}"'),
+                   ["payment: outcome = success", "payment: com.serial = 20300102183005000001"])
+    failed = '{"code":"40004","msg":"Business Failed","sub_code":"ACQ.BUYER_BALANCE_NOT_ENOUGH","sub_msg":"余额不足"}'
+    rsa.good("pay_failed_aes", "200", rsa.answer("alipay_trade_pay_response", f'"{seal(failed)}"'),
+             ["payment: outcome = failed insufficient_funds: 余额不足"])
+    escaped = seal(PAID).replace("/", "\\/")
+    rsa.good("pay_answer_aes_escaped", "200", rsa.answer("alipay_trade_pay_response", f'"{escaped}"'), ["payment: outcome = success"])
+    error = rsa.answer("error_response", '{"code":"40002","msg":"Invalid Arguments","sub_code":"isv.decryption-error"}')
+    rsa.write("gateway_refusal_aes", "200", error, [f"key: {rsa.key}", "payment: operation = notice"])
+    rsa.good("trade_notice_aes", TRADE, form(rsa.notice("trade_status_sync", STATE, ("sign", "sign_type"))),
+             ["payment: outcome = success", "payment: original.operation = debit"])
+    wrong_sealed(rsa)
+
+
+def wrong_sealed(rsa):
+    answer = lambda value: rsa.answer("alipay_trade_pay_response", value)
+    paid, text = seal(PAID), json.dumps(PAY, ensure_ascii=False)
+    bytes_of = bytearray(base64.b64decode(paid))
+    bytes_of[-1] ^= 1
+    other = b"0123456789abcdef"
+    altered = rsa.request("alipay.trade.pay", PAY)
+    rsa.unverified("aes_altered", "signature.invalid", FORM, form(altered | {"biz_content": seal(text.replace("12.34", "0.01"))}))
+    rsa.unverified("aes_signed_before_sealed", "signature.invalid", FORM, form(altered | {"sign": rsa.sign(text_of(altered, text))}))
+    rsa.unverified("aes_signed_without_quotes", "signature.invalid", "200", answer(f'"{paid}"').replace(rsa.sign(f'"{paid}"'), rsa.sign(paid)))
+    for name, verdict, value in [
+        ("aes_last_block", "seal.invalid", base64.b64encode(bytes_of).decode()),
+        ("aes_no_json", "json.syntax", seal("success")),
+        ("aes_list", "json.type", seal("[]")),
+        ("aes_not_utf8", "encoding.utf8", seal(PAID.encode().replace(b"Success", "成功".encode("gbk")))),
+        ("aes_key_twice", "field.duplicate", seal(PAID[:-2] + ',"code":"40004"}')),
+        ("aes_no_code", "field.missing", seal(PAID.replace('"code":"10000",', ""))),
+        ("aes_other_iv", "encoding.control", seal(PAID, iv=other)),
+    ]:
+        rsa.unverified(name, verdict, "200", answer(f'"{value}"'))
+    rsa.unverified("aes_amount_number", "json.type", FORM, form(rsa.request("alipay.trade.pay", text.replace('"12.34"', "12.34"))))
+    for name, rule, value in [
+        ("aes_answer_in_clear", "json.type at alipay_trade_pay_response", PAID),
+        ("aes_half_a_block", "seal.missing", f'"{base64.b64encode(bytes(24)).decode()}"'),
+        ("aes_hex", "field.kind at alipay_trade_pay_response", '"AF_00"'),
+    ]:
+        if rule == "seal.missing":
+            rsa.unverified(name, rule, "200", answer(value))
+        else:
+            rsa.wrong(name, rule, "200", answer(value))
+    clear = rsa.signed(altered | {"biz_content": text})
+    rsa.wrong("aes_content_in_clear", "field.charset at biz_content", FORM, form(clear))
+    rsa.wrong("aes_other_type", "field.code at encrypt_type", FORM, form(rsa.signed(altered | {"encrypt_type": "RSA"})))
+    Maker("rsa2").wrong("content_sealed_without_suite", "json.syntax", FORM, form(altered))
+
+
+def text_of(pairs, content):
+    return text(pairs | {"biz_content": content})
 
 
 def answers(sm):

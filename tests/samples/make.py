@@ -71,6 +71,14 @@ def wrap(suite, text):
     return base64.b64encode(on_file(text, lambda file: openssl("pkeyutl", "-encrypt", "-pubin", "-inkey", public, "-in", file))).decode()
 
 
+def encrypt(name, clear, *options):
+    """A value by itself under a public key: SM2 in ASN.1, or RSA as the options say."""
+    key(name)
+    public = str(KEYS / f"{name}.pub.pem")
+    sealed = on_file(clear, lambda file: openssl("pkeyutl", "-encrypt", "-pubin", "-inkey", public, *options, "-in", file))
+    return base64.b64encode(sealed).decode()
+
+
 def seal(suite, data_key, clear):
     cipher = "-sm4-ecb" if suite == "sm" else "-aes-256-ecb"
     sealed = openssl("enc", cipher, "-K", data_key.hex(), data=clear.encode())

@@ -109,6 +109,86 @@ class Maker:
         self.write(f"wrong_{name}", start, heads, body, [f"key: {self.key}", *opens, f"verdict: {verdict}"])
 
 
+# Values by themselves under the receiver's key.
+
+TRANSFER = "POST /v3/fund-app/mch-transfer/transfer-bills"
+OAEP = ["-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha1", "-pkeyopt", "rsa_mgf1_md:sha1"]
+OAEP_SHA256 = ["-pkeyopt", "rsa_padding_mode:oaep", "-pkeyopt", "rsa_oaep_md:sha256", "-pkeyopt", "rsa_mgf1_md:sha256"]
+SEALED_FOR = "PUB_KEY_ID_0119000001092030010200000000001000"
+NAME = "欧阳测试"
+
+
+def encrypted(suite, clear=NAME, options=None):
+    name, usual = ("sm2-seal", []) if suite == "sm2" else ("rsa-seal", OAEP)
+    return tools().encrypt(name, clear.encode() if isinstance(clear, str) else clear, *(usual if options is None else options))
+
+
+def transfer(name):
+    return compact({"appid": "wxd678efh567hg6787", "out_bill_no": "20300102183005000001", "transfer_scene_id": "1000",
+                    "openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "user_name": name, "transfer_amount": 200000, "transfer_remark": "报销"})
+
+
+def found(name):
+    return compact({"mch_id": "1900000109", "out_bill_no": "20300102183005000001", "transfer_bill_no": "1330000071100999991182020050700019480001",
+                    "state": "SUCCESS", "transfer_amount": 200000, "openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "user_name": name})
+
+
+def sealed_fields(rsa, sm):
+    made = lambda maker, body: [*maker.call(TRANSFER, body), f"header: wechatpay-serial = {SEALED_FOR}"]
+    opens = lambda maker: f"opens: {'sm2' if maker.suite == 'sm2' else 'rsa'}-seal"
+    answered = lambda maker, body: maker.theirs(body, answers="transfer.bills.query.answer")
+    for maker in [rsa, sm]:
+        body = transfer(encrypted(maker.suite))
+        maker.good(f"transfer_{maker.suite}", TRANSFER, made(maker, body), body, [
+            opens(maker), "payment: operation = credit", "payment: amount = 200000", f"payment: payee.name = {NAME}"])
+        body = found(encrypted(maker.suite))
+        maker.good(f"transfer_found_{maker.suite}", "200", answered(maker, body), body, [
+            opens(maker), "payment: outcome = success", f"payment: payee.name = {NAME}"])
+    der = base64.b64decode(encrypted("sm2"))
+    for maker, name, verdict, value in [
+        (rsa, "name_other_key", "seal.invalid", tools().encrypt("rsa-sign", NAME.encode(), *OAEP)),
+        (rsa, "name_pkcs1", "seal.invalid", encrypted("rsa", options=[])),
+        (rsa, "name_oaep_sha256", "seal.invalid", encrypted("rsa", options=OAEP_SHA256)),
+        (rsa, "name_not_utf8", "encoding.utf8", encrypted("rsa", NAME.encode("gbk"))),
+        (rsa, "name_long", "field.length", encrypted("rsa", "a" * 65)),
+        (rsa, "name_with_line_end", "field.charset", encrypted("rsa", NAME + "\n")),
+        (sm, "name_other_sm2_key", "seal.invalid", tools().encrypt("sm2-sign", NAME.encode())),
+        (sm, "name_sm2_altered", "seal.invalid", base64.b64encode(der[:-1] + bytes([der[-1] ^ 1])).decode()),
+    ]:
+        body = transfer(value)
+        maker.write(f"wrong_{name}", TRANSFER, made(maker, body), body, [f"key: {maker.key}", opens(maker), f"verdict: {verdict}"])
+    body = found(tools().encrypt("sm2-sign", NAME.encode()))
+    sm.write("wrong_found_name_other_key", "200", answered(sm, body), body, [f"key: {sm.key}", opens(sm), "verdict: seal.invalid"])
+    for maker, name, rule, value in [
+        (rsa, "name_in_clear", "seal.missing at user_name", NAME),
+        (sm, "name_in_clear_sm2", "seal.missing at user_name", NAME),
+        (rsa, "name_short_ciphertext", "seal.missing at user_name", base64.b64encode(bytes(64)).decode()),
+        (rsa, "name_long_ciphertext", "field.length at user_name", base64.b64encode(bytes(1024)).decode()),
+        (sm, "name_sm2_raw", "seal.missing at user_name", raw_sm2(der)),
+        (sm, "name_rsa_for_sm2", "seal.missing at user_name", encrypted("rsa")),
+        (sm, "name_sm2_trailing", "seal.missing at user_name", base64.b64encode(der + b"\0").decode()),
+        (rsa, "name_empty", "seal.missing at user_name", ""),
+    ]:
+        body = transfer(value)
+        maker.wrong(name, rule, TRANSFER, made(maker, body), body)
+    body = transfer(encrypted("rsa"))
+    rsa.wrong("name_without_serial", "seal.envelope at user_name", TRANSFER, rsa.call(TRANSFER, body), body)
+    twice = made(rsa, body) + [f"header: wechatpay-serial = {SERIAL}"]
+    rsa.wrong("name_two_serials", "field.duplicate at @wechatpay-serial", TRANSFER, twice, body)
+
+
+def raw_sm2(der):
+    """04 C1 C3 C2 of a ciphertext in ASN.1."""
+    at, parts = 2 if der[1] < 128 else 3, []
+    while at < len(der):
+        length = der[at + 1]
+        parts.append(der[at + 2:at + 2 + length])
+        at += 2 + length
+    x, y, digest, text = parts
+    point = b"".join(part[-32:].rjust(32, b"\0") for part in (x, y))
+    return base64.b64encode(b"\4" + point + digest + text).decode()
+
+
 DEBIT = {"appid": "wxd678efh567hg6787", "mchid": "1900000109", "description": "茶点", "out_trade_no": "20300102183005000001",
          "contract_id": "202001020000000001", "amount": {"total": 1234, "currency": "CNY"}}
 PAID = {"mchid": "1900000109", "appid": "wxd678efh567hg6787", "out_trade_no": "20300102183005000001", "transaction_id": "4200000000203001020000000001",
@@ -132,6 +212,7 @@ def make():
         maker.good(f"notice_{maker.suite}", TRADE, maker.theirs(body), body, PAID_LINES)
     tools().write("tenpay", "acknowledged", ["expect: ok", "source: facts/institutions.md 2", "start: 200", "payment: operation = ack"],
                   '{"code":"SUCCESS"}')
+    sealed_fields(rsa, sm)
     good(sm)
     wrong_requests(sm)
     wrong_answers(sm)

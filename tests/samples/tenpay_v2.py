@@ -1,5 +1,7 @@
 """Samples of codecs/tenpay-v2: facts/institutions.md 1, names and numbers invented."""
 
+import base64
+import re
 import sys
 
 APPLY = "POST /pay/pappayapply"
@@ -84,6 +86,49 @@ def make():
     tools().write("tenpay-v2", "acknowledged", ["expect: ok", "source: facts/institutions.md 1", "start: 200", "payment: operation = ack"],
                   "<xml><return_code><![CDATA[SUCCESS]]></return_code></xml>")
     wrong(hmac, md5)
+    refund_notices(hmac)
+
+
+# The notice of a refund: no signature, its content under AES-256-ECB and the hex digits of the key's MD5.
+
+REFUND = "POST /tenpay-v2/notify/refund"
+REFUNDED = {"out_refund_no": "20300102183005000009", "out_trade_no": "20300102183005000000", "refund_account": "REFUND_SOURCE_RECHARGE_FUNDS",
+            "refund_fee": "1000", "refund_id": "50000000382030010200000001", "refund_recv_accout": "招商银行信用卡0403", "refund_status": "SUCCESS",
+            "settlement_refund_fee": "1000", "success_time": "2030-01-02 18:30:04", "total_fee": "1234", "transaction_id": "4200000000203001020000000001"}
+
+
+def ecb(clear, key):
+    return base64.b64encode(tools().openssl("enc", "-aes-256-ecb", "-K", key.encode().hex(), data=clear.encode())).decode()
+
+
+def req_info(clear, key):
+    return ecb(clear, tools().openssl("dgst", "-binary", "-md5", data=key.encode()).hex())
+
+
+def refund_notices(hmac):
+    # Vector 1b of the facts, whose key is what MD5 gives.
+    assert ecb("hello", "0123456789abcdef" * 2) == "pZwJZBLuy3mDACEQT4YTBw=="
+    inside = lambda pairs: re.sub(">(?=<[a-z])", ">\n", xml(pairs).replace("xml>", "root>"))
+    outside = lambda sealed: xml({"return_code": "SUCCESS", "appid": "wxd678efh567hg6787", "mch_id": "1900000109",
+                                  "nonce_str": "5K8264ILTKCH16CQ2502SI8ZNMTM67VS", "req_info": sealed})
+    opens = ["key: tenpay-v2", "opens: tenpay-v2"]
+    sealed = req_info(inside(REFUNDED), hmac.key)
+    hmac.write("refund_notice", REFUND, outside(sealed), [*opens, "payment: operation = notice", "payment: original.operation = refund",
+               "payment: original.end_to_end_id = 20300102183005000009", "payment: amount = 1000"])
+    for name, verdict, value in [
+        ("req_info_other_key", "seal.invalid", req_info(inside(REFUNDED), "AnotherKeyOfThirtyTwoCharacters_")),
+        ("req_info_no_refund", "field.missing", req_info(inside({k: v for k, v in REFUNDED.items() if k != "out_refund_no"}), hmac.key)),
+        ("req_info_amount_twice", "field.duplicate", req_info(inside(REFUNDED).replace("<refund_fee>", "<refund_fee>1</refund_fee><refund_fee>"), hmac.key)),
+        ("req_info_amount_in_yuan", "field.charset", req_info(inside(REFUNDED | {"refund_fee": "10.00"}), hmac.key)),
+        ("req_info_other_root", "xml.syntax", req_info(xml(REFUNDED), hmac.key)),
+        ("req_info_doctype", "xml.doctype", req_info("<!DOCTYPE root>" + inside(REFUNDED), hmac.key)),
+        ("req_info_json", "xml.syntax", req_info('{"out_refund_no":"20300102183005000009"}', hmac.key)),
+        ("req_info_half_a_block", "seal.missing", base64.b64encode(bytes(24)).decode()),
+    ]:
+        hmac.write(f"wrong_{name}", REFUND, outside(value), [*opens, f"verdict: {verdict}"])
+    hmac.wrong("req_info_in_clear", "field.kind at req_info", REFUND, outside("refund_status=SUCCESS&out_refund_no=1"))
+    hmac.wrong("req_info_absent", "field.missing at req_info", REFUND, outside(""))
+    hmac.wrong("refund_notice_failed", "field.code at return_code", REFUND, outside(sealed).replace("SUCCESS", "FAIL", 1))
 
 
 # Vector 1a as a message: the published text and digest, which no call of the spec carries; it lacks what a debit requires.

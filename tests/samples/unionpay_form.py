@@ -136,6 +136,34 @@ def make():
     wrong_requests(rsa)
     wrong_answers(rsa)
     wrong_secrets()
+    sealed_fields(Maker("rsa"), Maker("sm3"))
+
+
+def sealed_fields(rsa, sm3):
+    """Card numbers under the gateway's RSA key: PKCS #1 v1.5, named by `encryptCertId`."""
+    account = "6212345678901234567"
+    encrypted = lambda clear: tools().encrypt("rsa-seal", clear.encode())
+    payout = lambda maker, value, more: maker.order("12", {"txnSubType": "00", "bizType": "000401", "accNo": value, "encryptCertId": "68759622183"} | more)
+    made = lambda maker, value, **more: escaped(maker.signed(payout(maker, value, more)))
+    opens = "opens: rsa-seal"
+    for maker in [rsa, sm3]:
+        maker.good(f"payout_{maker.suite}", BACK, made(maker, encrypted(account)), [
+            opens, "payment: operation = credit", "payment: amount = 1234", f"payment: payee.account = {account}"])
+    rsa.good("payout_answer", "200", plain(rsa.signed(rsa.answer("12", {"txnAmt": "1234"}))), ["payment: operation = credit", "payment: outcome = unknown"])
+    for name, verdict, value in [
+        ("account_too_short", "field.length", encrypted(account[:7])),
+        ("account_letters", "field.charset", encrypted("6212E45678901234567")),
+    ]:
+        rsa.write(f"wrong_{name}", BACK, made(rsa, value), [f"key: {rsa.key}", opens, f"verdict: {verdict}"])
+    good = rsa.signed(payout(rsa, encrypted(account), {}))
+    rsa.write("wrong_account_replaced", BACK, escaped(good | {"accNo": encrypted(account)}), [f"key: {rsa.key}", opens, "verdict: signature.invalid"])
+    rsa.write("wrong_account_other_serial", BACK, escaped(good | {"encryptCertId": "1"}), [f"key: {rsa.key}", opens, "verdict: signature.invalid"])
+    for name, rule, value in [
+        ("account_in_clear", "seal.missing at accNo", account),
+        ("account_cut", "seal.missing at accNo", encrypted(account)[:100]),
+    ]:
+        rsa.wrong(name, rule, BACK, made(rsa, value))
+    rsa.wrong("account_without_serial", "seal.envelope at accNo", BACK, made(rsa, encrypted(account), encryptCertId=""))
 
 
 def published():

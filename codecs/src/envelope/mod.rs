@@ -7,6 +7,7 @@ pub(crate) mod around; // a document without the element of its signature
 pub(crate) mod before_mac; // the bytes before the MAC of an ISO 8583 message
 mod capsule; // a document around the sealed content of a message
 mod der;
+pub(crate) mod each; // each value under the receiver's own key
 pub mod gcm_fields; // each value under SM4-GCM, bound to its place
 pub(crate) mod lines; // lines that end in a line feed, the last one too
 pub(crate) mod member; // the exact bytes of a member of a JSON object
@@ -148,6 +149,19 @@ pub enum SealingScheme {
     TextKey(TextCipher),
     /// CBC with a zero IV and zero padding, under a key whose bytes are wrapped as they are (`session`).
     Session(SessionCipher),
+    /// Each value by itself under the receiver's public key; no data key travels (`each`).
+    Each(EachCipher),
+}
+
+/// How a value is encrypted under a public key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EachCipher {
+    /// RSA with OAEP, SHA-1 in both of its places (`WeChat` Pay).
+    RsaOaepSha1,
+    /// RSA with PKCS #1 v1.5 (`UnionPay` forms).
+    RsaPkcs1,
+    /// SM2, the ciphertext in ASN.1 (GM/T 0009).
+    Sm2,
 }
 
 /// The cipher of a session key, and how that is wrapped.
@@ -174,13 +188,16 @@ impl SealingScheme {
     /// What a ciphertext of it is a multiple of.
     pub(crate) const fn block_bytes(self) -> usize {
         match self {
-            Self::Sm4Gcm => 1,
+            Self::Sm4Gcm | Self::Each(_) => 1,
             Self::TextKey(_) | Self::Session(SessionCipher::Sm4) => 16,
             Self::Session(SessionCipher::TripleDes) => 8,
         }
     }
 
-    pub(crate) const NAMES: [(&'static str, Self); 6] = [
+    pub(crate) const NAMES: [(&'static str, Self); 9] = [
+        ("rsa_oaep_sha1_each", Self::Each(EachCipher::RsaOaepSha1)),
+        ("rsa_pkcs1_each", Self::Each(EachCipher::RsaPkcs1)),
+        ("sm2_each", Self::Each(EachCipher::Sm2)),
         ("sm4_session", Self::Session(SessionCipher::Sm4)),
         ("3des_session", Self::Session(SessionCipher::TripleDes)),
         ("sm4_gcm", Self::Sm4Gcm),
@@ -197,10 +214,33 @@ pub enum WholeScheme {
     Aes256Gcm,
     /// SM4-GCM under 16 bytes of SM3 of the 32 characters.
     Sm4Gcm,
+    /// AES in CBC with a zero IV and PKCS #7 padding (Alipay).
+    AesCbc,
+    /// AES-256 in ECB with PKCS #7 padding, under the hex digits of the key's MD5 (`WeChat` Pay v2).
+    AesEcbMd5,
 }
 
 impl WholeScheme {
-    pub(crate) const NAMES: [(&'static str, Self); 2] = [("aes_256_gcm", Self::Aes256Gcm), ("sm4_gcm_text", Self::Sm4Gcm)];
+    pub(crate) const NAMES: [(&'static str, Self); 4] = [
+        ("aes_256_gcm", Self::Aes256Gcm),
+        ("sm4_gcm_text", Self::Sm4Gcm),
+        ("aes_cbc", Self::AesCbc),
+        ("aes_ecb_md5", Self::AesEcbMd5),
+    ];
+
+    /// Whether it authenticates what it seals, together with a nonce and additional data.
+    pub const fn is_bound(self) -> bool {
+        matches!(self, Self::Aes256Gcm | Self::Sm4Gcm)
+    }
+
+    /// Why nothing should be sealed like this, if so.
+    pub const fn weakness(self) -> Option<&'static str> {
+        match self {
+            Self::Aes256Gcm | Self::Sm4Gcm => None,
+            Self::AesCbc => Some("AES-CBC with a zero IV: contents that begin alike show it"),
+            Self::AesEcbMd5 => Some("AES-ECB under MD5: equal blocks show, and blocks can be exchanged"),
+        }
+    }
 }
 
 /// A data key as it is wrapped for its receiver.

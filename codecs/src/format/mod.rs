@@ -20,7 +20,7 @@ pub(crate) use iso8583::{
     Content as IsoContent, Element as IsoElement, IsoPlan, Length as IsoLength, Place as IsoPlace, pack as iso_pack,
     unpack as iso_unpack,
 };
-pub(crate) use json::{JsonNames, JsonPlan, inside_read, inside_write};
+pub(crate) use json::{JsonNames, JsonPlan};
 pub(crate) use parts::write as write_parts;
 pub(crate) use xml::flat::FlatPlan;
 pub(crate) use xml::leaves;
@@ -29,7 +29,7 @@ pub(crate) use xml::{XmlPlan, document as xml_document, elements as xml_elements
 use crate::error::{BuildError, ParseError};
 use crate::spec::plan::Limits;
 use crate::spec::{MessageSpec, Spec};
-use crate::values::Values;
+use crate::values::{Item, Values};
 use crate::wire::Wire;
 use xml::flat;
 
@@ -134,6 +134,26 @@ impl Format {
             Self::Iso8583(plan) => iso8583::write(plan, message, values)?,
         })
     }
+}
+
+/// The values of what was sealed whole: one object of JSON, or elements under a root of their own.
+pub(crate) fn inside_read(spec: &Spec, message: &MessageSpec, clear: &[u8]) -> Result<Vec<Item<'static>>, ParseError> {
+    match inside_root(message) {
+        Some(root) => flat::inside_read(&root, message, clear),
+        None => json::inside_read(spec, message, clear),
+    }
+}
+
+pub(crate) fn inside_write(message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
+    match inside_root(message) {
+        Some(root) => flat::inside_write(&root, message, values),
+        None => json::inside_write(message, values),
+    }
+}
+
+fn inside_root(message: &MessageSpec) -> Option<FlatPlan> {
+    let root = message.plan.whole.as_ref()?.root.clone()?;
+    Some(FlatPlan { root })
 }
 
 /// The strict XML layer over a whole document, with the limits that specs have unless they say otherwise.

@@ -4,8 +4,8 @@ use super::envelope::covers;
 use super::iso8583;
 use super::names::At;
 use super::plan::{Covers, Field, Over, Place, Plan, Signing, Tag};
-use super::{MessageSpec, Spec, SpecWarning};
-use crate::envelope::{SealingScheme, SignatureScheme};
+use super::{MessageSpec, Spec, SpecWarning, whole};
+use crate::envelope::{EachCipher, SealingScheme, SignatureScheme, WholeScheme};
 use crate::error::SpecError;
 use crate::field::Kind;
 use crate::format::Format;
@@ -21,6 +21,7 @@ pub(super) fn all(at: &At, spec: &Spec) -> Result<(), SpecError> {
         paths(&at, &message.plan)?;
         signing(&at, spec, &message.plan)?;
         literal(&at, spec, message)?;
+        whole::by_seal(&at, spec, message)?;
         coverage(&at, spec, &message.plan)?;
         sealing(&at, spec, &message.plan)?;
         groups(&at, &message.plan)?;
@@ -90,9 +91,7 @@ pub(super) fn warnings(spec: &Spec) -> Vec<SpecWarning> {
             "a message that names no key is verified under the one key of its link",
         );
     }
-    if spec.envelope.sealing.as_ref().is_some_and(|sealing| !sealing.on) {
-        warn("envelope.sealing", "sensitive values travel in the clear");
-    }
+    seal_warnings(spec, &mut warn);
     for message in spec
         .messages()
         .filter(|message| message.role == Role::Reply && !message.names_request())
@@ -113,6 +112,21 @@ pub(super) fn warnings(spec: &Spec) -> Vec<SpecWarning> {
     found
 }
 
+fn seal_warnings(spec: &Spec, warn: &mut dyn FnMut(&str, &str)) {
+    if signings(spec).any(|signing| signing.by_seal) {
+        warn(
+            "envelope.by_seal",
+            "a message without a signature is taken from whoever holds the key that seals it",
+        );
+    }
+    if let Some(weakness) = spec.envelope.whole.and_then(WholeScheme::weakness) {
+        warn("envelope.whole", weakness);
+    }
+    if spec.envelope.sealing.as_ref().is_some_and(|sealing| !sealing.on) {
+        warn("envelope.sealing", "sensitive values travel in the clear");
+    }
+}
+
 fn envelope(at: &At, spec: &Spec) -> Result<(), SpecError> {
     let at = at.inside("envelope");
     let envelope = &spec.envelope;
@@ -121,6 +135,13 @@ fn envelope(at: &At, spec: &Spec) -> Result<(), SpecError> {
         return Err(at.fail("`made_at` and `window_s` go together"));
     }
     for signing in signings(spec) {
+        if signing.by_seal {
+            let own = [signing.signature, signing.serial, signing.made_at];
+            if own.iter().any(Option::is_some) {
+                return Err(at.fail("`by_seal` is for messages without a signature"));
+            }
+            continue;
+        }
         let named = signing.signature.is_some() && (signing.serial.is_some() || signing.one_key);
         if (envelope.scheme == SignatureScheme::None) == named {
             return Err(at.fail("a signature needs `at` and `serial` (or `unnamed = \"one_key\"`); `none` has neither"));
@@ -153,18 +174,19 @@ fn signings(spec: &Spec) -> impl Iterator<Item = &Signing> {
 
 /// What names the keys and the moment must itself be signed, and the signature must stand outside of what it covers.
 fn signing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
-    if spec.envelope.scheme == SignatureScheme::None {
+    let signing = &plan.signing;
+    if spec.envelope.scheme == SignatureScheme::None || signing.by_seal {
         return Ok(());
     }
     let at = at.inside("envelope");
-    let signing = &plan.signing;
     // Beside a signed member, in signed lines and before signed content the signer's name is not signed: a wrong one chooses
     // a key that does not verify.
     let unnamed = matches!(signing.over, Over::Member | Over::Lines | Over::CallLines | Over::Content);
     let serial = signing.serial.filter(|_| !unnamed);
     // Another data key before signed ciphertexts opens them to nothing that anyone could choose.
-    let sealed = spec.envelope.sealing.as_ref().filter(|_| signing.over != Over::Content);
-    let sealed = sealed.map(|sealing| [sealing.serial, sealing.key]);
+    let sealed = spec.envelope.sealing.as_ref();
+    let sealed = sealed.filter(|sealing| signing.over != Over::Content && !(unnamed && is_guarded(sealing.scheme)));
+    let sealed = sealed.map(|sealing| [Some(sealing.serial), sealing.key]);
     let exact = |id: usize| {
         plan.field(id)
             .is_some_and(|field| matches!(field.rules.kind, Kind::Rfc3339 | Kind::UnixSeconds))
@@ -175,7 +197,7 @@ fn signing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
     let bound = [serial, signing.made_at, signing.nonce]
         .into_iter()
         .flatten()
-        .chain(sealed.into_iter().flatten());
+        .chain(sealed.into_iter().flatten().flatten());
     let covered = |id: usize| {
         let field = plan.field(id).is_some_and(|field| covers(plan, field));
         signing.first.contains(&id) || (!matches!(signing.over, Over::Fields | Over::Values) && field)
@@ -194,6 +216,11 @@ fn signing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
         return Err(at.fail("a signature cannot cover itself"));
     }
     Ok(())
+}
+
+/// Whether a value opens to nothing at all under another key than its own, so that a name of the key need not be signed.
+const fn is_guarded(scheme: SealingScheme) -> bool {
+    matches!(scheme, SealingScheme::Each(EachCipher::RsaOaepSha1 | EachCipher::Sm2))
 }
 
 /// An acknowledgement that is one word states nothing, so nothing of it needs to be signed.
@@ -269,7 +296,7 @@ fn sealing(at: &At, spec: &Spec, plan: &Plan) -> Result<(), SpecError> {
     }
     match spec.envelope.sealing.as_ref().map(|sealing| sealing.scheme) {
         None => return Err(at.fail("a field is sealed but `envelope.sealing` is missing")),
-        Some(SealingScheme::TextKey(_) | SealingScheme::Session(_)) => return Ok(()),
+        Some(SealingScheme::TextKey(_) | SealingScheme::Session(_) | SealingScheme::Each(_)) => return Ok(()),
         Some(SealingScheme::Sm4Gcm) => {}
     }
     match plan.msg_id.and_then(|id| plan.field(id)) {

@@ -1,10 +1,10 @@
 //! The envelope of a spec: schemes from closed lists, and what the signature of each part of its messages covers.
 
-use super::capsule;
 use super::names::At;
-use super::plan::{Covers, EnvelopePlan, Field, FieldId, Over, Place, Plan, SealingPlan, Signing};
-use super::text::{EnvelopeText, SealingText, SigningText, WholeText};
-use crate::envelope::{SealingScheme, SignatureEncoding, SignatureScheme, WholeScheme};
+use super::plan::{Covers, EnvelopePlan, Field, FieldId, Over, Place, Plan, Signing};
+use super::text::{EnvelopeText, SigningText};
+use super::{capsule, sealing, whole};
+use crate::envelope::{SignatureEncoding, SignatureScheme};
 use crate::error::SpecError;
 
 pub(super) fn load(at: &At, text: &EnvelopeText, frame: &[Field]) -> Result<EnvelopePlan, SpecError> {
@@ -28,8 +28,8 @@ pub(super) fn load(at: &At, text: &EnvelopeText, frame: &[Field]) -> Result<Enve
         },
         signing: signing(at, &text.signing(), frame)?,
         parts: parts.collect::<Result<_, SpecError>>()?,
-        sealing: text.sealing.as_ref().map(|text| sealing(at, text, frame)).transpose()?,
-        whole: text.whole.as_ref().map(|text| whole(at, text)).transpose()?,
+        sealing: text.sealing.as_ref().map(|text| sealing::load(at, text, frame)).transpose()?,
+        whole: text.whole.as_ref().map(|text| whole::scheme(at, text)).transpose()?.flatten(),
         probe: text.probe.clone(),
         capsule: text.capsule.as_ref().map(|text| capsule::load(at, text)).transpose()?,
     })
@@ -38,7 +38,14 @@ pub(super) fn load(at: &At, text: &EnvelopeText, frame: &[Field]) -> Result<Enve
 /// Whether the signature of a message covers a field of it.
 pub(super) fn covers(plan: &Plan, field: &Field) -> bool {
     let signing = &plan.signing;
+    if signing.by_seal {
+        return matches!(field.place, Place::Whole(_));
+    }
     match (signing.over, &field.place) {
+        (Over::Pairs | Over::Member, Place::Whole(_)) => {
+            let around = plan.whole.as_ref().and_then(|whole| plan.field(whole.ciphertext));
+            around.is_some_and(|around| !matches!(around.place, Place::Whole(_)) && covers(plan, around))
+        }
         (
             Over::Http | Over::Document | Over::Lines | Over::CallLines | Over::Content,
             Place::Body(_) | Place::Inside(..) | Place::Whole(_),
@@ -93,6 +100,7 @@ fn signing(at: &At, text: &SigningText, frame: &[Field]) -> Result<Signing, Spec
         },
         made_at: one(&text.made_at)?,
         nonce: one(&text.nonce)?,
+        by_seal: text.by_seal,
         over: listed(at, "over", over, &OVER)?,
         first: text
             .first
@@ -104,29 +112,7 @@ fn signing(at: &At, text: &SigningText, frame: &[Field]) -> Result<Signing, Spec
     })
 }
 
-fn sealing(at: &At, text: &SealingText, frame: &[Field]) -> Result<SealingPlan, SpecError> {
-    Ok(SealingPlan {
-        on: text.on,
-        scheme: listed(
-            at,
-            "scheme",
-            text.scheme.as_deref().unwrap_or("sm4_gcm"),
-            &SealingScheme::NAMES,
-        )?,
-        serial: find(at, &text.serial, frame)?,
-        key: find(at, &text.key, frame)?,
-    })
-}
-
-fn whole(at: &At, text: &WholeText) -> Result<WholeScheme, SpecError> {
-    let name = text
-        .scheme
-        .as_deref()
-        .ok_or_else(|| at.fail("no `scheme` of what is sealed whole"))?;
-    listed(at, "scheme", name, &WholeScheme::NAMES)
-}
-
-fn find(at: &At, path: &str, frame: &[Field]) -> Result<FieldId, SpecError> {
+pub(super) fn find(at: &At, path: &str, frame: &[Field]) -> Result<FieldId, SpecError> {
     let found = frame.iter().position(|field| field.path == *path);
     at.known("frame field", path, found, frame.iter().map(|field| field.path.as_str()))
 }

@@ -4,10 +4,10 @@ use super::field::{self, Loaded, attribute};
 use super::names::At;
 use super::plan::{
     EnvelopePlan, Field, FieldId, Group, Named, OutcomePlan, Over, Piece, Place, Plan, Selector, SignItem, Signing, Status, Tag,
-    Target, Tree, WholePlan,
+    Target, Tree,
 };
 use super::text::{MessageText, OperationsText, OutcomeText, SpecText};
-use super::{Direction, MessageSpec};
+use super::{Direction, MessageSpec, whole};
 use crate::error::SpecError;
 use crate::format::Format;
 use crate::payment::{Attribute, Operation, Role};
@@ -36,13 +36,15 @@ pub(super) fn load(at: &At, text: &MessageText, parts: &Parts<'_>) -> Result<Mes
     if let (Some(root), false) = (&root, format.is_framed()) {
         move_under(root, &mut fields, &mut groups, parts.frame.len());
     }
+    let sealed = parts.text.envelope.whole.as_ref();
+    whole::enclose(at, text, sealed, root.as_deref(), &mut fields, &groups)?;
     let chosen = chosen(at, text, &signing, &mut fields)?;
     let selector = text.operations.as_ref().map(|text| selector(at, text, &fields)).transpose()?;
     let operations = operations(at, text, selector.as_ref())?;
     let plan = Plan {
         tree: tree(at, format, role, &fields, &groups, parts.frame.len())?,
-        inside: inside(at, role, &fields)?,
-        whole: whole(at, parts, &fields)?,
+        inside: whole::inside(at, role, &fields)?,
+        whole: whole::plan(at, sealed, root.as_deref(), &fields)?,
         written: written(format, parts.frame.len(), &fields),
         signed: chosen.unwrap_or_else(|| signed(&signing, parts.frame.len(), &fields)),
         root,
@@ -144,6 +146,11 @@ fn adapt_frame(fields: &mut [Field], frame: usize, role: Role, signing: &Signing
             field.required = false;
             (field.map, field.fill, field.fill_else, field.default) = (None, None, None, None);
         }
+        if signing.by_seal {
+            // Nobody vouches for what stands outside: it is written and never taken.
+            let map = field.map.take();
+            field.fill = field.fill.or(map);
+        }
     }
 }
 
@@ -221,33 +228,6 @@ fn tree(at: &At, format: &Format, role: Role, fields: &[Field], groups: &[Group]
         }
     }
     Ok(tree)
-}
-
-/// The tree of what is sealed whole.
-fn inside(at: &At, role: Role, fields: &[Field]) -> Result<Tree, SpecError> {
-    let mut tree = Tree::new();
-    for (id, field) in fields.iter().enumerate().filter(|(_, field)| field.belongs_to(role)) {
-        let Place::Whole(steps) = &field.place else { continue };
-        let node = tree.grow(steps).ok_or_else(|| at.fail("no place in the tree"))?;
-        if node.field.replace(id).is_some() {
-            return Err(at.fail(format!("field {}: duplicate path", field.path)));
-        }
-    }
-    Ok(tree)
-}
-
-/// The fields around what is sealed whole, in a message that has such an object.
-fn whole(at: &At, parts: &Parts<'_>, fields: &[Field]) -> Result<Option<WholePlan>, SpecError> {
-    if !fields.iter().any(|field| matches!(field.place, Place::Whole(_))) {
-        return Ok(None);
-    }
-    let names = parts.text.envelope.whole.as_ref();
-    let names = names.ok_or_else(|| at.fail("a field is inside what is sealed whole, but `envelope.whole` is missing"))?;
-    Ok(Some(WholePlan {
-        ciphertext: find(at, &names.ciphertext, fields)?,
-        nonce: find(at, &names.nonce, fields)?,
-        additional: find(at, &names.additional, fields)?,
-    }))
 }
 
 /// Frame fields before the body, the body, frame fields after it.
@@ -445,7 +425,7 @@ fn derive(at: &At, text: &MessageText) -> Result<Vec<(Attribute, Attribute)>, Sp
     Ok(pairs)
 }
 
-fn find(at: &At, path: &str, fields: &[Field]) -> Result<FieldId, SpecError> {
+pub(super) fn find(at: &At, path: &str, fields: &[Field]) -> Result<FieldId, SpecError> {
     let found = fields.iter().position(|field| field.path == path);
     at.known("field", path, found, fields.iter().map(|field| field.path.as_str()))
 }

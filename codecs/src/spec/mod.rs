@@ -13,9 +13,11 @@ mod message;
 mod names;
 mod origin;
 pub(crate) mod plan;
+pub(crate) mod sealing;
 mod speech;
 mod suite;
 mod text;
+pub(crate) mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -220,7 +222,8 @@ impl Spec {
         self.suites().find(|spec| spec.suite == name)
     }
 
-    /// The spec in each of its suites, this one first.
+    /// The spec in each of its suites, this one first. Only the first suite knows the others: a link's spec, which is of the
+    /// suite that was chosen, is taken for itself.
     pub fn suites(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
         [self].into_iter().chain(&self.others)
     }

@@ -3,7 +3,9 @@
 //! Only `load` makes these; whoever reads them may rely on what `load` and `check` have proved.
 
 use super::capsule::CapsulePlan;
-use crate::envelope::{SealingScheme, SignatureEncoding, SignatureScheme, WholeScheme};
+use super::sealing::SealingPlan;
+use super::whole::WholePlan;
+use crate::envelope::{SignatureEncoding, SignatureScheme, WholeScheme};
 use crate::field::{Mask, Rules};
 use crate::format::Charset;
 use crate::payment::{Attribute, Operation, Reason, Role};
@@ -393,14 +395,6 @@ pub(crate) struct EnvelopePlan {
     pub(crate) capsule: Option<CapsulePlan>,
 }
 
-/// The fields around an object that is sealed whole.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct WholePlan {
-    pub(crate) ciphertext: FieldId,
-    pub(crate) nonce: FieldId,
-    pub(crate) additional: FieldId,
-}
-
 /// What the signature of a message covers, and where it and its signer's name stand.
 #[derive(Clone, Debug)]
 pub(crate) struct Signing {
@@ -413,6 +407,8 @@ pub(crate) struct Signing {
     pub(crate) made_at: Option<FieldId>,
     /// A text that is new in every message.
     pub(crate) nonce: Option<FieldId>,
+    /// The message carries no signature: what is sealed whole in it was made by one who holds the key.
+    pub(crate) by_seal: bool,
     pub(crate) over: Over,
     /// Frame fields of the signed text, in order (`fields`, `http`).
     pub(crate) first: Vec<FieldId>,
@@ -452,14 +448,6 @@ pub(crate) enum Over {
 pub(crate) enum Covers {
     Sealed,
     Clear,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct SealingPlan {
-    pub(crate) on: bool,
-    pub(crate) scheme: SealingScheme,
-    pub(crate) serial: FieldId,
-    pub(crate) key: FieldId,
 }
 
 #[derive(Clone, Debug)]

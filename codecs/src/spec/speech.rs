@@ -37,6 +37,17 @@ impl Spec {
             .map(|sealing| sealing.scheme)
     }
 
+    /// Whether a message that comes to us holds single values that are sealed.
+    pub fn seals_to_us(&self) -> bool {
+        self.messages()
+            .any(|message| message.direction != Direction::Outbound && message.plan.seals())
+    }
+
+    /// Whether our own requests hold nothing but what is sealed whole.
+    pub fn seals_every_content(&self) -> bool {
+        self.requests_of_ours().any(|message| message.plan.whole.is_some())
+    }
+
     /// How objects are sealed whole, if there are any.
     pub fn whole_scheme(&self) -> Option<WholeScheme> {
         self.envelope.whole
@@ -68,6 +79,15 @@ impl Spec {
         replies.any(|message| message.maps(reference))
     }
 
+    /// Our request that asks how a request for an operation ended: one that asks for that operation alone, else the usual one.
+    pub fn query_of(&self, operation: Operation) -> Option<&MessageSpec> {
+        let own = self.messages().find(|message| {
+            let asks = message.role == Role::Request && message.operations.contains(&Operation::Query);
+            asks && message.direction != Direction::Inbound && message.speaks_of() == Some(operation)
+        });
+        own.or_else(|| self.message_for(Operation::Query, Role::Request))
+    }
+
     fn requests(&self) -> impl Iterator<Item = &MessageSpec> {
         self.messages()
             .filter(|message| message.role == Role::Request && !message.is_alternative())
@@ -75,7 +95,7 @@ impl Spec {
 }
 
 impl MessageSpec {
-    /// The operation whose end it tells, for a notice that is about one kind of request.
+    /// The operation whose end it tells or asks for, where it is about one kind of request.
     pub fn speaks_of(&self) -> Option<Operation> {
         let mut constants = self.plan.constants.iter();
         let (_, name) = constants.find(|(attribute, _)| *attribute == Attribute::OriginalOperation)?;

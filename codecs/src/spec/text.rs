@@ -4,6 +4,8 @@ use super::capsule::CapsuleText;
 use super::header::{HeaderText, SameAsText};
 use super::iso8583::Iso8583Text;
 use super::plan::Limits;
+use super::sealing::SealingText;
+use super::whole::WholeText;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -269,6 +271,7 @@ impl EnvelopeText {
             unnamed: self.unnamed.clone(),
             made_at: self.made_at.clone(),
             nonce: self.nonce.clone(),
+            by_seal: false,
             over: self.over.clone(),
             first: self.first.clone(),
             excluded: self.excluded.clone(),
@@ -293,6 +296,8 @@ pub(super) struct SigningText {
     pub(super) made_at: Option<String>,
     /// Where a text stands that is new in every message.
     pub(super) nonce: Option<String>,
+    /// No signature: only the seal vouches for what is inside.
+    pub(super) by_seal: bool,
     /// One of the signed texts.
     pub(super) over: Option<String>,
     /// Frame fields of the signed text, in order.
@@ -301,27 +306,6 @@ pub(super) struct SigningText {
     pub(super) excluded: Vec<String>,
     /// What sorted pairs end with, such as the `&` before a key.
     pub(super) suffix: String,
-}
-
-#[derive(Deserialize, Debug)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SealingText {
-    pub(super) on: bool,
-    /// One of the sealing schemes; `sm4_gcm` when absent.
-    pub(super) scheme: Option<String>,
-    pub(super) serial: String,
-    pub(super) key: String,
-}
-
-/// The fields around an object that is sealed whole under a key that both sides hold.
-#[derive(Deserialize, Debug)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WholeText {
-    pub(super) scheme: Option<String>,
-    pub(super) ciphertext: String,
-    pub(super) nonce: String,
-    /// Where the additional data stands.
-    pub(super) additional: String,
 }
 
 #[derive(Deserialize, Debug, Default)]
@@ -412,6 +396,9 @@ pub(super) struct MessageText {
     pub(super) method: Option<String>,
     pub(super) target: Option<String>,
     pub(super) reply: Option<String>,
+    /// Never sealed at its root.
+    #[serde(default)]
+    pub(super) in_clear: bool,
     /// The whole body of an acknowledgement that states nothing else.
     pub(super) literal: Option<String>,
     /// How a form is known as this message, where the field of `com.code` does not hold its code.

@@ -1,7 +1,7 @@
 //! Payments with every attribute that a message maps, found by asking the draft what it misses, and a toy seal and signature:
 //! layouts are tested here, not cryptography.
 
-use codecs::envelope::{RawCiphertext, SealingScheme, SessionCipher, TextCipher};
+use codecs::envelope::{EachCipher, RawCiphertext, SealingScheme, SessionCipher, TextCipher, Wrapped, ciphertext_to_der};
 use codecs::message::{Draft, Message};
 use codecs::payment::{Attribute, Date, Money, Operation, Outcome, Payment, Reason, Role, Value};
 use codecs::spec::{Spec, Specs};
@@ -27,13 +27,16 @@ pub(crate) fn finish(mut draft: Draft<'_>) -> (Vec<u8>, Wire) {
                 draft.set_sealed(target.slot, &NONCE, &ciphertext, &TAG);
             }
             SealingScheme::TextKey(_) | SealingScheme::Session(_) => draft.set_sealed_blocks(target.slot, &blocks(&target.clear)),
+            SealingScheme::Each(cipher) => draft.set_sealed_blocks(target.slot, &each(cipher, &target.clear)),
         }
     }
     let by_rsa = matches!(
         draft.sealing_scheme(),
         Some(SealingScheme::TextKey(TextCipher::Aes256) | SealingScheme::Session(SessionCipher::TripleDes))
     );
-    if by_rsa && !targets.is_empty() {
+    if matches!(draft.sealing_scheme(), Some(SealingScheme::Each(_))) && !targets.is_empty() {
+        draft.set_sealed_for("seal-1");
+    } else if by_rsa && !targets.is_empty() {
         draft.set_rsa_envelope("seal-1", &[0x81; 256]);
     } else if !targets.is_empty() {
         draft.set_envelope(
@@ -47,7 +50,11 @@ pub(crate) fn finish(mut draft: Draft<'_>) -> (Vec<u8>, Wire) {
     }
     if let Some(target) = draft.whole_target() {
         let ciphertext: Vec<u8> = target.clear.iter().map(|byte| !byte).collect();
-        draft.set_whole("nonce-of-12-", &ciphertext, &[9; 16]);
+        if target.scheme.is_bound() {
+            draft.set_whole("nonce-of-12-", &ciphertext, &[9; 16]);
+        } else {
+            draft.set_whole_blocks(&filled(ciphertext, 16));
+        }
     }
     draft.set_nonce(&[7; 16]);
     draft.set_signer("sign-1", datetime!(2030-01-02 18:30:05 +8));
@@ -63,9 +70,25 @@ pub(crate) fn finish(mut draft: Draft<'_>) -> (Vec<u8>, Wire) {
 
 /// Bits inverted, filled up to whole blocks.
 fn blocks(clear: &str) -> Vec<u8> {
-    let mut bytes: Vec<u8> = clear.bytes().map(|byte| !byte).collect();
-    bytes.resize((bytes.len() / 16 + 1) * 16, 0);
+    filled(clear.bytes().map(|byte| !byte).collect(), 16)
+}
+
+fn filled(mut bytes: Vec<u8>, block: usize) -> Vec<u8> {
+    bytes.resize((bytes.len() / block + 1) * block, 0);
     bytes
+}
+
+/// Bits inverted, in what looks like a ciphertext of its kind.
+fn each(cipher: EachCipher, clear: &str) -> Vec<u8> {
+    let c2: Vec<u8> = clear.bytes().map(|byte| !byte).collect();
+    match cipher {
+        EachCipher::Sm2 => ciphertext_to_der(&RawCiphertext {
+            c1: [0x81; 64],
+            c3: [3; 32],
+            c2,
+        }),
+        EachCipher::RsaOaepSha1 | EachCipher::RsaPkcs1 => filled(c2, 256),
+    }
 }
 
 /// Opens what `finish` sealed.
@@ -77,7 +100,23 @@ pub(crate) fn open(message: &mut Message<'_>) {
 pub(crate) fn try_open(message: &mut Message<'_>) -> Option<()> {
     let inverted = |bytes: &[u8]| -> Vec<u8> { bytes.iter().map(|byte| !byte).collect() };
     if let Some(sealed) = message.sealed_whole().ok()? {
-        message.set_whole(&inverted(&sealed.ciphertext)).ok()?;
+        let filling = usize::from(sealed.bound.is_none());
+        let length = sealed
+            .ciphertext
+            .iter()
+            .rposition(|&byte| filling == 0 || byte != 0)
+            .map_or(0, |at| at + 1);
+        message.set_whole(&inverted(&sealed.ciphertext[..length])).ok()?;
+    }
+    for sealed in message.sealed_each().ok()? {
+        let bytes = match sealed.wrapped {
+            Wrapped::Sm2(raw) => raw.c2,
+            Wrapped::Rsa(bytes) => bytes.into_iter().filter(|&byte| byte != 0).collect(),
+        };
+        message.set_opened(sealed.slot, &inverted(&bytes)).ok()?;
+    }
+    if matches!(message.sealing_scheme(), Some(SealingScheme::Each(_))) {
+        return Some(());
     }
     if matches!(
         message.sealing_scheme(),

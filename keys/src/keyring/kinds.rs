@@ -122,6 +122,28 @@ impl SealKey {
     }
 }
 
+impl SealKey {
+    /// Seals whole blocks with PKCS #7 padding, in CBC under a zero IV or in ECB; an error for a key whose algorithm does not.
+    pub fn seal_blocks(&self, clear: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        match self {
+            Self::AesCbc(key) => key.encrypt(&ZERO_IV, clear),
+            Self::AesEcb(key) => key.encrypt(clear),
+            Self::Sm4Gcm(_) | Self::AesGcm(_) | Self::TripleDes(_) | Self::Master(_) => Err(CryptoError::Key),
+        }
+    }
+
+    /// Opens what `seal_blocks` sealed. Nothing authenticates it: that is for a signature over the ciphertext.
+    pub fn open_blocks(&self, ciphertext: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        match self {
+            Self::AesCbc(key) => key.decrypt(&ZERO_IV, ciphertext),
+            Self::AesEcb(key) => key.decrypt(ciphertext),
+            Self::Sm4Gcm(_) | Self::AesGcm(_) | Self::TripleDes(_) | Self::Master(_) => Err(CryptoError::Key),
+        }
+    }
+}
+
+const ZERO_IV: [u8; 16] = [0; 16];
+
 impl<'a, S: ?Sized, R> Usable<'a, KeyPair<S, R>> {
     /// With its description, for what takes SM2 keys alone.
     pub fn as_sm2(&self) -> Result<Usable<'a, S>, KeyError> {

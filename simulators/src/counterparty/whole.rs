@@ -14,13 +14,20 @@ pub(super) fn open(message: &mut Message<'_>, (keyring, link): Keys<'_>, now: Of
         return Ok(());
     };
     let key = keyring.one_sealer(link, now)?.key;
-    let clear = key.open_authenticated(&sealed.nonce, &sealed.additional, &sealed.ciphertext, &sealed.tag);
+    let clear = match &sealed.bound {
+        Some(bound) => key.open_authenticated(&bound.nonce, &bound.additional, &sealed.ciphertext, &bound.tag),
+        None => key.open_blocks(&sealed.ciphertext),
+    };
     Ok(message.set_whole(&clear?)?)
 }
 
 /// Under a nonce of its own for every clear text, which is enough for a party that sends no secrets.
 pub(super) fn seal(draft: &mut Draft<'_>, (keyring, link): Keys<'_>, now: OffsetDateTime) -> Outcome {
     let Some(target) = draft.whole_target() else { return Ok(()) };
+    if !target.scheme.is_bound() {
+        draft.set_whole_blocks(&keyring.sealer(link, now)?.key.seal_blocks(&target.clear)?);
+        return Ok(());
+    }
     let digest = keys::sm3::sm3(&[&target.clear]);
     let text: String = digest.iter().take(12).map(|byte| char::from(b'A' + byte % 26)).collect();
     let nonce: [u8; 12] = text.as_bytes().try_into()?;

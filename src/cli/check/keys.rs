@@ -2,6 +2,7 @@
 
 use super::links::LinkSpecs;
 use super::{Check, Report};
+use codecs::envelope::SealingScheme;
 use codecs::spec::Spec;
 use hangu::config::{Config, KeysConfig};
 use keys::error::KeyError;
@@ -94,7 +95,14 @@ impl View<'_> {
                 checks.push(self.live("check.key.verify", Side::Theirs, Usage::Sign));
             }
         }
-        if seals(spec) {
+        if let Some(SealingScheme::Each(_)) = spec.sealing_scheme() {
+            // Only messages that carry such a value need these, so a link starts without them.
+            let theirs = keyring.wrapper(link, now).map(|key| key.info);
+            checks.push(stated("check.key.seal", link, theirs, now).softened());
+            if spec.seals_to_us() {
+                checks.push(self.live("check.key.open", Side::Ours, Usage::Seal).softened());
+            }
+        } else if seals(spec) {
             checks.push(stated(
                 "check.key.seal",
                 link,
@@ -102,6 +110,10 @@ impl View<'_> {
                 now,
             ));
             checks.push(self.live("check.key.open", Side::Ours, Usage::Seal));
+        }
+        if spec.capsule().is_some() || spec.seals_every_content() {
+            let shared = keyring.sealer(link, now).map(|key| key.info);
+            checks.push(stated("check.key.seal", link, shared, now));
         }
         checks
     }

@@ -48,6 +48,12 @@ impl Check {
         }
     }
 
+    /// A failure that is no reason not to start.
+    pub(crate) fn softened(self) -> Self {
+        let level = if self.level == Level::Fail { Level::Warn } else { self.level };
+        Self { level, ..self }
+    }
+
     pub(crate) fn warn(name: &'static str, subject: &str, detail: impl Into<String>, advice: &'static str) -> Self {
         Self {
             level: Level::Warn,

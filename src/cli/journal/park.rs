@@ -116,9 +116,7 @@ fn fields(config: &Config, parked: &Parked) -> Result<Vec<DescribedField>, Strin
     let text = |failure: Failure| format!("{}: {}", failure.place, failure.detail);
     let keyring = key::load(&config.keys).map_err(text)?;
     let wire = record::open_parked(&keyring, &parked.park.link, &parked.park.record).map_err(|error| error.to_string())?;
-    Reader::new(config, &keyring)
-        .map_err(text)?
-        .fields(&parked.park.link, &wire, parked.park.at)
+    Reader::new(config, &keyring).map_err(text)?.fields(&parked.park.link, &wire)
 }
 
 fn cells(parked: &Parked) -> Vec<String> {

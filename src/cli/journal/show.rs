@@ -2,16 +2,15 @@
 
 use super::{find, reader};
 use crate::cli::key;
-use crate::cli::message::{lines, objects, open_fields};
+use crate::cli::message::{lines, objects};
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::{table, text, titles};
 use codecs::message::DescribedField;
 use codecs::spec::Specs;
 use codecs::wire::Wire;
-use hangu::clock::from_millis;
 use hangu::config::Config;
 use hangu::journal::{Exchange, Found, MessageRecord, Millis, Parked, Read, RequestRecord};
-use hangu::pipeline::{LinkView, stored_content};
+use hangu::pipeline::{LinkView, disclose_stored, stored_content};
 use hangu::record;
 use hangu::start::spec_of;
 use keys::keyring::Keyring;
@@ -65,7 +64,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The fields of a stored message, or why they cannot be shown.
-    pub(super) fn fields(&self, link: &str, wire: &Wire, at: Millis) -> Result<Vec<DescribedField>, String> {
+    pub(super) fn fields(&self, link: &str, wire: &Wire) -> Result<Vec<DescribedField>, String> {
         let config = self
             .config
             .link
@@ -80,13 +79,13 @@ impl<'a> Reader<'a> {
         let content = stored_content(wire, view).map_err(|rejection| rejection.to_string())?;
         let mut message = spec.parse(&content).map_err(|error| error.to_string())?;
         // What we sent is sealed for the counterparty; it stays closed, and that is no fault.
-        drop(open_fields(&mut message, link, self.keyring, from_millis(at)));
+        drop(disclose_stored(&mut message, view));
         Ok(message.describe(false))
     }
 
     fn of_record(&self, message: &MessageRecord) -> Result<Vec<DescribedField>, String> {
         let wire = record::open(self.keyring, message).map_err(|error| error.to_string())?;
-        self.fields(&message.link, &wire, message.at)
+        self.fields(&message.link, &wire)
     }
 }
 

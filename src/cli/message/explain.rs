@@ -1,12 +1,13 @@
 //! `hangu message explain`: what exactly was signed, its digest, under which key, and what the pipeline says.
 
-use super::{Subject, decode, digest, open, verify};
+use super::{Subject, decode, digest, verify};
 use crate::cli::key::public_half;
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::text;
 use codecs::envelope::{MacKind, SignatureScheme, Sm2Input};
 use codecs::message::{DescribedField, Message, SignatureFound, SignedForm};
 use codecs::wire::Start;
+use hangu::pipeline::{LinkView, disclose};
 use keys::key::{KeyInfo, Side, Usage};
 use keys::keyring::Keyring;
 use keys::sm2::{DEFAULT_USER_ID, PublicKey};
@@ -27,7 +28,7 @@ pub(super) fn run(subject: &Subject, form: Form) -> Result<Exit, Failure> {
         Err(error) => return Ok(refused(&verify::unreadable(error), form)),
     };
     let opened = match &keyring {
-        Some(keyring) => open::open_fields(&mut message, &subject.link.name, keyring, subject.now),
+        Some(keyring) => open(subject, &mut message, keyring),
         None => Err("no keys".to_owned()),
     };
     let mut rows = vec![("message.code", message.kind().code.clone())];
@@ -47,6 +48,16 @@ pub(super) fn run(subject: &Subject, form: Form) -> Result<Exit, Failure> {
         verdict.as_ref(),
     );
     Ok(verdict.as_ref().map_or(Exit::Ok, verify::exit))
+}
+
+/// How many values came to light, or why none did.
+fn open(subject: &Subject, message: &mut Message<'_>, keyring: &Keyring) -> Result<usize, String> {
+    let view = LinkView {
+        name: &subject.link.name,
+        spec: &subject.link.spec,
+        keyring,
+    };
+    disclose(message, view, subject.now).map_err(|rejection| rejection.to_string())
 }
 
 fn refused(verdict: &verify::Verdict, form: Form) -> Exit {

@@ -18,6 +18,7 @@ use keys::sm2::{Ciphertext, Engine};
 use keys::sm4::Sm4Gcm;
 use keys::store::{Held, Material};
 
+pub(super) mod each; // values under a public key of ours
 pub(super) mod whole; // an object that is sealed whole
 
 /// ASN.1 where `04 C1 C3 C2` is due.
@@ -203,6 +204,8 @@ impl<'a> Sealed<'a> {
             match message.sealing_scheme()? {
                 SealingScheme::Sm4Gcm => open_gcm(&mut message, secret.danger_expose(), habits)?,
                 SealingScheme::TextKey(cipher) => open_text_key(&mut message, cipher, secret.danger_expose(), habits)?,
+                // Each value has a ciphertext of its own, so that no data key opens any.
+                SealingScheme::Each(_) => return None,
                 SealingScheme::Session(cipher) => open_session(&mut message, cipher, secret.danger_expose(), habits)?,
             }
             message.payment().ok()

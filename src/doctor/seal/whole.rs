@@ -3,9 +3,10 @@
 use crate::doctor::{Case, Refused};
 use crate::pipeline::Step;
 use codecs::envelope::WholeScheme;
-use codecs::message::SealedWhole;
+use codecs::message::{Bound, SealedWhole};
 use keys::key::{Side, Usage};
 use keys::legacy::aead::{AesGcm, sm4_gcm_of_text};
+use keys::legacy::aes::{AesCbc, AesEcb};
 use keys::sm4::Sm4Gcm;
 use keys::store::{Held, Material};
 use serde_json::Value;
@@ -24,9 +25,14 @@ pub(in crate::doctor) fn other_key(refused: &Refused<'_>) -> Option<String> {
 pub(in crate::doctor) fn additional(refused: &Refused<'_>) -> Option<String> {
     let sealed = sealed(refused)?;
     let own = own(refused.case)?;
+    let bound = sealed.bound.clone()?;
     let opens = |(_, additional): &(String, Vec<u8>)| {
-        let sealed = SealedWhole {
+        let bound = Bound {
             additional: additional.clone(),
+            ..bound.clone()
+        };
+        let sealed = SealedWhole {
+            bound: Some(bound),
             ..sealed.clone()
         };
         opened(own, &sealed).is_some_and(|clear| is_read(refused.case, &clear))
@@ -59,11 +65,12 @@ pub(in crate::doctor) fn derivation(refused: &Refused<'_>) -> Option<String> {
 /// The tag before the ciphertext.
 pub(in crate::doctor) fn tag_first(refused: &Refused<'_>) -> Option<String> {
     let sealed = sealed(refused)?;
-    let bytes = [sealed.ciphertext.as_slice(), &sealed.tag].concat();
+    let bound = sealed.bound?;
+    let bytes = [sealed.ciphertext.as_slice(), &bound.tag].concat();
     let (tag, ciphertext) = bytes.split_first_chunk::<16>()?;
     let turned = SealedWhole {
-        tag: *tag,
         ciphertext: ciphertext.to_vec(),
+        bound: Some(Bound { tag: *tag, ..bound }),
         ..sealed
     };
     let clear = opened(own(refused.case)?, &turned)?;
@@ -96,31 +103,32 @@ fn opened(held: &Held, sealed: &SealedWhole) -> Option<Vec<u8>> {
         return None;
     };
     let key = secret.danger_expose();
-    match sealed.scheme {
-        WholeScheme::Aes256Gcm => open_under(sealed.scheme, key, sealed),
-        WholeScheme::Sm4Gcm => {
+    match (sealed.scheme, &sealed.bound) {
+        (WholeScheme::Sm4Gcm, Some(bound)) => {
             let cipher = sm4_gcm_of_text(key).ok()?;
             cipher
-                .open(&sealed.nonce, &sealed.additional, &sealed.ciphertext, &sealed.tag)
+                .open(&bound.nonce, &bound.additional, &sealed.ciphertext, &bound.tag)
                 .ok()
         }
+        (WholeScheme::AesEcbMd5, _) => AesEcb::of_md5(key).ok()?.decrypt(&sealed.ciphertext).ok(),
+        (WholeScheme::Aes256Gcm | WholeScheme::AesCbc | WholeScheme::Sm4Gcm, _) => open_under(sealed.scheme, key, sealed),
     }
 }
 
 /// Under the bytes of a key as they are.
 fn open_under(scheme: WholeScheme, key: &[u8], sealed: &SealedWhole) -> Option<Vec<u8>> {
-    let SealedWhole {
-        nonce,
-        additional,
-        ciphertext,
-        tag,
-        ..
-    } = sealed;
-    match scheme {
-        WholeScheme::Aes256Gcm => AesGcm::new(key).ok()?.open(nonce, additional, ciphertext, tag).ok(),
-        WholeScheme::Sm4Gcm => Sm4Gcm::new(key.try_into().ok()?)
-            .open(nonce, additional, ciphertext, tag)
+    let ciphertext = &sealed.ciphertext;
+    match (scheme, &sealed.bound) {
+        (WholeScheme::Aes256Gcm, Some(bound)) => AesGcm::new(key)
+            .ok()?
+            .open(&bound.nonce, &bound.additional, ciphertext, &bound.tag)
             .ok(),
+        (WholeScheme::Sm4Gcm, Some(bound)) => Sm4Gcm::new(key.try_into().ok()?)
+            .open(&bound.nonce, &bound.additional, ciphertext, &bound.tag)
+            .ok(),
+        (WholeScheme::AesCbc, _) => AesCbc::new(key).ok()?.decrypt(&[0; 16], ciphertext).ok(),
+        (WholeScheme::AesEcbMd5, _) => AesEcb::new(key).ok()?.decrypt(ciphertext).ok(),
+        (WholeScheme::Aes256Gcm | WholeScheme::Sm4Gcm, None) => None,
     }
 }
 

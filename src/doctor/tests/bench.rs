@@ -1,7 +1,7 @@
 //! A sound sample with keys that the tests know, and what can be done wrong with it.
 
 use crate::clock::{Random, SeededEntropy};
-use crate::doctor::coding::{Escaping, base64, hex};
+use crate::doctor::coding::{Escaping, base64, hex, unhex};
 use crate::doctor::proof::{Before, By, Way};
 use crate::doctor::{Case, Finding, examine};
 use crate::pipeline::{LinkView, emit, receive};
@@ -13,6 +13,7 @@ use codecs::wire::Wire;
 use keys::algorithm::Algorithm;
 use keys::key::{KeyEntry, Side, Status, Usage};
 use keys::keyring::Keyring;
+use keys::legacy::des::TripleDes;
 use keys::legacy::mac::{HmacSha256, KeySuffix};
 use keys::legacy::{RsaPrivate, RsaPublic};
 use keys::secret::Secret;
@@ -37,6 +38,8 @@ pub(super) struct Bench {
     pub(super) now: OffsetDateTime,
     /// What signs the sample: a private key, or a secret.
     pub(super) signer: String,
+    /// What seals all of it, in hex, where it goes in a capsule; `wire` is what is inside.
+    pub(super) around: Option<String>,
     seed: u64,
 }
 
@@ -62,7 +65,8 @@ impl Bench {
         let mut bench = Self {
             link: LINK,
             others: specs.iter().map(|spec| (spec.codec.clone(), spec.clone())).collect(),
-            wire: sample.wire.clone(),
+            around: sample.is_capsule(&spec).then(|| read(&format!("{}.mac", sample.opens))),
+            wire: inside(sample, &spec).unwrap_or_else(|| sample.wire.clone()),
             keys: Vec::new(),
             now: NOW,
             signer: String::new(),
@@ -88,7 +92,16 @@ impl Bench {
             spec: &self.spec,
             keyring: &keyring(&self.keys),
         };
-        receive(&self.wire, link, self.now).is_ok()
+        receive(&self.came(), link, self.now).is_ok()
+    }
+
+    /// The bytes that came: what is inside, in its capsule where it has one.
+    fn came(&self) -> Wire {
+        let Some(secret) = &self.around else {
+            return self.wire.clone();
+        };
+        let ciphertext = capsule_key(secret).encrypt_framed(&self.wire.body).unwrap();
+        self.spec.with_sealed_content(self.wire.clone(), &ciphertext).unwrap()
     }
 
     pub(super) fn code(finding: &Finding) -> &'static str {
@@ -102,7 +115,7 @@ impl Bench {
     pub(super) fn examine(&self) -> Finding {
         let (held, keyring) = (held(&self.keys), keyring(&self.keys));
         examine(&Case {
-            wire: &self.wire,
+            wire: &self.came(),
             link: self.link,
             spec: &self.spec,
             others: &self.others,
@@ -232,7 +245,8 @@ impl Bench {
     }
 
     fn know_keys(&mut self, sample: &Sample) {
-        let message = self.spec.parse(&sample.wire).unwrap();
+        let wire = self.wire.clone();
+        let message = self.spec.parse(&wire).unwrap();
         let serial = message.signer_text().unwrap_or("1").to_owned();
         let scheme = self.spec.signature_scheme();
         if let SignatureScheme::Mac(_) = scheme {
@@ -255,6 +269,11 @@ impl Bench {
         if sample.opens.is_empty() {
             return;
         }
+        if let Some(secret) = &self.around {
+            let key = entry(Side::Shared, Usage::Seal, Algorithm::TripleDesEcb, "1", 1);
+            self.keys.push((key, secret.clone()));
+            return;
+        }
         if let Some((serial, _)) = message.wrapped_text() {
             let text = read(&format!("{}.key.pem", sample.opens));
             let algorithm = if sample.opens.starts_with("rsa") {
@@ -264,10 +283,22 @@ impl Bench {
             };
             self.keys.push((entry(Side::Ours, Usage::Seal, algorithm, serial, 1), text));
         }
+        if message.sealed_each().is_ok_and(|each| !each.is_empty()) {
+            let text = read(&format!("{}.key.pem", sample.opens));
+            let algorithm = if sample.opens.starts_with("rsa") {
+                Algorithm::Rsa
+            } else {
+                Algorithm::Sm2
+            };
+            let serial = message.sealed_for().unwrap_or("1");
+            self.keys.push((entry(Side::Ours, Usage::Seal, algorithm, serial, 1), text));
+        }
         if let Ok(Some(whole)) = message.sealed_whole() {
             let algorithm = match whole.scheme {
                 WholeScheme::Aes256Gcm => Algorithm::Aes256Gcm,
                 WholeScheme::Sm4Gcm => Algorithm::Sm4GcmText,
+                WholeScheme::AesCbc => Algorithm::AesCbc,
+                WholeScheme::AesEcbMd5 => Algorithm::AesEcbMd5,
             };
             let secret = read(&format!("{}.mac", sample.opens)).trim_end().to_owned();
             self.keys.push((entry(Side::Shared, Usage::Seal, algorithm, "1", 1), secret));
@@ -319,6 +350,22 @@ pub(super) fn samples() -> &'static [Sample] {
     SAMPLES.get_or_init(|| embedded().unwrap())
 }
 
+/// What is inside a sample's capsule, if it has one that its key opens.
+pub(super) fn inside(sample: &Sample, spec: &Spec) -> Option<Wire> {
+    if !sample.is_capsule(spec) {
+        return None;
+    }
+    let ciphertext = spec.sealed_content(&sample.wire).ok()??;
+    let clear = capsule_key(&read(&format!("{}.mac", sample.opens)))
+        .decrypt_framed(&ciphertext)
+        .ok()?;
+    spec.opened_content(&sample.wire, clear).ok()
+}
+
+fn capsule_key(secret: &str) -> TripleDes {
+    TripleDes::new(&unhex(secret.trim_end()).unwrap()).unwrap()
+}
+
 fn put_bytes(body: &mut Vec<u8>, old: &str, new: &str) -> bool {
     let mut out = Vec::with_capacity(body.len());
     let (mut rest, mut found) = (body.as_slice(), false);
@@ -353,6 +400,7 @@ pub(super) fn entry(side: Side, usage: Usage, algorithm: Algorithm, serial: &str
 
 fn held(keys: &[(KeyEntry, String)]) -> Vec<Held> {
     let material = |(entry, text): &(KeyEntry, String)| match (entry.side, entry.algorithm) {
+        (Side::Shared, Algorithm::TripleDesEcb) => Material::Secret(Secret::new(unhex(text.trim_end()).unwrap())),
         (Side::Shared, _) => Material::Secret(Secret::new(text.as_bytes().to_vec())),
         (Side::Ours, Algorithm::Rsa) => Material::RsaPrivate(Box::new(RsaPrivate::from_pem(text).unwrap())),
         (Side::Theirs, Algorithm::Rsa) => Material::RsaPublic(RsaPublic::from_pem(text).unwrap()),

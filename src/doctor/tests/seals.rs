@@ -3,11 +3,11 @@
 use super::Seeded;
 use super::bench::{Bench, LINK, NOW, entry, fresh, read, samples};
 use crate::clock::{Random, SeededEntropy};
-use crate::doctor::coding::{base64, unbase64};
+use crate::doctor::coding::{base64, hex, unbase64};
 use crate::pipeline::{LinkView, Unrandom, emit};
 use codecs::envelope::session::ciphertext_to_raw;
 use codecs::envelope::{RawCiphertext, Wrapped, ciphertext_to_der};
-use codecs::message::SealedWhole;
+use codecs::message::{Bound, SealedWhole};
 use codecs::payment::Attribute;
 use keys::algorithm::Algorithm;
 use keys::key::{Side, Status, Usage};
@@ -95,6 +95,25 @@ pub(super) const SEEDED: &[Seeded] = &[
             .wire()
             .clone();
     }),
+    ("each.other_key", "tenpay", "transfer_rsa.txt", |bench| {
+        bench.keys[1].0.status = Status::Draining;
+        let key = entry(Side::Ours, Usage::Seal, Algorithm::Rsa, "7", 2);
+        bench.keys.push((key, read("rsa-sign.key.pem")));
+        reseal(bench, RsaPadding::OaepSha1, &read("rsa-sign.key.pem"));
+    }),
+    ("each.padding", "unionpay-form", "payout_rsa.txt", |bench| {
+        reseal(bench, RsaPadding::OaepSha1, &read("rsa-seal.key.pem"));
+    }),
+    ("capsule.other_key", "jdpay", "notice_pay.txt", |bench| {
+        let mut key = bench.keys[1].0.clone();
+        (key.id, key.serial, key.status) = ("retired".to_owned(), "2".to_owned(), Status::Retired);
+        let other = "0123456789abcdeffedcba98765432100011223344556677".to_owned();
+        bench.keys.push((key, other.clone()));
+        bench.around = Some(other);
+    }),
+    ("signature.hex", "jdpay", "notice_pay.txt", |bench| {
+        bench.put_signature(&hex(&bench.bytes()));
+    }),
     ("whole.other_key", "tenpay", "notice_sm2.txt", |bench| {
         bench.keys[1].0.status = Status::Retired;
         let key = entry(Side::Shared, Usage::Seal, Algorithm::Sm4GcmText, "2", 2);
@@ -103,7 +122,7 @@ pub(super) const SEEDED: &[Seeded] = &[
     ("whole.additional", "tenpay", "notice_sm2.txt", |bench| {
         let (sealed, clear) = (whole(bench), whole_clear(bench));
         let cipher = sm4_gcm_of_text(bench.keys[1].1.as_bytes()).unwrap();
-        let (ciphertext, tag) = cipher.seal(&sealed.nonce, b"", &clear);
+        let (ciphertext, tag) = cipher.seal(&bound(&sealed).nonce, b"", &clear);
         put_whole(bench, &sealed, &[ciphertext.as_slice(), &tag].concat());
     }),
     ("whole.additional", "tenpay", "notice_rsa.txt", |bench| {
@@ -114,29 +133,61 @@ pub(super) const SEEDED: &[Seeded] = &[
         let (sealed, clear) = (whole(bench), whole_clear(bench));
         let secret = bench.keys[1].1.clone();
         let cipher = Sm4Gcm::new(secret.as_bytes()[..16].try_into().unwrap());
-        let (ciphertext, tag) = cipher.seal(&sealed.nonce, &sealed.additional, &clear);
+        let (ciphertext, tag) = cipher.seal(&bound(&sealed).nonce, &bound(&sealed).additional, &clear);
         put_whole(bench, &sealed, &[ciphertext.as_slice(), &tag].concat());
     }),
     ("whole.tag_first", "tenpay", "notice_rsa.txt", |bench| {
         let sealed = whole(bench);
-        put_whole(bench, &sealed, &[&sealed.tag[..], &sealed.ciphertext].concat());
+        put_whole(bench, &sealed, &[&bound(&sealed).tag[..], &sealed.ciphertext].concat());
     }),
 ];
 
+/// Seals the one value by itself anew, after it was opened.
+fn reseal(bench: &mut Bench, padding: RsaPadding, pem: &str) {
+    let message = bench.spec.parse(&bench.wire).unwrap();
+    let Wrapped::Rsa(old) = message.sealed_each().unwrap()[0].wrapped.clone() else {
+        panic!("sealed with SM2")
+    };
+    let own = if message.kind().code == "payout" {
+        RsaPadding::Pkcs1
+    } else {
+        RsaPadding::OaepSha1
+    };
+    let ours = RsaPrivate::from_pem(&read("rsa-seal.key.pem")).unwrap();
+    let clear = ours.unwrap(own, &old, &mut Unrandom).unwrap();
+    let entropy = SeededEntropy::new(3);
+    let theirs = RsaPrivate::from_pem(pem).unwrap();
+    let again = theirs
+        .public()
+        .wrap(padding, clear.danger_expose(), &mut Random(&entropy))
+        .unwrap();
+    bench.put(&base64(&old), &base64(&again));
+    bench.sign(bench.text());
+}
+
 fn whole(bench: &Bench) -> SealedWhole {
     bench.spec.parse(&bench.wire).unwrap().sealed_whole().unwrap().unwrap()
+}
+
+fn bound(sealed: &SealedWhole) -> &Bound {
+    sealed.bound.as_ref().unwrap()
 }
 
 /// What is sealed by SM4-GCM.
 fn whole_clear(bench: &Bench) -> Vec<u8> {
     let (sealed, cipher) = (whole(bench), sm4_gcm_of_text(bench.keys[1].1.as_bytes()).unwrap());
     cipher
-        .open(&sealed.nonce, &sealed.additional, &sealed.ciphertext, &sealed.tag)
+        .open(
+            &bound(&sealed).nonce,
+            &bound(&sealed).additional,
+            &sealed.ciphertext,
+            &bound(&sealed).tag,
+        )
         .unwrap()
 }
 
 fn put_whole(bench: &mut Bench, sealed: &SealedWhole, bytes: &[u8]) {
-    let old = [sealed.ciphertext.as_slice(), &sealed.tag].concat();
+    let old = [sealed.ciphertext.as_slice(), &bound(sealed).tag].concat();
     bench.put(&base64(&old), &base64(bytes));
     bench.sign(bench.text());
 }

@@ -10,7 +10,7 @@ use crate::spec::{MessageSpec, Spec};
 use crate::values::{Item, Values};
 
 /// Its values, once it is opened; keys that the spec does not know are passed over.
-pub(crate) fn read(spec: &Spec, message: &MessageSpec, clear: &[u8]) -> Result<Vec<Item<'static>>, ParseError> {
+pub(in crate::format) fn read(spec: &Spec, message: &MessageSpec, clear: &[u8]) -> Result<Vec<Item<'static>>, ParseError> {
     let json = parse(utf8::text(clear)?, &spec.limits).map_err(|(rule, detail, offset)| fault(rule, offset, detail))?;
     let Json::Object(pairs) = json.owned() else {
         return Err(fault("json.type", Some(0), "what is sealed is one object"));
@@ -20,7 +20,7 @@ pub(crate) fn read(spec: &Spec, message: &MessageSpec, clear: &[u8]) -> Result<V
     Ok(reading.values.items().to_vec())
 }
 
-pub(crate) fn write(message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
+pub(in crate::format) fn write(message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
     let mut root = Node::default();
     for item in values.items() {
         let Some(field) = message.plan.field(item.field) else {

@@ -5,7 +5,7 @@ mod read;
 mod tree;
 mod write;
 
-pub(crate) use inside::{read as inside_read, write as inside_write};
+pub(in crate::format) use inside::{read as inside_read, write as inside_write};
 pub(in crate::format) use read::Reading;
 pub(crate) use read::read;
 pub(in crate::format) use tree::parse;

@@ -62,20 +62,47 @@ pub(in crate::format) fn pairs<'a>(plan: &FlatPlan, body: &'a [u8]) -> Result<Ve
     Ok(pairs)
 }
 
+/// Elements of what was sealed whole; those that the spec does not know are passed over.
+pub(in crate::format) fn inside_read(
+    plan: &FlatPlan,
+    message: &MessageSpec,
+    clear: &[u8],
+) -> Result<Vec<Item<'static>>, ParseError> {
+    let tree = &message.plan.inside;
+    let pairs = pairs(plan, clear)?.into_iter().filter(|pair| !pair.value.is_empty());
+    let item = |pair: Pair<'_>| {
+        let field = tree.node(tree.child(Tree::ROOT, &pair.key)?)?.field?;
+        Some(Item::new(field, pair.value.into_owned()))
+    };
+    Ok(pairs.filter_map(item).collect())
+}
+
 pub(in crate::format) fn write(plan: &FlatPlan, message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
+    let name = |place: &Place| place.steps().first().cloned();
+    elements(plan, message, values, name)
+}
+
+pub(in crate::format) fn inside_write(plan: &FlatPlan, message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
+    let name = |place: &Place| {
+        let Place::Whole(steps) = place else { return None };
+        steps.first().cloned()
+    };
+    elements(plan, message, values, name)
+}
+
+/// One element for each value whose place has a name.
+fn elements(plan: &FlatPlan, message: &MessageSpec, values: &Values<'_>, name: fn(&Place) -> Option<String>) -> Vec<u8> {
     let mut out = format!("<{}>", plan.root);
     for &id in &message.plan.written {
-        let Some(Place::Body(steps)) = message.plan.field(id).map(|field| &field.place) else {
+        let name = message.plan.field(id).and_then(|field| name(&field.place));
+        let (Some(name), Some(item)) = (name, values.get(id)) else {
             continue;
         };
-        let (Some(name), Some(item)) = (steps.first(), values.get(id)) else {
-            continue;
-        };
-        for piece in ["<", name, ">"] {
+        for piece in ["<", &name, ">"] {
             out.push_str(piece);
         }
         escape(&mut out, &item.sent);
-        for piece in ["</", name, ">"] {
+        for piece in ["</", &name, ">"] {
             out.push_str(piece);
         }
     }

@@ -2,7 +2,9 @@
 
 use super::habits::named_by_serial;
 use crate::counterparty::mac_algorithm;
-use codecs::envelope::{CapsuleScheme, MacKind, SealingScheme, SessionCipher, SignatureScheme, TextCipher, WholeScheme};
+use codecs::envelope::{
+    CapsuleScheme, EachCipher, MacKind, SealingScheme, SessionCipher, SignatureScheme, TextCipher, WholeScheme,
+};
 use codecs::spec::Spec;
 use keys::algorithm::Algorithm;
 use keys::key::Usage;
@@ -72,8 +74,11 @@ const fn wrapping(scheme: SealingScheme) -> Algorithm {
     match scheme {
         SealingScheme::Sm4Gcm
         | SealingScheme::TextKey(TextCipher::Sm4 | TextCipher::Sm4Bytes)
-        | SealingScheme::Session(SessionCipher::Sm4) => Algorithm::Sm2,
-        SealingScheme::TextKey(TextCipher::Aes256) | SealingScheme::Session(SessionCipher::TripleDes) => Algorithm::Rsa,
+        | SealingScheme::Session(SessionCipher::Sm4)
+        | SealingScheme::Each(EachCipher::Sm2) => Algorithm::Sm2,
+        SealingScheme::TextKey(TextCipher::Aes256)
+        | SealingScheme::Session(SessionCipher::TripleDes)
+        | SealingScheme::Each(EachCipher::RsaOaepSha1 | EachCipher::RsaPkcs1) => Algorithm::Rsa,
     }
 }
 
@@ -81,6 +86,8 @@ const fn whole(scheme: WholeScheme) -> Algorithm {
     match scheme {
         WholeScheme::Aes256Gcm => Algorithm::Aes256Gcm,
         WholeScheme::Sm4Gcm => Algorithm::Sm4GcmText,
+        WholeScheme::AesCbc => Algorithm::AesCbc,
+        WholeScheme::AesEcbMd5 => Algorithm::AesEcbMd5,
     }
 }
 

@@ -13,7 +13,7 @@ pub(super) fn texts(mistake: &Mistake) -> (Text, Text) {
 }
 
 /// Keys of the texts; what stands behind `cause.` is the code of the mistake.
-pub(super) const CAUSES: [(&str, &str); 92] = [
+pub(super) const CAUSES: [(&str, &str); 95] = [
     ("cause.body.bom", "mend.body.bom"),
     ("cause.body.gbk", "mend.body.gbk"),
     ("cause.body.declaration", "mend.body.declaration"),
@@ -97,10 +97,13 @@ pub(super) const CAUSES: [(&str, &str); 92] = [
     ("cause.seal.key_form", "mend.seal.key_form"),
     ("cause.seal.filling", "mend.seal.filling"),
     ("cause.seal.additional", "mend.seal.additional"),
+    ("cause.each.other_key", "mend.each.other_key"),
+    ("cause.each.padding", "mend.each.padding"),
     ("cause.whole.other_key", "mend.whole.other_key"),
     ("cause.whole.additional", "mend.whole.additional"),
     ("cause.whole.derivation", "mend.whole.derivation"),
     ("cause.whole.tag_first", "mend.whole.tag_first"),
+    ("cause.capsule.other_key", "mend.capsule.other_key"),
     ("cause.seal.absent", "mend.seal.absent"),
     ("cause.seal.unexpected", "mend.seal.unexpected"),
     ("cause.link.suite", "mend.link.suite"),
