@@ -250,12 +250,12 @@ impl Running {
                 return refused("too many requests in flight");
             };
             let (gateway, name) = (gateway.clone(), name.clone());
-            let task = work.spawn(async move {
+            let task = work.spawn(Box::pin(async move {
                 let _permit = permit;
                 let counted = gateway.clone();
                 let _in_flight = counted.counters().enter();
                 gateway.from_http(name, wire).await
-            });
+            }));
             Box::pin(async move { task.await.unwrap_or_else(|_panicked| later("the request's task ended")) })
         })
     }

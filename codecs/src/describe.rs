@@ -35,7 +35,7 @@ pub(crate) fn signed(message: &Message<'_>) -> Vec<DescribedField> {
         Some(match slot.item {
             Some(item) => line(field, item, masked_slot(message, item, field, &slot.text)),
             None => DescribedField {
-                value: slot.text,
+                value: slot.text.into_owned(),
                 ..line(field, &Item::new(0, ""), String::new())
             },
         })

@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 pub struct Draft<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) kind: &'a MessageSpec,
-    pub(crate) values: Values<'static>,
+    pub(crate) values: Values<'a>,
     /// The body as signed, where the signature covers its bytes and stands outside of it.
     pub(crate) signed_body: OnceCell<Vec<u8>>,
 }
@@ -44,7 +44,7 @@ pub struct SealTarget {
 
 impl Spec {
     /// Starts a message of type `code` from a payment: maps, checks kinds, lengths and required fields.
-    pub fn draft(&self, code: &str, payment: &Payment) -> Result<Draft<'_>, BuildError> {
+    pub fn draft<'a>(&'a self, code: &str, payment: &'a Payment) -> Result<Draft<'a>, BuildError> {
         let kind = self.message(code);
         let kind = kind.ok_or_else(|| Broken::new("message.unknown", "the spec has no message of this code").built(code))?;
         if !kind.operations.contains(&payment.operation) {
@@ -189,7 +189,7 @@ impl Draft<'_> {
         }
         let written = |id: FieldId| {
             let kind = &self.kind.plan.field(id)?.rules.kind;
-            Some((id, kind.text(&Value::Text(canonical(made_at)?))?))
+            Some((id, kind.text(&Value::text(canonical(made_at)?))?.into_owned()))
         };
         if let Some((field, moment)) = signing.made_at.and_then(written) {
             self.values.set(field, moment);

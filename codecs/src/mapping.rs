@@ -6,6 +6,7 @@ use crate::payment::{Attribute, Operation, Outcome, Payment, Reason, Shape, Valu
 use crate::spec::plan::{Field, FieldId, Http, OutcomePlan, Place, Plan, Status, Tag, Verdict};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::{Item, Values};
+use std::borrow::Cow;
 
 /// The canonical form of what was read. Every sealed value must have been opened.
 pub(crate) fn payment(spec: &Spec, message: &MessageSpec, values: &Values<'_>) -> Result<Payment, ParseError> {
@@ -105,7 +106,7 @@ fn put(payment: &mut Payment, attribute: Attribute, value: Value) -> Result<(), 
                 Some(Value::List(list)) => list.clone(),
                 Some(Value::Text(_) | Value::Money(_) | Value::Date(_)) | None => Vec::new(),
             };
-            list.push(text);
+            list.push(String::from(&*text));
             Value::List(list)
         }
         (_, value) => value,
@@ -164,7 +165,7 @@ fn failure(spec: &Spec, plan: &OutcomePlan, row: &Status, values: &Values<'_>) -
 }
 
 /// The values of a message that is to be written, all in the clear; envelope fields stay empty.
-pub(crate) fn values(spec: &Spec, message: &MessageSpec, payment: &Payment) -> Result<Values<'static>, BuildError> {
+pub(crate) fn values<'v>(spec: &'v Spec, message: &'v MessageSpec, payment: &'v Payment) -> Result<Values<'v>, BuildError> {
     let plan = &message.plan;
     let mut values = Values::new();
     for (id, field) in plan.fields.iter().enumerate() {
@@ -175,11 +176,17 @@ pub(crate) fn values(spec: &Spec, message: &MessageSpec, payment: &Payment) -> R
             continue;
         }
         let texts = texts(spec, message, payment, id, field).map_err(|broken| broken.built(&field.path))?;
-        if texts.is_empty() && field.required && plan.inside(id).next().is_none() {
+        let is_empty = matches!(&texts, Texts::One(None)) || matches!(&texts, Texts::Several(several) if several.is_empty());
+        if is_empty && field.required && plan.inside(id).next().is_none() {
             let source = field.map.or(field.fill).map_or("nothing", Attribute::name);
             return Err(Broken::new("field.missing", format!("required, and the payment has no {source}")).built(&field.path));
         }
-        for (occurrence, text) in texts.into_iter().enumerate() {
+        let (one, several) = match texts {
+            Texts::One(one) => (one, &[][..]),
+            Texts::Several(several) => (None, several),
+        };
+        let several = several.iter().map(|text| Cow::Borrowed(text.as_str()));
+        for (occurrence, text) in one.into_iter().chain(several).enumerate() {
             field.rules.check(&text).map_err(|broken| broken.built(&field.path))?;
             push(spec, &mut values, id, field, occurrence, text);
         }
@@ -190,7 +197,7 @@ pub(crate) fn values(spec: &Spec, message: &MessageSpec, payment: &Payment) -> R
 }
 
 /// Puts the fields that a sealed field encloses into its clear text.
-fn enclose(spec: &Spec, plan: &Plan, values: &mut Values<'static>, outer: FieldId) -> Result<(), BuildError> {
+fn enclose(spec: &Spec, plan: &Plan, values: &mut Values<'_>, outer: FieldId) -> Result<(), BuildError> {
     let Some(field) = plan.field(outer) else { return Ok(()) };
     let inside = plan
         .inside(outer)
@@ -201,7 +208,7 @@ fn enclose(spec: &Spec, plan: &Plan, values: &mut Values<'static>, outer: FieldI
     }
     if !clear.is_empty() {
         field.rules.check(&clear).map_err(|broken| broken.built(&field.path))?;
-        push(spec, values, outer, field, 0, clear);
+        push(spec, values, outer, field, 0, clear.into());
     }
     Ok(())
 }
@@ -221,12 +228,12 @@ fn reserved(spec: &Spec, message: &MessageSpec, id: FieldId) -> bool {
     whole || own.contains(&Some(id)) || sealing.is_some_and(|sealing| sealing.contains(&Some(id)))
 }
 
-fn push(spec: &Spec, values: &mut Values<'static>, id: FieldId, field: &Field, occurrence: usize, text: String) {
+fn push<'v>(spec: &Spec, values: &mut Values<'v>, id: FieldId, field: &Field, occurrence: usize, text: Cow<'v, str>) {
     let item = if field.seal && spec.seals() {
         Item {
             occurrence,
             sealed: true,
-            clear: Some(text),
+            clear: Some(text.into_owned()),
             ..Item::new(id, String::new())
         }
     } else {
@@ -238,11 +245,33 @@ fn push(spec: &Spec, values: &mut Values<'static>, id: FieldId, field: &Field, o
     values.push(item);
 }
 
+/// What a field is written with, in order; a field that repeats has several.
+enum Texts<'v> {
+    One(Option<Cow<'v, str>>),
+    Several(&'v [String]),
+}
+
+impl<'v> Texts<'v> {
+    fn one(text: impl Into<Cow<'v, str>>) -> Self {
+        Self::One(Some(text.into()))
+    }
+
+    fn optional(text: Option<&'v String>) -> Self {
+        Self::One(text.map(|text| Cow::Borrowed(text.as_str())))
+    }
+}
+
 /// What a field is written with: the code, the selecting value, a part of the outcome, its attribute, its default.
-fn texts(spec: &Spec, message: &MessageSpec, payment: &Payment, id: FieldId, field: &Field) -> Result<Vec<String>, Broken> {
+fn texts<'v>(
+    spec: &'v Spec,
+    message: &'v MessageSpec,
+    payment: &'v Payment,
+    id: FieldId,
+    field: &'v Field,
+) -> Result<Texts<'v>, Broken> {
     let plan = &message.plan;
     if id == spec.code_field {
-        return Ok(vec![message.said().to_owned()]);
+        return Ok(Texts::one(message.said()));
     }
     if let Some(selector) = plan.selector.as_ref().filter(|selector| selector.field == id) {
         let own = field.map.and_then(|attribute| payment.text(attribute));
@@ -256,7 +285,7 @@ fn texts(spec: &Spec, message: &MessageSpec, payment: &Payment, id: FieldId, fie
             .find(|(value, _)| Some(value.as_str()) == own)
             .or_else(|| fitting().next());
         let (value, _) = value.ok_or_else(|| Broken::new("field.operation", format!("no value for {}", payment.operation)))?;
-        return Ok(vec![value.clone()]);
+        return Ok(Texts::one(value.as_str()));
     }
     if let Some(outcome) = plan.outcome.as_ref().filter(|plan| plan.fields().contains(&Some(id))) {
         return outcome_text(spec, outcome, payment, id, field);
@@ -266,15 +295,15 @@ fn texts(spec: &Spec, message: &MessageSpec, payment: &Payment, id: FieldId, fie
         Some(Value::List(items)) => list(plan, field, items),
         Some(value) => {
             let text = field.rules.kind.text(value);
-            text.map(|text| vec![text])
+            text.map(Texts::one)
                 .ok_or_else(|| Broken::new("field.kind", "the attribute cannot be written as this kind"))
         }
-        None => Ok(field.default.iter().cloned().collect()),
+        None => Ok(Texts::optional(field.default.as_ref())),
     }
 }
 
 /// Items of a list; the rest of tagged texts may not name a tag that is a field of its own.
-fn list(plan: &Plan, field: &Field, items: &[String]) -> Result<Vec<String>, Broken> {
+fn list<'v>(plan: &Plan, field: &Field, items: &'v [String]) -> Result<Texts<'v>, Broken> {
     let max = field
         .group
         .and_then(|group| plan.groups.get(group))
@@ -283,7 +312,7 @@ fn list(plan: &Plan, field: &Field, items: &[String]) -> Result<Vec<String>, Bro
         return Err(Broken::new("limit.repeats", format!("{} items, allowed {max}", items.len())));
     }
     if field.tag != Tag::Rest {
-        return Ok(items.to_vec());
+        return Ok(Texts::Several(items));
     }
     let taken = |name: &str| {
         plan.fields
@@ -296,15 +325,21 @@ fn list(plan: &Plan, field: &Field, items: &[String]) -> Result<Vec<String>, Bro
         .find(|(name, _)| taken(name));
     match clash {
         Some((name, _)) => Err(Broken::new("field.duplicate", format!("tag {name} is a field of its own"))),
-        None => Ok(items.to_vec()),
+        None => Ok(Texts::Several(items)),
     }
 }
 
-fn outcome_text(spec: &Spec, plan: &OutcomePlan, payment: &Payment, id: FieldId, field: &Field) -> Result<Vec<String>, Broken> {
+fn outcome_text<'v>(
+    spec: &'v Spec,
+    plan: &'v OutcomePlan,
+    payment: &Payment,
+    id: FieldId,
+    field: &'v Field,
+) -> Result<Texts<'v>, Broken> {
     let Some(outcome) = &payment.outcome else {
         let optional = id != plan.status || field.default.is_some();
         return if optional {
-            Ok(field.default.iter().cloned().collect())
+            Ok(Texts::optional(field.default.as_ref()))
         } else {
             Err(Broken::new("outcome.missing", "a reply states an outcome"))
         };
@@ -314,33 +349,30 @@ fn outcome_text(spec: &Spec, plan: &OutcomePlan, payment: &Payment, id: FieldId,
     if id == plan.status {
         let elsewhere = otherwise.is_some_and(|(_, table)| status_row(table, outcome).is_some());
         return match row {
-            Some(row) if row.code.is_empty() => Ok(Vec::new()),
-            Some(row) => Ok(vec![row.code.clone()]),
-            None if elsewhere => Ok(Vec::new()),
+            Some(row) if row.code.is_empty() => Ok(Texts::One(None)),
+            Some(row) => Ok(Texts::one(row.code.as_str())),
+            None if elsewhere => Ok(Texts::One(None)),
             None => Err(Broken::new("outcome.unmapped", format!("no status for {}", outcome.name()))),
         };
     }
     if let Some((_, table)) = otherwise.filter(|(field, _)| *field == id && row.is_none()) {
-        let code = status_row(table, outcome).map(|row| row.code.clone());
-        return Ok(code.filter(|code| !code.is_empty()).into_iter().collect());
+        let code = status_row(table, outcome).map(|row| &row.code);
+        return Ok(Texts::optional(code.filter(|code| !code.is_empty())));
     }
     if otherwise.is_some_and(|(field, _)| *field == id) && plan.code != Some(id) {
-        return Ok(field.default.iter().cloned().collect());
+        return Ok(Texts::optional(field.default.as_ref()));
     }
     let Outcome::Failed { reason, text } = outcome else {
-        return Ok(field.default.iter().cloned().collect());
+        return Ok(Texts::optional(field.default.as_ref()));
     };
     if plan.code == Some(id) {
         let code = |reason: Reason| spec.codes.iter().find(|row| row.reason == Some(reason));
-        return Ok(code(*reason)
-            .or_else(|| code(Reason::Other))
-            .map(|row| row.code.clone())
-            .into_iter()
-            .collect());
+        let row = code(*reason).or_else(|| code(Reason::Other));
+        return Ok(Texts::optional(row.map(|row| &row.code)));
     }
     // A text for people must not stop a reply: it is made to fit.
     let text = field.rules.fit(text);
-    Ok(if text.trim().is_empty() { Vec::new() } else { vec![text] })
+    Ok(Texts::One((!text.trim().is_empty()).then_some(text.into())))
 }
 
 /// The first row of this outcome; one that names the very reason goes before one that names none.

@@ -3,6 +3,8 @@
 //! It knows no institution's names and no wire layout.
 
 use std::fmt;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 pub use time::Date;
 
@@ -276,13 +278,18 @@ attributes! {
 /// A value of an attribute; its variant always fits the attribute's shape.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Value {
-    Text(String),
+    /// Shared by all payments that were copied from one another.
+    Text(Arc<str>),
     Money(Money),
     Date(Date),
     List(Vec<String>),
 }
 
 impl Value {
+    pub fn text(text: impl Into<Arc<str>>) -> Self {
+        Self::Text(text.into())
+    }
+
     pub const fn shape(&self) -> Shape {
         match self {
             Self::Text(_) => Shape::Text,
@@ -294,12 +301,23 @@ impl Value {
 
     /// A stable text of the value: amounts in fen, dates as yyyy-mm-dd, lists joined by a unit separator.
     pub fn canonical(&self) -> String {
-        match self {
-            Self::Text(text) => text.clone(),
-            Self::Money(money) => money.fen().to_string(),
-            Self::Date(date) => date.to_string(),
-            Self::List(items) => items.join("\u{1f}"),
-        }
+        let mut text = String::new();
+        self.write_canonical(&mut text);
+        text
+    }
+
+    /// The same behind what `text` holds.
+    pub fn write_canonical(&self, text: &mut String) {
+        let written = match self {
+            Self::Text(own) => {
+                text.push_str(own);
+                Ok(())
+            }
+            Self::Money(money) => write!(text, "{}", money.fen()),
+            Self::Date(date) => write!(text, "{date}"),
+            Self::List(items) => write!(text, "{}", items.join("\u{1f}")),
+        };
+        debug_assert!(written.is_ok(), "a string takes every text");
     }
 }
 
@@ -344,6 +362,15 @@ impl Payment {
         }
     }
 
+    /// Copies the attributes of the business that `source` has.
+    pub fn copy_business(&mut self, source: &Self) {
+        for (attribute, value) in source.present().filter(|(attribute, _)| attribute.is_business()) {
+            if let Some(slot) = self.values.get_mut(attribute as usize) {
+                *slot = Some(value.clone());
+            }
+        }
+    }
+
     /// Copies the named attributes that `source` has.
     pub fn copy(&mut self, source: &Self, attributes: &[Attribute]) {
         for &attribute in attributes {
@@ -375,8 +402,8 @@ impl Payment {
     }
 
     /// Sets a text attribute; on an attribute of another shape it does nothing but fail a debug assertion.
-    pub fn set_text(&mut self, attribute: Attribute, text: impl Into<String>) -> &mut Self {
-        let fits = self.put(attribute, Value::Text(text.into())).is_ok();
+    pub fn set_text(&mut self, attribute: Attribute, text: impl Into<Arc<str>>) -> &mut Self {
+        let fits = self.put(attribute, Value::text(text)).is_ok();
         debug_assert!(fits, "{attribute} is not text");
         self
     }
@@ -403,11 +430,13 @@ impl Payment {
     /// The canonical text over which content equality is decided: operation, then `name=value` of each business
     /// attribute, each ended by a record separator, which no codec lets into a value.
     pub fn business_text(&self) -> String {
-        let mut text = format!("{}\u{1e}", self.operation);
+        let mut text = String::with_capacity(1024);
+        text.push_str(self.operation.name());
+        text.push('\u{1e}');
         for (attribute, value) in self.present().filter(|(attribute, _)| attribute.is_business()) {
             text.push_str(attribute.name());
             text.push('=');
-            text.push_str(&value.canonical());
+            value.write_canonical(&mut text);
             text.push('\u{1e}');
         }
         text

@@ -103,7 +103,7 @@ fn fields(spec: &Spec, plan: &Plan, values: &Values<'_>) -> Result<Vec<u8>, (Fie
 /// Values with a separator between them and none behind the last.
 fn joined(spec: &Spec, plan: &Plan, values: &Values<'_>) -> Result<Vec<u8>, (FieldId, Broken)> {
     let slots = slots(spec, plan, values)?;
-    let texts: Vec<&str> = slots.iter().map(|slot| slot.text.as_str()).collect();
+    let texts: Vec<&str> = slots.iter().map(|slot| slot.text.as_ref()).collect();
     Ok(texts.join("|").into_bytes())
 }
 

@@ -139,7 +139,7 @@ impl<'a> Values<'a> {
 pub(crate) struct Slot<'v, 'a> {
     pub(crate) field: Option<FieldId>,
     pub(crate) item: Option<&'v Item<'a>>,
-    pub(crate) text: String,
+    pub(crate) text: Cow<'v, str>,
 }
 
 /// The slots of the signed text in their order (design 7: frame fields first, then mapped body fields; a run is preceded
@@ -172,7 +172,7 @@ fn single<'v, 'a>(
         None => slots.push(Slot {
             field: Some(field),
             item: None,
-            text: String::new(),
+            text: Cow::Borrowed(""),
         }),
     }
     Ok(())
@@ -193,7 +193,7 @@ fn run<'v, 'a>(
         slots.push(Slot {
             field: group.fields.first().copied(),
             item: None,
-            text: count.to_string(),
+            text: count.to_string().into(),
         });
     }
     for item in items {
@@ -207,13 +207,13 @@ fn run<'v, 'a>(
 }
 
 /// The text of a slot: currency before an amount, the tag kept, the value as sent; never with a separator inside.
-fn slot_text(spec: &Spec, plan: &Plan, item: &Item<'_>) -> Result<String, (FieldId, Broken)> {
+fn slot_text<'v>(spec: &Spec, plan: &Plan, item: &'v Item<'_>) -> Result<Cow<'v, str>, (FieldId, Broken)> {
     use crate::spec::plan::Covers;
     let Some(field) = plan.field(item.field) else {
-        return Ok(String::new());
+        return Ok(Cow::Borrowed(""));
     };
     let value = match spec.envelope.covers {
-        Covers::Sealed => &item.sent,
+        Covers::Sealed => item.sent.as_ref(),
         Covers::Clear => item.clear().ok_or_else(|| {
             (
                 item.field,
@@ -231,13 +231,13 @@ fn slot_text(spec: &Spec, plan: &Plan, item: &Item<'_>) -> Result<String, (Field
         ));
     }
     let text = match &field.tag {
-        Tag::None if field.has_currency() => format!("CNY{value}"),
-        Tag::Named(name) if !spec.habits.strip_tags => tag::join(name, value),
-        Tag::Rest if spec.habits.strip_tags => tag::split(value).map_or(value, |(_, value)| value).to_owned(),
-        Tag::None | Tag::Named(_) | Tag::Rest => value.to_owned(),
+        Tag::None if field.has_currency() => Cow::Owned(["CNY", value].concat()),
+        Tag::Named(name) if !spec.habits.strip_tags => Cow::Owned(tag::join(name, value)),
+        Tag::Rest if spec.habits.strip_tags => Cow::Borrowed(tag::split(value).map_or(value, |(_, value)| value)),
+        Tag::None | Tag::Named(_) | Tag::Rest => Cow::Borrowed(value),
     };
     Ok(if field.counted {
-        format!("{}:{text}", text.len())
+        Cow::Owned(format!("{}:{text}", text.len()))
     } else {
         text
     })

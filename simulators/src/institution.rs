@@ -157,7 +157,7 @@ impl Sending {
             .set_text(Attribute::SendTime, time_digits(at))
             .set_text(Attribute::Receiver, self.counter_member.clone())
             .set_text(Attribute::ReceiverApp, self.counter_application.clone())
-            .set_text(Attribute::Channel, self.numbering.mfe)
+            .set_text(Attribute::Channel, self.numbering.mfe.to_string())
             .set_text(Attribute::Serial, com_serial)
             .set_text(Attribute::MsgId, msg_id)
             .set_text(Attribute::CreatedAt, stamp(at))

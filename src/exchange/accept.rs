@@ -114,11 +114,13 @@ fn join(link: &str, payment: &Payment, names: [Attribute; 5]) -> String {
 }
 
 fn joined(link: &str, payment: &Payment, names: [Option<Attribute>; 5]) -> String {
-    let mut key = link.to_owned();
+    let mut key = String::with_capacity(128);
+    key.push_str(link);
     for name in names {
         key.push('|');
-        let value = name.and_then(|name| payment.value(name));
-        key.push_str(&value.map(codecs::payment::Value::canonical).unwrap_or_default());
+        if let Some(value) = name.and_then(|name| payment.value(name)) {
+            value.write_canonical(&mut key);
+        }
     }
     key
 }

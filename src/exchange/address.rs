@@ -198,12 +198,7 @@ fn refer(reply: &mut Payment, request: &Payment) {
 /// query speaks of what these spoke of.
 fn mirrored(request: &Payment) -> Payment {
     let mut reply = Payment::new(request.operation, Role::Reply);
-    let business = Attribute::ALL
-        .iter()
-        .copied()
-        .filter(|attribute| attribute.is_business())
-        .collect::<Vec<_>>();
-    reply.copy(request, &business);
+    reply.copy_business(request);
     if matches!(request.operation, Operation::Cancel | Operation::Query) {
         return reply;
     }

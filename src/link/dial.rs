@@ -3,13 +3,10 @@
 use super::line::Line;
 use hyper::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioIo;
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -18,7 +15,6 @@ use tokio_rustls::rustls::{self, AlertDescription, ClientConfig};
 use tower_service::Service;
 
 /// Makes connections for a pool.
-#[derive(Clone)]
 pub(super) struct Dialer {
     http: HttpConnector,
     tls: Option<(TlsConnector, ServerName<'static>)>,
@@ -45,33 +41,23 @@ impl Dialer {
     }
 }
 
-impl Service<Uri> for Dialer {
-    type Response = TokioIo<Line>;
-    type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<TokioIo<Line>>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.http.poll_ready(cx).map_err(io::Error::other)
-    }
-
-    fn call(&mut self, target: Uri) -> Self::Future {
-        let wants_tls = target.scheme_str() == Some("https");
-        let (connecting, tls) = (self.http.call(target), self.tls.clone());
-        let (connect_max, handshake_max) = (self.connect_max, self.handshake_max);
-        Box::pin(async move {
-            if wants_tls != tls.is_some() {
-                return Err(io::Error::other("https goes with tls_ca_file, and http without"));
-            }
-            let connected = in_time("connection", connect_max, async {
-                connecting.await.map_err(io::Error::other)
-            });
-            let stream = connected.await?.into_inner();
-            let Some((connector, name)) = tls else {
-                return Ok(TokioIo::new(Line::Clear(stream)));
-            };
-            let shaken = in_time("TLS handshake", handshake_max, connector.connect(name, stream)).await?;
-            Ok(TokioIo::new(Line::sealed(shaken)))
-        })
+impl Dialer {
+    /// A new connection to a counterparty.
+    pub(super) async fn dial(&self, target: Uri) -> io::Result<Line> {
+        if (target.scheme_str() == Some("https")) != self.tls.is_some() {
+            return Err(io::Error::other("https goes with tls_ca_file, and http without"));
+        }
+        let mut http = self.http.clone();
+        let connected = in_time("connection", self.connect_max, async {
+            poll_fn(|cx| http.poll_ready(cx)).await.map_err(io::Error::other)?;
+            http.call(target).await.map_err(io::Error::other)
+        });
+        let stream = connected.await?.into_inner();
+        let Some((connector, name)) = &self.tls else {
+            return Ok(Line::Clear(stream));
+        };
+        let shaken = in_time("TLS handshake", self.handshake_max, connector.connect(name.clone(), stream));
+        Ok(Line::sealed(shaken.await?))
     }
 }
 

@@ -1,7 +1,8 @@
 //! HTTP/1.1 links: a pooled client that calls a counterparty, and a server that takes its calls.
 
-use super::dial::{Dialer, is_certificate_refused, told};
+use super::dial::Dialer;
 use super::door::Bounds;
+use super::pool::{Going, Pool};
 use crate::exchange::{CallError, Caller, HttpAnswer};
 use crate::limits;
 use crate::tls::{Loaded, Renewing, TlsConfig, TlsError};
@@ -10,15 +11,12 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::Bytes;
 use codecs::wire::{Start, Wire};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::Uri;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::capture_connection;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -40,9 +38,18 @@ pub struct Called {
 
 /// A counterparty that is called by HTTP, over kept connections. Redirects are answers like any other, and are not followed.
 pub struct HttpCaller {
-    base_url: String,
+    /// What every target is put behind; none where the configured text is no address.
+    base: Option<Base>,
     reach: Reach,
-    pool: ArcSwap<Pool>,
+    pool: ArcSwap<Certified>,
+}
+
+/// A base URL taken apart.
+struct Base {
+    url: Uri,
+    host: HeaderValue,
+    /// Its path, without a trailing slash.
+    path: String,
 }
 
 /// How connections are made, and whom they may lead to.
@@ -53,9 +60,9 @@ struct Reach {
 }
 
 /// Kept connections, all made with the same certificates.
-struct Pool {
+struct Certified {
     made_with: Option<Arc<Loaded<ClientConfig>>>,
-    client: Client<Dialer, Full<Bytes>>,
+    pool: Arc<Pool>,
 }
 
 impl HttpCaller {
@@ -66,14 +73,17 @@ impl HttpCaller {
             connect_max: CONNECT_TIMEOUT,
             handshake_max: CONNECT_TIMEOUT,
         };
-        Self::reaching(base_url.trim_end_matches('/').to_owned(), reach)
+        Self::reaching(base_url, reach)
     }
 
     /// Reads the files of TLS, if there are any.
     pub fn open(called: Called) -> Result<Self, TlsError> {
-        let base_url = called.base_url.trim_end_matches('/').to_owned();
         let tls = called.tls.map(|config| {
-            let host = base_url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+            let host = called
+                .base_url
+                .parse::<Uri>()
+                .ok()
+                .and_then(|uri| uri.host().map(str::to_owned));
             let name = config.name(&host.unwrap_or_default())?;
             let renewing = Renewing::open(config.files(), move || config.load_http())?;
             Ok((Arc::new(renewing), name))
@@ -83,12 +93,12 @@ impl HttpCaller {
             connect_max: called.connect_max,
             handshake_max: called.handshake_max,
         };
-        Ok(Self::reaching(base_url, reach))
+        Ok(Self::reaching(&called.base_url, reach))
     }
 
-    fn reaching(base_url: String, reach: Reach) -> Self {
+    fn reaching(base_url: &str, reach: Reach) -> Self {
         Self {
-            base_url,
+            base: Base::parse(base_url),
             pool: ArcSwap::from_pointee(reach.pool(reach.certificates())),
             reach,
         }
@@ -101,40 +111,68 @@ impl HttpCaller {
 
     /// New certificates get a pool of their own; what is under way on the old one ends there.
     fn pool(&self) -> Arc<Pool> {
-        let pool = self.pool.load_full();
+        let certified = self.pool.load();
         let current = self.reach.certificates();
-        let is_same = match (&pool.made_with, &current) {
+        let is_same = match (&certified.made_with, &current) {
             (Some(before), Some(current)) => Arc::ptr_eq(before, current),
             (before, current) => before.is_none() && current.is_none(),
         };
         if is_same {
-            return pool;
+            return certified.pool.clone();
         }
-        let renewed = Arc::new(self.reach.pool(current));
-        self.pool.store(renewed.clone());
-        renewed
+        let renewed = self.reach.pool(current);
+        let pool = renewed.pool.clone();
+        self.pool.store(Arc::new(renewed));
+        pool
     }
 
-    async fn exchange(&self, request: hyper::Request<Full<Bytes>>) -> Result<Wire, CallError> {
-        let answered = self.pool().client.request(request).await;
-        let response = answered.map_err(|error| {
-            if error.is_connect() || is_certificate_refused(&error) {
-                CallError::NotSent(told(&error))
-            } else {
-                CallError::Unknown(told(&error))
-            }
-        })?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, limits::BODY_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|error| CallError::Unknown(format!("answer broken off: {error}")))?;
+    async fn exchange(&self, request: hyper::Request<Full<Bytes>>, target: &Uri, going: &Going) -> Result<Wire, CallError> {
+        let (head, body) = self.pool().exchange(request, target, going).await?;
         let headers = headers_of(&head.headers).ok_or_else(|| CallError::Unknown("answer's headers refused".to_owned()))?;
         Ok(Wire {
             start: Start::Status(head.status.as_u16()),
             headers,
-            body: body.to_bytes().to_vec(),
+            body: body.to_vec(),
         })
+    }
+}
+
+impl Base {
+    fn parse(url: &str) -> Option<Self> {
+        let url: Uri = url.trim_end_matches('/').parse().ok()?;
+        let usual = if url.scheme_str()? == "https" { 443 } else { 80 };
+        let host = match url.port_u16().filter(|port| *port != usual) {
+            Some(port) => format!("{}:{port}", url.host()?),
+            None => url.host()?.to_owned(),
+        };
+        Some(Self {
+            host: HeaderValue::try_from(host).ok()?,
+            path: url.path().trim_end_matches('/').to_owned(),
+            url,
+        })
+    }
+
+    /// A request as it stands on the wire: its target has the path alone, and the host is a header.
+    fn request(&self, wire: &Wire) -> Result<hyper::Request<Full<Bytes>>, CallError> {
+        let Start::Request { method, target } = &wire.start else {
+            return Err(CallError::NotSent("the message is not a request".to_owned()));
+        };
+        if !target.is_empty() && !target.starts_with('/') {
+            return Err(CallError::NotSent("the target of the request is no path".to_owned()));
+        }
+        let mut request = hyper::Request::builder().method(method.as_str());
+        request = match (self.path.as_str(), target.as_str()) {
+            ("", "") => request.uri("/"),
+            ("", target) => request.uri(target),
+            (path, target) => request.uri(format!("{path}{target}")),
+        };
+        request = request.header(header::HOST, self.host.clone());
+        for (name, value) in &wire.headers {
+            request = request.header(name.as_str(), value.as_str());
+        }
+        request
+            .body(Full::new(Bytes::copy_from_slice(&wire.body)))
+            .map_err(|error| CallError::NotSent(error.to_string()))
     }
 }
 
@@ -143,31 +181,29 @@ impl Reach {
         self.tls.as_ref().map(|(renewing, _name)| renewing.current())
     }
 
-    fn pool(&self, made_with: Option<Arc<Loaded<ClientConfig>>>) -> Pool {
+    fn pool(&self, made_with: Option<Arc<Loaded<ClientConfig>>>) -> Certified {
         let sealed = made_with.as_ref().zip(self.tls.as_ref());
         let sealed = sealed.map(|(loaded, (_renewing, name))| (loaded.config.clone(), name.clone()));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(limits::POOL_IDLE_MAX)
-            .build(Dialer::new(sealed, self.connect_max, self.handshake_max));
-        Pool { made_with, client }
+        let dialer = Dialer::new(sealed, self.connect_max, self.handshake_max);
+        let pool = Arc::new(Pool::new(dialer));
+        Certified { made_with, pool }
     }
 }
 
 #[async_trait]
 impl Caller for HttpCaller {
     async fn call(&self, wire: &Wire, timeout: Duration) -> Result<Wire, CallError> {
-        let mut request = request_of(wire, &self.base_url)?;
+        let base = self.base.as_ref();
+        let base = base.ok_or_else(|| CallError::NotSent("the counterparty's address is no URL".to_owned()))?;
         // Until it has a connection, nothing of a request can have been sent.
-        let connection = capture_connection(&mut request);
-        let answered = tokio::time::timeout(timeout, self.exchange(request)).await;
+        let (request, going) = (base.request(wire)?, Going::default());
+        let answered = tokio::time::timeout(timeout, self.exchange(request, &base.url, &going)).await;
         answered.unwrap_or_else(|_elapsed| {
             let late = timeout.as_millis();
-            if connection.connection_metadata().is_none() {
-                Err(CallError::NotSent(format!("no connection within {late} ms")))
-            } else {
+            if going.has_begun() {
                 Err(CallError::Unknown(format!("no answer within {late} ms")))
+            } else {
+                Err(CallError::NotSent(format!("no connection within {late} ms")))
             }
         })
     }
@@ -286,21 +322,6 @@ fn plain(status: StatusCode, text: &str) -> Response {
     response
 }
 
-fn request_of(wire: &Wire, base_url: &str) -> Result<hyper::Request<Full<Bytes>>, CallError> {
-    let Start::Request { method, target } = &wire.start else {
-        return Err(CallError::NotSent("the message is not a request".to_owned()));
-    };
-    let mut request = hyper::Request::builder()
-        .method(method.as_str())
-        .uri(format!("{base_url}{target}"));
-    for (name, value) in &wire.headers {
-        request = request.header(name.as_str(), value.as_str());
-    }
-    request
-        .body(Full::new(Bytes::copy_from_slice(&wire.body)))
-        .map_err(|error| CallError::NotSent(error.to_string()))
-}
-
 /// Names in lower case, values as text; `None` when there are too many or one is not text.
 fn headers_of(headers: &HeaderMap) -> Option<Vec<(String, String)>> {
     if headers.len() > limits::HEADERS_MAX {
@@ -311,5 +332,3 @@ fn headers_of(headers: &HeaderMap) -> Option<Vec<(String, String)>> {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Shorter than servers usually keep idle connections, so that a request does not meet a closing one.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(20);

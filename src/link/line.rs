@@ -1,6 +1,5 @@
 //! The bytes of one HTTP connection, in clear or under TLS.
 
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use std::io;
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -18,12 +17,6 @@ pub(crate) enum Line {
 impl Line {
     pub(crate) fn sealed(stream: impl Into<TlsStream<TcpStream>>) -> Self {
         Self::Sealed(Box::new(stream.into()))
-    }
-}
-
-impl Connection for Line {
-    fn connected(&self) -> Connected {
-        Connected::new()
     }
 }
 

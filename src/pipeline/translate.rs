@@ -30,7 +30,7 @@ pub(super) fn inward(opened: &Opened<'_>) -> Result<Received, Box<Rejection>> {
     })
 }
 
-pub(super) fn outward<'a>(payment: &Payment, code: &str, link: LinkView<'a>) -> Result<Drafted<'a>, Fault> {
+pub(super) fn outward<'a>(payment: &'a Payment, code: &str, link: LinkView<'a>) -> Result<Drafted<'a>, Fault> {
     Ok(Drafted {
         draft: link.spec.draft(code, payment)?,
     })

@@ -40,14 +40,15 @@ impl Consuming {
             };
             let Some(delivery) = self.consumer.next().await else { return };
             let (gateway, link, given_up_by) = (self.gateway.clone(), self.link.clone(), self.given_up_by.clone());
-            self.work.spawn(async move {
+            // On the heap from the beginning: a task is moved several times, and this one is large.
+            self.work.spawn(Box::pin(async move {
                 let _permit = permit;
                 let _in_flight = gateway.counters().enter();
                 match given_up_by {
                     None => gateway.from_queue(&link, delivery).await,
                     Some(queue) => gateway.from_dead_letters(&link, &queue, delivery).await,
                 }
-            });
+            }));
         }
     }
 }

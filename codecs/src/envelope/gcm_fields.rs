@@ -11,25 +11,31 @@ pub(crate) type Parts = ([u8; 12], Vec<u8>, [u8; 16]);
 pub(crate) fn form(text: &str, max: usize) -> Result<(), Broken> {
     let padding = text.bytes().rev().take_while(|&b| b == b'=').count();
     let length = (text.len() / 4 * 3).saturating_sub(padding);
-    if text.len() > max {
-        return Err(Broken::new(
-            "field.length",
-            format!("{} characters, allowed {max} when sealed", text.len()),
-        ));
-    }
+    fits(text, max)?;
     if length <= NONCE_BYTES + TAG_BYTES || !is_base64(text) {
         return Err(Broken::new("seal.missing", FORM));
     }
     Ok(())
 }
 
+fn fits(text: &str, max: usize) -> Result<(), Broken> {
+    if text.len() > max {
+        let detail = format!("{} characters, allowed {max} when sealed", text.len());
+        return Err(Broken::new("field.length", detail));
+    }
+    Ok(())
+}
+
 /// Takes base64(nonce || ciphertext || tag) apart; the ciphertext is never empty.
 pub(crate) fn parts(text: &str, max: usize) -> Result<Parts, Broken> {
-    form(text, max)?;
+    fits(text, max)?;
     let missing = || Broken::new("seal.missing", FORM);
     let bytes = base64_decode(text).ok_or_else(missing)?;
     let (nonce, rest) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or_else(missing)?;
     let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or_else(missing)?;
+    if ciphertext.is_empty() {
+        return Err(missing());
+    }
     Ok((*nonce, ciphertext.to_vec(), *tag))
 }
 
@@ -40,7 +46,8 @@ pub(crate) fn additional(kind: &MessageSpec, values: &Values<'_>, path: &str, oc
         .msg_id
         .and_then(|field| values.get(field))
         .map_or("", |item| &item.sent);
-    format!("{msg_id}|{path}[{occurrence}]").into_bytes()
+    let number = occurrence.to_string();
+    [msg_id, "|", path, "[", &number, "]"].concat().into_bytes()
 }
 
 /// The longest sealed text of so many clear bytes.

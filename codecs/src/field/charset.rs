@@ -49,13 +49,15 @@ impl Charset {
     }
 
     pub(super) fn check(self, text: &str) -> Result<(), Broken> {
-        let plain = |b: u8| match self {
-            Self::Digits => b.is_ascii_digit(),
-            Self::Alnum => b.is_ascii_alphanumeric(),
-            Self::Token | Self::Ascii | Self::Lines | Self::Text | Self::Plain => matches!(b, b' '..=b'~'),
-        };
         // Most values are plain ASCII, which needs no decoding.
-        if !matches!(self, Self::Token | Self::Plain) && text.bytes().all(plain) {
+        let is_plain = match self {
+            Self::Digits => all(text, |b| b.is_ascii_digit()),
+            Self::Alnum => all(text, |b| b.is_ascii_alphanumeric()),
+            Self::Token => all(text, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':')),
+            Self::Ascii | Self::Lines | Self::Text => all(text, |b| matches!(b, b' '..=b'~')),
+            Self::Plain => all(text, |b| b != b'&' && matches!(b, b' '..=b'~')),
+        };
+        if is_plain {
             return Ok(());
         }
         match text.chars().find(|&c| !self.allows(c)) {
@@ -66,6 +68,11 @@ impl Charset {
             )),
         }
     }
+}
+
+/// Without an early end, so that the compiler may take many bytes at a time.
+fn all(text: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |so_far, b| so_far & is_allowed(b))
 }
 
 /// Refuses what a person cannot see or what makes text read in another order: controls, the byte order mark, the

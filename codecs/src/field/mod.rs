@@ -17,6 +17,7 @@ pub(crate) use mask::Mask;
 
 use crate::error::{BuildError, ParseError};
 use crate::payment::{Money, Shape, Value};
+use std::borrow::Cow;
 use time::OffsetDateTime;
 
 /// A broken rule, before it is known whether bytes are read or written.
@@ -233,10 +234,10 @@ impl Kind {
             Self::AmountFen12 => Value::Money(amount::fen12(text)?),
             Self::Date8 => Value::Date(date::date8(text)?),
             Self::DateDash => Value::Date(date::date_dash(text)?),
-            Self::DateTime => Value::Text(canonical(date::local(text)?)?),
-            Self::DateTimeSpace => Value::Text(canonical(date::local_space(text)?)?),
-            Self::DateTimeDigits => Value::Text(canonical(date::local_digits(text)?)?),
-            Self::Rfc3339 | Self::UnixSeconds => Value::Text(canonical(self.moment(text)?)?),
+            Self::DateTime => Value::text(canonical(date::local(text)?)?),
+            Self::DateTimeSpace => Value::text(canonical(date::local_space(text)?)?),
+            Self::DateTimeDigits => Value::text(canonical(date::local_digits(text)?)?),
+            Self::Rfc3339 | Self::UnixSeconds => Value::text(canonical(self.moment(text)?)?),
             Self::Text
             | Self::Digits
             | Self::Alnum
@@ -246,13 +247,13 @@ impl Kind {
             | Self::Day4
             | Self::Tail12
             | Self::DatedId
-            | Self::Base64 => Value::Text(text.to_owned()),
+            | Self::Base64 => Value::text(text),
         })
     }
 
     /// The text of an attribute's value; lists are written item by item.
-    pub(crate) fn text(&self, value: &Value) -> Option<String> {
-        Some(match (self, value) {
+    pub(crate) fn text<'v>(&self, value: &'v Value) -> Option<Cow<'v, str>> {
+        let made = match (self, value) {
             (Self::AmountYuan, Value::Money(money)) => money.to_string(),
             (Self::AmountCny, Value::Money(money)) => format!("CNY{money}"),
             (Self::AmountFen, Value::Money(money)) => money.fen().to_string(),
@@ -267,9 +268,10 @@ impl Kind {
             (Self::DateTimeDigits, Value::Text(text)) => date::write_digits(text)?,
             (Self::Rfc3339, Value::Text(text)) => canonical(date::moment(text)?)?,
             (Self::UnixSeconds, Value::Text(text)) => date::moment(text)?.unix_timestamp().to_string(),
-            (_, Value::Text(text)) => text.clone(),
+            (_, Value::Text(text)) => return Some(Cow::Borrowed(text)),
             (_, Value::Money(_) | Value::Date(_) | Value::List(_)) => return None,
-        })
+        };
+        Some(Cow::Owned(made))
     }
 }
 
@@ -374,14 +376,29 @@ fn code(values: &[String], text: &str) -> Result<(), Broken> {
 
 /// Strict base64 with padding: no white space, no other alphabet, no stray bits.
 pub(crate) fn base64_decode(text: &str) -> Option<Vec<u8>> {
-    use base64ct::{Base64, Encoding};
-    Base64::decode_vec(text).ok()
+    if !is_base64(text) {
+        return None;
+    }
+    let bytes = text.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len() / 4 * 3);
+    // What is decoded are signatures and ciphertexts, which are no secrets: a table may be asked for their characters.
+    for quad in bytes.as_chunks::<4>().0 {
+        let bits = quad.iter().fold(0, |bits, &b| bits << 6 | u32::from(sextet(b) & 63));
+        let [_, first, second, third] = bits.to_be_bytes();
+        decoded.extend_from_slice(&[first, second, third]);
+    }
+    decoded.truncate(decoded.len() - padding(bytes));
+    Some(decoded)
+}
+
+fn padding(bytes: &[u8]) -> usize {
+    bytes.iter().rev().take(2).take_while(|&&b| b == b'=').count()
 }
 
 /// Whether `base64_decode` would succeed, without decoding: length, alphabet, padding, no stray bits.
 pub(crate) fn is_base64(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let padding = bytes.iter().rev().take(2).take_while(|&&b| b == b'=').count();
+    let padding = padding(bytes);
     let Some((last, rest)) = bytes.get(..bytes.len() - padding).and_then(<[u8]>::split_last) else {
         return bytes.is_empty();
     };
@@ -391,20 +408,35 @@ pub(crate) fn is_base64(text: &str) -> bool {
         _ => 0b1111,
     };
     bytes.len().is_multiple_of(4)
-        && rest.iter().all(|&b| sextet(b).is_some())
-        && sextet(*last).is_some_and(|bits| bits & stray == 0)
+        && rest.iter().fold(0, |found, &b| found | sextet(b)) < NO_SEXTET
+        && sextet(*last) & (stray | NO_SEXTET) == 0
 }
 
-/// Value of a character of the base64 alphabet (RFC 4648 clause 4).
-fn sextet(byte: u8) -> Option<u8> {
-    Some(match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' => 62,
-        b'/' => 63,
-        _ => return None,
-    })
+/// Value of a character of the base64 alphabet (RFC 4648 clause 4); `NO_SEXTET` for any other.
+fn sextet(byte: u8) -> u8 {
+    SEXTETS.get(usize::from(byte)).copied().unwrap_or(NO_SEXTET)
+}
+
+const NO_SEXTET: u8 = 0x80;
+static SEXTETS: [u8; 256] = sextets();
+
+const fn sextets() -> [u8; 256] {
+    let mut table = [NO_SEXTET; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "a byte is an index of 256 places")]
+        let place = &mut table[byte as usize];
+        *place = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => NO_SEXTET,
+        };
+        byte += 1;
+    }
+    table
 }
 
 pub(crate) fn base64_encode(bytes: &[u8]) -> String {

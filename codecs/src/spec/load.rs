@@ -284,7 +284,7 @@ fn reason(at: &At, name: &str) -> Result<Reason, SpecError> {
 fn examples(at: &At, texts: &BTreeMap<String, String>) -> Result<Vec<(Attribute, Value)>, SpecError> {
     let at = at.inside("examples");
     let value = |attribute: Attribute, text: &str| match attribute.shape() {
-        Shape::Text => Some(Value::Text(text.to_owned())),
+        Shape::Text => Some(Value::text(text)),
         Shape::Money => text.parse().ok().map(Money::from_fen).map(Value::Money),
         Shape::Date => crate::field::dated(&text.replace('-', "")).map(Value::Date),
         Shape::List => Some(Value::List(vec![text.to_owned()])),

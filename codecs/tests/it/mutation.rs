@@ -104,10 +104,8 @@ fn what_a_mutated_message_means_survives_another_writing() {
                 continue;
             };
             accepted += 1;
-            let Ok(draft) = spec
-                .draft(&code, &payment)
-                .or_else(|_| spec.draft(&code, &completed(spec, &payment)))
-            else {
+            let completed = completed(spec, &payment);
+            let Ok(draft) = spec.draft(&code, &payment).or_else(|_| spec.draft(&code, &completed)) else {
                 continue;
             };
             written += 1;

@@ -192,7 +192,7 @@ fn value(attribute: Attribute) -> Value {
         "mobile" => "13800000000",
         _ => "A1234567",
     };
-    Value::Text(text.to_owned())
+    Value::text(text)
 }
 
 pub(crate) fn failed() -> Outcome {

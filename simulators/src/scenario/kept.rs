@@ -68,7 +68,7 @@ pub(super) fn shown(value: &Value) -> String {
 /// A text of the language as a value of a field; `None` when it does not fit the field's shape.
 pub(super) fn value_of(attribute: Attribute, text: &str) -> Option<Value> {
     Some(match attribute.shape() {
-        Shape::Text => Value::Text(text.to_owned()),
+        Shape::Text => Value::text(text),
         Shape::Money => Value::Money(Money::parse_yuan(text)?),
         Shape::Date => Value::Date(Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?),
         Shape::List => Value::List(text.split(' ').map(str::to_owned).collect()),

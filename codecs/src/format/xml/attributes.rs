@@ -67,7 +67,7 @@ pub(super) fn is_name(name: &str) -> bool {
     }
 }
 
-fn is_simple_name(name: &[u8]) -> bool {
+pub(super) fn is_simple_name(name: &[u8]) -> bool {
     let first = name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
     first
         && name

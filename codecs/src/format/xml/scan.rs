@@ -5,7 +5,7 @@
 //! to find is the end of a tag and of a text. Character references are refused: no peer writes them, and a digit written as one
 //! would be a second form of the same amount.
 
-use super::attributes::{attributes, is_name, reference, white};
+use super::attributes::{attributes, is_name, is_simple_name, reference, white};
 use crate::error::ParseError;
 use crate::format::fault;
 use crate::spec::plan::Limits;
@@ -60,7 +60,12 @@ impl<'a> Scanner<'a> {
         }
         loop {
             let start = self.at;
-            let (piece, raw) = piece(self.text.get(start..).unwrap_or_default(), start)?;
+            let rest = self.text.get(start..).unwrap_or_default();
+            if let Some(length) = self.open.last().and_then(|name| closing(rest, name)) {
+                self.at += length;
+                return Ok(self.closed());
+            }
+            let (piece, raw) = piece(rest, start)?;
             self.at += raw.len();
             match piece {
                 Piece::Start => return self.opened(raw, start, false),
@@ -87,11 +92,12 @@ impl<'a> Scanner<'a> {
         let inside = raw.strip_prefix('<').and_then(|raw| raw.strip_suffix(close));
         let inside = inside.ok_or_else(|| fault("xml.syntax", Some(offset), "a broken tag"))?;
         let (name, rest) = inside.split_at(inside.bytes().position(|b| b.is_ascii_whitespace()).unwrap_or(inside.len()));
-        if !is_name(name) {
-            return Err(fault("xml.name", Some(offset), "a malformed element name"));
-        }
-        if name.contains(':') {
-            return Err(fault("xml.prefix", Some(offset), "an element name with a namespace prefix"));
+        if !is_simple_name(name.as_bytes()) {
+            return Err(if is_name(name) {
+                fault("xml.prefix", Some(offset), "an element name with a namespace prefix")
+            } else {
+                fault("xml.name", Some(offset), "a malformed element name")
+            });
         }
         let attributes = attributes(rest, self.limits)
             .map_err(|(rule, at, detail)| fault(rule, Some(offset + 1 + name.len() + at), detail))?;
@@ -224,14 +230,24 @@ fn piece(text: &str, offset: usize) -> Result<(Piece, &str), ParseError> {
         .ok_or_else(|| fault("xml.syntax", Some(offset), "a tag or reference without an end"))
 }
 
+/// Length of the closing tag of `name`, where just that stands next.
+fn closing(text: &str, name: &str) -> Option<usize> {
+    let after = text.strip_prefix("</")?.strip_prefix(name)?.strip_prefix('>')?;
+    Some(text.len() - after.len())
+}
+
 fn through(bytes: &[u8], last: u8) -> Option<usize> {
     bytes.iter().position(|&b| b == last).map(|at| at + 1)
 }
 
 /// Up to the `>` that stands in no attribute's value.
 fn tag_length(bytes: &[u8]) -> Option<usize> {
+    let plain = bytes.iter().position(|b| matches!(b, b'>' | b'"' | b'\''))?;
+    if bytes.get(plain) == Some(&b'>') {
+        return Some(plain + 1);
+    }
     let mut quote = None;
-    for (at, &b) in bytes.iter().enumerate() {
+    for (at, &b) in bytes.iter().enumerate().skip(plain) {
         match (quote, b) {
             (None, b'>') => return Some(at + 1),
             (None, b'"' | b'\'') => quote = Some(b),

@@ -114,7 +114,7 @@ fn belongs(attribute: Attribute) -> bool {
 
 fn renewed(value: &Value, at: OffsetDateTime) -> Value {
     match value {
-        Value::Text(text) => Value::Text(renewed_text(text, at).0),
+        Value::Text(text) => Value::text(renewed_text(text, at).0),
         Value::Date(_) => Value::Date(at.date()),
         Value::Money(_) | Value::List(_) => value.clone(),
     }
