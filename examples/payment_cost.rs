@@ -241,7 +241,7 @@ impl Journal for Forgetful {
             Write::Renew { .. } | Write::Release { .. } => Ok(Written::Stored),
             Write::TakeOver { .. } => Ok(Written::Taken(Vec::new())),
             Write::Prune { .. } => Ok(Written::Pruned(0)),
-            Write::Reply { .. } | Write::Park(_) | Write::Resolve { .. } => {
+            Write::Reply { .. } | Write::Park(_) | Write::Resolve { .. } | Write::Rewrap(_) => {
                 Err(JournalError::Refused("not a debit that succeeds".to_owned()))
             }
         }

@@ -10,7 +10,7 @@ mod mq;
 mod settle;
 mod tcp;
 
-pub use self::keys::{KeysConfig, MasterConfig};
+pub use self::keys::{KeysConfig, MasterConfig, RevocationConfig};
 use crate::limits;
 pub use bulkhead::{BulkheadConfig, Shares};
 pub use envelope_reuse::EnvelopeReuseConfig;

@@ -82,6 +82,18 @@ pub fn password(table: &str, file: Option<&Path>, variable: Option<&str>) -> Res
 
 /// Permissions are read from the open file, so that what is checked is what is read.
 pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
+    let mut bytes = read_secret_bytes(path)?;
+    match String::from_utf8(std::mem::take(&mut *bytes)) {
+        Ok(text) => Ok(Zeroizing::new(text)),
+        Err(error) => {
+            drop(Zeroizing::new(error.into_bytes()));
+            Err(format!("{} cannot be read: it is not text", path.display()))
+        }
+    }
+}
+
+/// As `read_secret`, for files that are not text.
+pub fn read_secret_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let place = path.display();
     let file = File::open(path).map_err(|error| format!("{place} cannot be read: {error}"))?;
     let metadata = file.metadata().map_err(|error| format!("{place} cannot be read: {error}"))?;
@@ -96,20 +108,26 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
 
 /// Reads a file that holds no secret.
 pub fn read_public(path: &Path) -> Result<String, String> {
-    let text = File::open(path).and_then(read_limited);
-    let mut text = text.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    Ok(std::mem::take(&mut *text))
+    let bytes = read_public_bytes(path)?;
+    String::from_utf8(bytes).map_err(|_| format!("{} cannot be read: it is not text", path.display()))
 }
 
-fn read_limited(file: File) -> std::io::Result<Zeroizing<String>> {
+/// As `read_public`, for files that are not text.
+pub fn read_public_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let bytes = File::open(path).and_then(read_limited);
+    let mut bytes = bytes.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    Ok(std::mem::take(&mut *bytes))
+}
+
+fn read_limited(file: File) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     if bytes > FILE_BYTES_MAX {
         return Err(std::io::Error::other(format!(
             "it has {bytes} bytes, over the limit of {FILE_BYTES_MAX}"
         )));
     }
-    // Room for all of it at once, so that no piece of a secret is left behind where the text grew.
-    let mut text = Zeroizing::new(String::with_capacity(bytes + 1));
-    file.take(FILE_BYTES_MAX as u64).read_to_string(&mut text)?;
-    Ok(text)
+    // Room for all of it at once, so that no piece of a secret is left behind where it grew.
+    let mut content = Zeroizing::new(Vec::with_capacity(bytes + 1));
+    file.take(FILE_BYTES_MAX as u64).read_to_end(&mut content)?;
+    Ok(content)
 }

@@ -1,24 +1,28 @@
 //! X.509 certificates (RFC 5280, GM/T 0015) as sources of public keys and of the serial numbers that messages carry.
 //!
-//! No chain is built and no revocation is asked for: which certificates a link takes is what its keyring lists. One signature
-//! can be checked against one issuer, for messages that bring their certificate with them.
+//! No chain is built here (`chain.rs`) and no revocation is asked for (`revocation.rs`): which certificates a link takes is what
+//! its keyring lists. One signature can be checked against one issuer, for messages that bring their certificate with them.
 
 use crate::error::CryptoError;
 use crate::hex;
+use crate::legacy::RsaPublic;
 use crate::legacy::digest::Digest;
-use crate::legacy::{RsaPublic, RsaScheme};
 use crate::pem;
-use crate::sm2::{DEFAULT_USER_ID, Engine, PublicKey, Signature};
+use crate::sm2::PublicKey;
 use time::OffsetDateTime;
-use x509_cert::der::asn1::{Any, ObjectIdentifier, UintRef};
-use x509_cert::der::{Decode, Encode, Reader, SliceReader};
+use x509_cert::der::Decode;
+use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::time::Time;
 
+pub(crate) mod signed; // what X.509 signs, and how
+
 /// A certificate read once. Not trusted by being read.
+#[derive(Clone)]
 pub struct Certificate {
     parsed: x509_cert::Certificate,
     /// The exact bytes that the issuer signed.
     signed: Vec<u8>,
+    der: Vec<u8>,
 }
 
 /// The public key of a certificate, by what it is.
@@ -32,6 +36,33 @@ pub enum CertificateKey {
 pub enum RootKind {
     Rsa,
     Sm2,
+}
+
+/// How messages write a certificate's serial number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SerialForm {
+    Hex,
+    HexLower,
+    Decimal,
+    /// What Alipay calls a certificate's SN.
+    IssuerMd5,
+}
+
+impl SerialForm {
+    pub const ALL: [Self; 4] = [Self::Hex, Self::HexLower, Self::Decimal, Self::IssuerMd5];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hex => "hex",
+            Self::HexLower => "hex-lower",
+            Self::Decimal => "decimal",
+            Self::IssuerMd5 => "issuer-md5",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.name() == name)
+    }
 }
 
 impl Certificate {
@@ -49,26 +80,17 @@ impl Certificate {
 
     pub fn from_der(der: &[u8]) -> Result<Self, CryptoError> {
         let parsed = x509_cert::Certificate::from_der(der).map_err(|_| CryptoError::Key)?;
-        let signed = first_value(der).map_err(|_| CryptoError::Key)?;
-        Ok(Self { parsed, signed })
+        let signed = signed::first_value(der)?;
+        let der = der.to_vec();
+        Ok(Self { parsed, signed, der })
+    }
+
+    pub fn to_pem(&self) -> String {
+        pem::encode(LABEL, &self.der)
     }
 
     pub fn public_key(&self) -> Result<CertificateKey, CryptoError> {
-        let info = self.parsed.tbs_certificate().subject_public_key_info();
-        if info.algorithm.oid == RSA_ENCRYPTION {
-            let der = info.to_der().map_err(|_| CryptoError::Key)?;
-            return RsaPublic::from_spki_der(&der).map(CertificateKey::Rsa);
-        }
-        let curve = info.algorithm.parameters.as_ref().map(Any::decode_as::<ObjectIdentifier>);
-        if info.algorithm.oid != EC_PUBLIC_KEY || curve != Some(Ok(SM2_CURVE)) {
-            return Err(CryptoError::Key);
-        }
-        let point = info
-            .subject_public_key
-            .as_bytes()
-            .and_then(|bytes| bytes.strip_prefix(&[UNCOMPRESSED]));
-        let point = point.and_then(|point| point.try_into().ok()).ok_or(CryptoError::Key)?;
-        PublicKey::from_point(point).map(CertificateKey::Sm2)
+        signed::key_of(self.parsed.tbs_certificate().subject_public_key_info())
     }
 
     /// Upper-case hexadecimal digits, two a byte: `WeChat`; in lower case `UnionPay` without a card.
@@ -79,6 +101,16 @@ impl Certificate {
     /// Decimal digits: the certId of `UnionPay` forms.
     pub fn serial_decimal(&self) -> String {
         decimal(self.serial())
+    }
+
+    /// The serial number as a counterparty's messages write it.
+    pub fn serial_in(&self, form: SerialForm) -> String {
+        match form {
+            SerialForm::Hex => self.serial_hex(),
+            SerialForm::HexLower => self.serial_hex().to_ascii_lowercase(),
+            SerialForm::Decimal => self.serial_decimal(),
+            SerialForm::IssuerMd5 => self.issuer_and_serial_md5(),
+        }
     }
 
     /// MD5 over issuer and decimal serial number, in lower-case digits: Alipay's certificate SN.
@@ -119,22 +151,28 @@ impl Certificate {
         if self.issuer() != issuer.subject() || self.parsed.tbs_certificate().signature() != algorithm {
             return Err(CryptoError::Signature);
         }
-        match issuer.public_key()? {
-            CertificateKey::Rsa(key) if oid == SHA256_WITH_RSA => key.verify(RsaScheme::Pkcs1Sha256, &self.signed, signature),
-            CertificateKey::Rsa(key) if oid == SHA1_WITH_RSA => key.verify(RsaScheme::Pkcs1Sha1, &self.signed, signature),
-            CertificateKey::Sm2(key) if oid == SM2_WITH_SM3 => {
-                let verifier = Engine::Reference.verifier(&key, DEFAULT_USER_ID)?;
-                verifier.verify(&self.signed, &two_numbers(signature)?)
-            }
-            CertificateKey::Rsa(_) | CertificateKey::Sm2(_) => Err(CryptoError::Signature),
-        }
+        signed::verify(&issuer.public_key()?, oid, &self.signed, signature)
+    }
+
+    /// Whether the issuer signed over SHA-1, for which two certificates of one signature can be made.
+    pub(crate) fn is_weakly_signed(&self) -> bool {
+        self.parsed.signature_algorithm().oid == signed::SHA1_WITH_RSA
+    }
+
+    /// Whether two are the same bytes.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+
+    pub(crate) fn parsed(&self) -> &x509_cert::Certificate {
+        &self.parsed
     }
 
     fn is_of(&self, kind: RootKind) -> bool {
         let oid = self.parsed.signature_algorithm().oid;
         match kind {
             RootKind::Rsa => oid.to_string().starts_with(PKCS1),
-            RootKind::Sm2 => oid == SM2_WITH_SM3,
+            RootKind::Sm2 => oid == signed::SM2_WITH_SM3,
         }
     }
 
@@ -152,35 +190,7 @@ pub fn root_serials(roots: &[Certificate], kind: RootKind) -> String {
     of_kind.map(Certificate::issuer_and_serial_md5).collect::<Vec<_>>().join("_")
 }
 
-/// The first value inside the outer sequence, with its header.
-fn first_value(der: &[u8]) -> Result<Vec<u8>, x509_cert::der::Error> {
-    let mut reader = SliceReader::new(der)?;
-    reader.sequence(|inner| {
-        let signed = inner.tlv_bytes()?.to_vec();
-        inner.tlv_bytes()?;
-        inner.tlv_bytes()?;
-        Ok::<_, x509_cert::der::Error>(signed)
-    })
-}
-
-/// r || s of the sequence of two numbers that GM/T 0009 makes of a signature.
-fn two_numbers(der: &[u8]) -> Result<Signature, CryptoError> {
-    let mut reader = SliceReader::new(der).map_err(|_| CryptoError::Signature)?;
-    let read = reader.sequence(|inner| Ok::<_, x509_cert::der::Error>((UintRef::decode(inner)?, UintRef::decode(inner)?)));
-    let (r, s) = read.map_err(|_| CryptoError::Signature)?;
-    reader.finish().map_err(|_| CryptoError::Signature)?;
-    let mut signature = [0; 64];
-    let (left, right) = signature.split_at_mut(32);
-    for (number, target) in [(r, left), (s, right)] {
-        let bytes = number.as_bytes();
-        let start = target.len().checked_sub(bytes.len()).ok_or(CryptoError::Signature)?;
-        let (_, tail) = target.split_at_mut(start);
-        tail.copy_from_slice(bytes);
-    }
-    Ok(signature)
-}
-
-fn instant(time: Time) -> Result<OffsetDateTime, CryptoError> {
+pub(crate) fn instant(time: Time) -> Result<OffsetDateTime, CryptoError> {
     let seconds = i64::try_from(time.to_unix_duration().as_secs()).map_err(|_| CryptoError::Key)?;
     OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| CryptoError::Key)
 }
@@ -204,14 +214,10 @@ fn decimal(bytes: &[u8]) -> String {
 }
 
 const LABEL: &str = "CERTIFICATE";
-const UNCOMPRESSED: u8 = 4;
 const PKCS1: &str = "1.2.840.113549.1.1.";
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const SHA1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
-const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const SM2_CURVE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.156.10197.1.301");
-const SM2_WITH_SM3: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.156.10197.1.501");
 
 #[cfg(test)]
 mod tests;

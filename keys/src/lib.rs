@@ -4,14 +4,18 @@
 
 pub mod algorithm; // what a key is a key of, and which are weak
 pub mod certificate; // X.509: public keys and serial numbers
+pub mod chain; // from a certificate to an authority that counts
 pub mod envelope; // wrapped SM4 keys, and what is reused of them
 pub mod error; // what can go wrong with a key or a computation
 pub mod guarded; // the store that officers keep: a log of proposals, wrapped keys
 mod hex; // key files and fingerprints as text
+pub mod intake; // the forms in which keys are handed over
 pub mod key; // a key's description: owner, usage, serial, status, validity
 pub mod keyring; // which key signs, verifies, seals, opens
 pub mod legacy; // RSA, AES, DES, SHA, MD5 for institutions that name them
 mod pem; // PEM blocks as they come
+pub mod request; // certificate requests
+pub mod revocation; // which certificates count no more
 pub mod rotation; // the stages from one key to the next
 pub mod secret; // bytes that are wiped, never printed, never cloned
 pub mod sm2; // GB/T 32918: traits, protocol, native and reference engine

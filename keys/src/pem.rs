@@ -19,6 +19,21 @@ pub(crate) fn blocks(text: &str, label: &str) -> Option<Vec<Zeroizing<Vec<u8>>>>
     Some(all)
 }
 
+/// A block with lines of 64 characters (RFC 7468). Made in one piece, so that what is secret in it can be wiped.
+pub(crate) fn encode(label: &str, bytes: &[u8]) -> String {
+    let digits = Zeroizing::new(Base64::encode_string(bytes));
+    let mut text = String::with_capacity(digits.len() + digits.len() / LINE_CHARS + 2 * label.len() + FRAME_CHARS);
+    text.extend([&begin(label), "\n"]);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && index % LINE_CHARS == 0 {
+            text.push('\n');
+        }
+        text.push(digit);
+    }
+    text.extend(["\n-----END ", label, "-----\n"]);
+    text
+}
+
 fn split<'a>(text: &'a str, label: &str) -> Option<(Zeroizing<Vec<u8>>, &'a str)> {
     let (_, behind) = text.split_once(&begin(label))?;
     let (body, after) = behind.split_once(&format!("-----END {label}-----"))?;
@@ -31,3 +46,6 @@ fn split<'a>(text: &'a str, label: &str) -> Option<(Zeroizing<Vec<u8>>, &'a str)
 fn begin(label: &str) -> String {
     format!("-----BEGIN {label}-----")
 }
+
+const LINE_CHARS: usize = 64;
+const FRAME_CHARS: usize = 40;

@@ -124,3 +124,121 @@ pub(crate) fn entry(link: &str, side: Side, usage: Usage, status: Status, serial
         user_id: None,
     }
 }
+
+/// The machine's `openssl` command in a folder of its own: an implementation we share no code with.
+pub(crate) struct OpenSsl {
+    folder: tempfile::TempDir,
+}
+
+impl OpenSsl {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder }
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.folder.path().join(name), bytes).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.folder.path().join(name)).unwrap()
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        String::from_utf8(self.read(name)).unwrap()
+    }
+
+    pub(crate) fn must(&self, arguments: &str) {
+        let mut command = std::process::Command::new("openssl");
+        let output = command.args(arguments.split(' ')).current_dir(self.folder.path()).output();
+        let output = output.expect("this test needs OpenSSL 3: apt-get install openssl");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "openssl {arguments}: {told}");
+    }
+
+    /// An authority, or a certificate that another issued; `extensions` as in openssl's own files, one a line.
+    pub(crate) fn certificate(&self, name: &str, issuer: Option<&str>, algorithm: &str, extensions: &str) {
+        self.write(&format!("{name}.kind"), algorithm.as_bytes());
+        match algorithm {
+            "rsa" => self.must(&format!("genrsa -out {name}.key 2048")),
+            _ => self.must(&format!("ecparam -name SM2 -genkey -noout -out {name}.key")),
+        }
+        let sign = self.signing(name);
+        self.must(&format!(
+            "req -new -key {name}.key {sign} -subj /C=CN/O=Test/CN={name} -out {name}.csr"
+        ));
+        self.issue(name, issuer, extensions, "-days 365");
+    }
+
+    /// Another certificate for a request that is there.
+    pub(crate) fn issue(&self, name: &str, issuer: Option<&str>, extensions: &str, options: &str) {
+        self.write("extensions", extensions.as_bytes());
+        let by = issuer.map_or_else(
+            || format!("-signkey {name}.key"),
+            |issuer| format!("-CA {issuer}.pem -CAkey {issuer}.key -CAcreateserial"),
+        );
+        let sign = self.signing(issuer.unwrap_or(name));
+        let verify = if self.text(&format!("{name}.kind")) == "rsa" {
+            ""
+        } else {
+            " -vfyopt distid:1234567812345678"
+        };
+        self.must(&format!(
+            "x509 -req -in {name}.csr {by} {sign}{verify} {options} -extfile extensions -out {name}.pem"
+        ));
+    }
+
+    fn signing(&self, name: &str) -> &'static str {
+        match self.text(&format!("{name}.kind")).as_str() {
+            "rsa" => "-sha256",
+            _ => "-sm3 -sigopt distid:1234567812345678",
+        }
+    }
+}
+
+/// Copies of some bytes, each with one to three bytes altered, cut or doubled, from a seed.
+pub(crate) fn altered(bytes: &[u8], seed: u64, count: usize) -> impl Iterator<Item = Vec<u8>> {
+    use rand_core::Rng;
+    let mut rng = SeededRng::new(seed);
+    let bytes = bytes.to_vec();
+    std::iter::repeat_with(move || {
+        let mut copy = bytes.clone();
+        for _ in 0..=rng.next_u32() % 3 {
+            let at = rng.next_u32() as usize % copy.len().max(1);
+            match rng.next_u32() % 4 {
+                0 => copy.truncate(at.max(1)),
+                1 => copy.insert(at, rng.next_u32().to_be_bytes()[0]),
+                _ => copy[at] ^= 1 << (rng.next_u32() % 8),
+            }
+        }
+        copy
+    })
+    .take(count)
+}
+
+/// An authority with two certificates, of which the first is revoked, and its list.
+pub(crate) fn revoking(algorithm: &str) -> OpenSsl {
+    let openssl = OpenSsl::new();
+    openssl.certificate("root", None, algorithm, AUTHORITY);
+    openssl.certificate("bad", Some("root"), algorithm, "basicConstraints=CA:FALSE\n");
+    openssl.certificate("good", Some("root"), algorithm, "basicConstraints=CA:FALSE\n");
+    openssl.write("index", b"");
+    openssl.write("number", b"01\n");
+    let digest = if algorithm == "rsa" { "sha256" } else { "sm3" };
+    let settings =
+        format!("[ca]\ndefault_ca=d\n[d]\ndatabase=index\ncrlnumber=number\ndefault_md={digest}\ndefault_crl_days=9\n");
+    openssl.write("ca.cnf", settings.as_bytes());
+    let sign = if algorithm == "rsa" {
+        ""
+    } else {
+        " -sigopt distid:1234567812345678"
+    };
+    openssl.must("ca -config ca.cnf -keyfile root.key -cert root.pem -revoke bad.pem -crl_reason keyCompromise");
+    openssl.must(&format!(
+        "ca -config ca.cnf -keyfile root.key -cert root.pem -gencrl -out root.crl{sign}"
+    ));
+    openssl
+}
+
+/// Extensions of an authority's certificate.
+pub(crate) const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n";

@@ -1,5 +1,6 @@
 //! `hangu check`: whatever can be known before a start, one line each, with what to do about it.
 
+mod certificates;
 mod descriptors;
 mod keys;
 mod links;
@@ -7,6 +8,7 @@ mod report;
 mod services;
 mod tls;
 
+pub(crate) use certificates::certificate_checks;
 pub(crate) use keys::{days_left, hold, keyring_checks, store_check};
 pub(crate) use report::{Check, Report};
 

@@ -1,7 +1,7 @@
 //! `hangu key`: what is in a key folder, and what officers do to a guarded one. Fingerprints and serials on screen, never key
 //! material.
 
-use super::check::{Check, Report, hold, keyring_checks, store_check};
+use super::check::{Check, Report, certificate_checks, hold, keyring_checks, store_check};
 use super::output::{self, Exit, Failure, Form};
 use super::texts::{table, text, titles};
 use hangu::clock::Clock;
@@ -17,10 +17,13 @@ use time::format_description::well_known::Rfc3339;
 mod approve;
 mod audit;
 mod backup;
+mod certify;
 mod create;
 mod files;
 mod found;
+mod import;
 mod propose;
+mod renew;
 mod rotate;
 mod sign;
 mod words;
@@ -66,18 +69,33 @@ enum Command {
     /// Make an officer's key file.
     #[command(after_help = "Example:\n  hangu key officer li --to li.officer")]
     Officer(found::OfficerArgs),
+    /// Put an officer's key under another passphrase.
+    #[command(after_help = "Example:\n  hangu key passphrase li.officer")]
+    Passphrase(renew::PassphraseArgs),
+    /// Replace the master key of a guarded store.
+    #[command(after_help = "Example:\n  hangu key master replace --to master-2.key --officer-key li.officer")]
+    Master(renew::MasterArgs),
     /// Found a guarded store: its officers, threshold and master key.
     #[command(
         after_help = "Example:\n  hangu key init --folder vault --officer li.officer=custodian+approver \
                             --officer wang.officer=custodian+approver --officer zhao.officer=auditor --master master.key"
     )]
     Init(found::InitArgs),
-    /// Propose a key from a file: PKCS#8, SEC1, a certificate, a secret.
+    /// Propose a key from a file: PKCS#8, SEC1, PKCS#12, GM/T 0009, a certificate, a secret.
     #[command(
         after_help = "Example:\n  hangu key import centre-sign --link centre --side theirs --usage sign --serial 5000000001 \
                             --file centre.pub.pem --officer-key li.officer"
     )]
-    Import(propose::ImportArgs),
+    Import(import::Args),
+    /// Write a certificate request for a key pair of ours.
+    #[command(after_help = "Example:\n  hangu key request bank-sign-1 --subject CN=pay,O=Bank,C=CN --to bank-sign-1.csr")]
+    Request(certify::RequestArgs),
+    /// Propose the certificate of a key.
+    #[command(
+        after_help = "Example:\n  hangu key certificate bank-sign-1 --file bank-sign-1.pem --serial-form decimal \
+                            --officer-key li.officer"
+    )]
+    Certificate(certify::CertificateArgs),
     /// Propose status transitions: pending, accepted, primary, draining, retired; revoked from any.
     #[command(after_help = "Example:\n  hangu key status sign-2=primary sign-1=draining --officer-key li.officer")]
     Status(propose::StatusArgs),
@@ -158,7 +176,11 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Check(place) => Ok(check(&place.keys()?, form, now)),
         Command::Officer(args) => found::officer(args, form),
         Command::Init(args) => found::init(args, form),
-        Command::Import(args) => propose::bring(args, form),
+        Command::Import(args) => import::run(args, form),
+        Command::Request(args) => certify::request(args, form),
+        Command::Certificate(args) => certify::certificate(args, form),
+        Command::Passphrase(args) => renew::passphrase(args, form),
+        Command::Master(args) => renew::master(args, form),
         Command::Status(args) => propose::status(args, form),
         Command::Revoke(args) => propose::revoke(args, form),
         Command::Propose(args) => propose::run(args, form),
@@ -232,6 +254,7 @@ fn check(keys: &KeysConfig, form: Form, now: OffsetDateTime) -> Exit {
             let count = format!("{} keys", held.keyring.infos().count());
             report.add(Check::ok("check.keyring", &keys.folder.display().to_string(), count));
             report.extend(store_check(keys));
+            report.extend(certificate_checks(keys, now));
             report.extend(keyring_checks(&held.keyring, now));
         }
     }

@@ -1,9 +1,10 @@
 //! `[keys]`: a folder of keys, and for a guarded one where its master key comes from.
 
 use super::{ConfigError, wrong};
-use crate::secret::read_secret;
-use keys::guarded::{self, GuardedError, MasterKey, Share, State};
+use crate::secret::{read_public_bytes, read_secret};
+use keys::guarded::{self, Effect, GuardedError, Listed, MasterKey, Share, Stale, State};
 use keys::keyring::Keyring;
+use keys::revocation::RevocationList;
 use keys::sm2::Engine;
 use keys::store::{Held, Mark, OpenFolder, Source, StoreError};
 use serde::Deserialize;
@@ -21,6 +22,21 @@ pub struct KeysConfig {
     /// Where the master key of a guarded store comes from.
     #[serde(default)]
     pub master: Option<MasterConfig>,
+    /// Which certificates of keys count no more.
+    #[serde(default)]
+    pub revocation: RevocationConfig,
+}
+
+/// For a guarded store, which has the authorities' certificates.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationConfig {
+    /// Files of revocation lists (DER or PEM), read anew when they change.
+    #[serde(default)]
+    pub lists: Vec<PathBuf>,
+    /// What becomes of keys when their list is past its next update.
+    #[serde(default)]
+    pub stale: Stale,
 }
 
 /// Exactly one of the three.
@@ -48,6 +64,7 @@ impl KeysConfig {
                 file: Some(file.to_path_buf()),
                 ..MasterConfig::default()
             }),
+            revocation: RevocationConfig::default(),
         }
     }
 
@@ -60,6 +77,7 @@ impl KeysConfig {
         match self.opened()? {
             None => keys::store::load_for(&self.folder, self.engine).map_err(of_folder),
             Some((state, master)) => {
+                let (state, _) = self.under_lists(&state)?;
                 guarded::keyring(&self.folder, &state, &master, self.engine).map_err(|error| self.of_store(&error))
             }
         }
@@ -80,6 +98,14 @@ impl KeysConfig {
             None => keys::store::held(&self.folder).map_err(of_folder),
             Some((state, master)) => guarded::filed(&self.folder, &state, &master).map_err(|error| self.of_store(&error)),
         }
+    }
+
+    /// The state of a guarded store as the revocation lists leave it, and what each list does.
+    pub fn under_lists(&self, state: &State) -> Result<(State, Vec<Effect>), ConfigError> {
+        let lists = self.revocation.lists.iter().map(|file| listed(file));
+        let lists: Vec<_> = lists.collect::<Result<_, _>>()?;
+        let outcome = state.under(&lists, self.revocation.stale);
+        outcome.map_err(|error| refused(LISTS, error))
     }
 
     /// What a guarded store holds and its master key; none for a plain folder.
@@ -110,11 +136,18 @@ impl KeysConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.master.is_none() && !self.revocation.lists.is_empty() {
+            let detail = "are for a guarded store, which has the authorities' certificates";
+            return Err(wrong(LISTS, detail));
+        }
         self.master.as_ref().map_or(Ok(()), MasterConfig::check)
     }
 
     pub(super) fn take_files_from(&mut self, folder: &Path) {
         self.folder = folder.join(&self.folder);
+        for file in &mut self.revocation.lists {
+            *file = folder.join(&*file);
+        }
         if let Some(master) = &mut self.master {
             master.file = master.file.take().map(|file| folder.join(file));
             for file in &mut master.shares {
@@ -124,13 +157,16 @@ impl KeysConfig {
     }
 }
 
-/// A guarded store: its log says everything that can change, and its master key is read anew each time.
+/// A guarded store: its log and the revocation lists say everything that can change, and its master key is read anew each time.
 struct Guarded(KeysConfig);
 
 impl Source for Guarded {
     fn mark(&self) -> Mark {
-        let read = std::fs::read(self.0.folder.join(guarded::LOG_FILE));
-        Mark::of(&read.unwrap_or_else(|error| error.to_string().into_bytes()))
+        let log = self.0.folder.join(guarded::LOG_FILE);
+        let files = std::iter::once(&log).chain(&self.0.revocation.lists);
+        let read = |file| std::fs::read(file).unwrap_or_else(|error| error.to_string().into_bytes());
+        let looks: Vec<u8> = files.flat_map(|file| Mark::of(&read(file)).bytes()).collect();
+        Mark::of(&looks)
     }
 
     fn load(&self) -> Result<Keyring, StoreError> {
@@ -175,6 +211,14 @@ fn of_file(file: &Path, place: &str) -> Result<MasterKey, ConfigError> {
     key.map_err(|_| refused(place, format!("{} needs 64 hex digits on one line", file.display())))
 }
 
+fn listed(file: &Path) -> Result<Listed, ConfigError> {
+    let bytes = read_public_bytes(file).map_err(|detail| refused(LISTS, detail))?;
+    let list = RevocationList::from_bytes(&bytes);
+    let list = list.map_err(|_| refused(LISTS, format!("{} is no revocation list that is understood", file.display())))?;
+    let name = file.display().to_string();
+    Ok(Listed { name, list })
+}
+
 fn of_share(file: &Path) -> Result<Share, ConfigError> {
     let text = read_secret(file).map_err(|detail| refused(SHARES, detail))?;
     Share::from_text(&text).map_err(|refusal| refused(SHARES, format!("{} {refusal}", file.display())))
@@ -204,4 +248,5 @@ fn refused(place: impl Into<String>, detail: impl ToString) -> ConfigError {
     }
 }
 
+const LISTS: &str = "keys.revocation.lists";
 const SHARES: &str = "keys.master.shares";

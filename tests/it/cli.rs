@@ -180,6 +180,7 @@ fn the_pages_for_officers_are_what_happens() {
         for command in blocks.iter().flat_map(|block| block.split("$ hangu ").skip(1)) {
             let (line, shown) = command.split_once('\n').unwrap();
             let mut arguments = words(line);
+            authority(&scene, &arguments);
             arguments.extend(passphrases(&arguments));
             let mut run = Command::new(env!("CARGO_BIN_EXE_hangu"));
             let done = run
@@ -239,7 +240,9 @@ fn numberless(text: &str) -> String {
 /// What officers type, from files instead.
 fn passphrases(arguments: &[String]) -> Vec<String> {
     let after = |name: &str| arguments.iter().skip_while(move |argument| *argument != name).nth(1);
-    let officer = after("--officer-key").or_else(|| after("officer"));
+    // The new passphrase is the old one, so that the rest of the page goes on.
+    let anew = after("passphrase");
+    let officer = after("--officer-key").or_else(|| after("officer")).or(anew);
     let founders = arguments
         .iter()
         .filter_map(|argument| argument.split_once(".officer="))
@@ -248,9 +251,43 @@ fn passphrases(arguments: &[String]) -> Vec<String> {
         .map(|name| name.trim_end_matches(".officer"))
         .into_iter()
         .chain(founders);
+    let anew = anew.map(|name| {
+        [
+            "--new-passphrase-file".to_owned(),
+            format!("{}.pass", name.trim_end_matches(".officer")),
+        ]
+    });
     names
         .flat_map(|name| ["--passphrase-file".to_owned(), format!("{name}.pass")])
+        .chain(anew.into_iter().flatten())
         .collect()
+}
+
+/// What an authority does between an officer's commands.
+fn authority(scene: &Scene, arguments: &[String]) {
+    let openssl = |line: &str| {
+        let mut command = Command::new("openssl");
+        let done = command.args(line.split(' ')).current_dir(scene.folder()).output();
+        let done = done.expect("this test needs OpenSSL 3: apt-get install openssl");
+        assert!(
+            done.status.success(),
+            "openssl {line}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    };
+    let sign = "-sm3 -sigopt distid:1234567812345678";
+    if arguments.iter().any(|argument| argument == "anchor") {
+        openssl("ecparam -name SM2 -genkey -noout -out root.key");
+        openssl(&format!(
+            "req -x509 -new -key root.key {sign} -days 3650 -subj /CN=root -out root.pem"
+        ));
+    }
+    if arguments.iter().any(|argument| argument == "certificate") {
+        let verify = "-vfyopt distid:1234567812345678 -set_serial 4000000009 -days 365";
+        openssl(&format!(
+            "x509 -req -in bank-sign-2.csr -CA root.pem -CAkey root.key {sign} {verify} -out bank-sign-2.pem"
+        ));
+    }
 }
 
 /// Instants and long hexadecimal values, whole or cut short, become marks.

@@ -9,7 +9,7 @@ use crate::key::{KeyEntry, Side, Status, Usage};
 use crate::sm2::PublicKey;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The first record: who the officers are, and how many must agree. Signed by each of them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -93,6 +93,10 @@ pub enum Change {
     Threshold(u8),
     Anchor(Anchor),
     AnchorRemoved(Named),
+    /// A certificate for a key that is there, and with it perhaps another serial number.
+    Certificate(Box<CertificateChange>),
+    /// Another master key in the place of the one that there is.
+    Master(MasterChange),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -108,6 +112,30 @@ pub struct Anchor {
     pub name: String,
     /// PEM.
     pub certificate: String,
+}
+
+/// What a certificate makes of a key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateChange {
+    pub id: String,
+    pub serial: String,
+    pub not_before: Stamp,
+    pub not_after: Stamp,
+    /// PEM: the key's own, then those of its issuers up to the trust anchor, which is not among them.
+    pub certificates: String,
+    /// SM3 of the wrapped file, which is made anew when the serial number changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrapped: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MasterChange {
+    /// As `master_check` of the first record.
+    pub check: String,
+    /// SM3 of the wrapped file of each key.
+    pub wrapped: BTreeMap<String, String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -23,6 +23,8 @@ pub enum GuardedError {
     Shares,
     #[error("another program writes to this store; try again when it is done")]
     Locked,
+    #[error("the revocation list {0} is not signed by the authority that it names")]
+    Revocation(String),
     #[error("key {0}: {1}")]
     Material(String, String),
 }

@@ -8,6 +8,7 @@
 
 mod audit; // the log checked offline, with public keys alone
 mod backup; // a copy of the folder, and the master key in shares
+mod certificates; // which certificates of keys count
 mod change; // what proposals, approvals and the first record say
 mod disk; // the few file operations, in the order that a crash may not break
 mod error; // what can go wrong with a guarded store
@@ -18,6 +19,8 @@ mod offline; // approvals and checkpoints carried as files
 mod proposing; // what a rotation plans, as proposals
 mod record; // one line of the log, and the chain
 mod refusal; // why a record does not count
+mod replacing; // another master key
+mod revoking; // what revocation lists say of keys
 mod ring; // from the state to the keyring
 mod rules; // what a change may do to the state
 mod shares; // Shamir's sharing over GF(2^8)
@@ -26,7 +29,11 @@ mod writer; // appends, under a lock
 
 pub use audit::{Audit, Finding, audit};
 pub use backup::{Restored, back_up, restore, seal_shares};
-pub use change::{Anchor, Change, Genesis, KeyChange, Material, Named, Officer, Proposal, Role, Step, Verdict, Witness};
+pub use certificates::{Certified, Kept, certify, with_certificates};
+pub use change::{
+    Anchor, CertificateChange, Change, Genesis, KeyChange, MasterChange, Material, Named, Officer, Proposal, Role, Step, Verdict,
+    Witness,
+};
 pub use disk::{Disk, FileDisk};
 pub use error::GuardedError;
 pub use fresh::{GuardedKey, fresh, import};
@@ -36,6 +43,8 @@ pub use offline::Statement;
 pub use proposing::Proposing;
 pub use record::{Broken, Kind, Log, Record, Signed, Stamp};
 pub use refusal::Refusal;
+pub use replacing::{Replacement, replacement};
+pub use revoking::{Effect, Listed, Stale};
 pub use ring::{filed, keyring};
 pub use shares::{SealedShare, Share};
 pub use state::{Ending, Held, Open, State};

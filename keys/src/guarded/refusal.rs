@@ -60,6 +60,8 @@ pub enum Refusal {
     SecondPrimary(String, String),
     #[error("a proposal must change something")]
     Nothing,
+    #[error("the master key {0}")]
+    Master(String),
     #[error("trust anchor {0}")]
     Anchor(String),
     #[error("the share of {0} does not open under this key")]

@@ -80,7 +80,7 @@ fn read(folder: &Path, state: &State, held: &Held, master: &MasterKey) -> Result
     Ok(Filed { entry, material })
 }
 
-fn clear(folder: &Path, state: &State, held: &Held, master: &MasterKey) -> Result<Zeroizing<Vec<u8>>, GuardedError> {
+pub(super) fn clear(folder: &Path, state: &State, held: &Held, master: &MasterKey) -> Result<Zeroizing<Vec<u8>>, GuardedError> {
     let refuse = |rule: &str| GuardedError::Material(held.entry.id.clone(), rule.to_owned());
     let wrapped = wrapped(folder, held)?.ok_or_else(|| refuse("has no wrapped file"))?;
     let opened = master.unwrap(state.store(), &held.entry, &wrapped);

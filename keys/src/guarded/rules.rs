@@ -25,6 +25,8 @@ impl State {
             Change::Officer(officer) => self.set_officer(officer),
             Change::OfficerRemoved(named) => self.remove_officer(&named.name),
             Change::Threshold(threshold) => self.set_threshold(*threshold),
+            Change::Certificate(change) => self.certify(change, number),
+            Change::Master(change) => self.replace_master(change, number),
             Change::Anchor(anchor) => self.add_anchor(anchor),
             Change::AnchorRemoved(named) => match self.anchors.remove(&named.name) {
                 Some(_) => Ok(()),
@@ -50,14 +52,9 @@ impl State {
         if self.keys.contains_key(&entry.id) {
             return Err(refuse("is there already; an id names one key for ever"));
         }
-        let same = self
-            .keys
-            .values()
-            .find(|held| is_neighbour(held, &entry) && held.entry.serial == entry.serial);
-        if let Some(held) = same {
-            return Err(refuse(&format!("has the serial {} of key {}", entry.serial, held.entry.id)));
-        }
+        self.is_free(&entry)?;
         fits(key, &entry)?;
+        self.counts(&entry, key.material.public.as_deref())?;
         let id = entry.id.clone();
         let held = Held {
             entry,
@@ -67,6 +64,18 @@ impl State {
         };
         self.keys.insert(id.clone(), held);
         self.is_last_primary(&id)
+    }
+
+    /// Whether no other key of the same place has the serial number.
+    pub(super) fn is_free(&self, entry: &KeyEntry) -> Result<(), Refusal> {
+        let is_same = |held: &&Held| held.entry.id != entry.id && held.entry.serial == entry.serial && is_neighbour(held, entry);
+        match self.keys.values().find(is_same) {
+            None => Ok(()),
+            Some(held) => Err(Refusal::Key {
+                id: entry.id.clone(),
+                rule: format!("has the serial {} of key {}", entry.serial, held.entry.id),
+            }),
+        }
     }
 
     fn step(&mut self, steps: &[Step], number: u64) -> Result<(), Refusal> {
@@ -101,9 +110,9 @@ impl State {
         held.entry.not_before = from.at();
         held.entry.not_after = to.at();
         held.changed_by = number;
-        let entry = held.entry.clone();
-        match &held.material.public {
-            Some(public) => fingerprint(&entry, public).map(|_| ()),
+        let (entry, public) = (held.entry.clone(), held.material.public.clone());
+        match &public {
+            Some(public) => fingerprint(&entry, public).and_then(|_| self.counts(&entry, Some(public))),
             None if to < from => Err(Refusal::Key {
                 id: id.to_owned(),
                 rule: "ends its validity before it starts".to_owned(),
@@ -229,7 +238,9 @@ impl Change {
             | Self::OfficerRemoved(_)
             | Self::Threshold(_)
             | Self::Anchor(_)
-            | Self::AnchorRemoved(_) => &[],
+            | Self::AnchorRemoved(_)
+            | Self::Certificate(_)
+            | Self::Master(_) => &[],
         };
         steps.iter().filter_map(|step| step.primary_from)
     }

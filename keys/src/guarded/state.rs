@@ -78,7 +78,7 @@ pub struct Open {
 pub enum Ending {
     Applied,
     Withdrawn,
-    /// Officers or the threshold changed under it.
+    /// Officers, the threshold or the master key changed under it.
     Void,
 }
 
@@ -87,7 +87,7 @@ impl Ending {
         match self {
             Self::Applied => "it took effect",
             Self::Withdrawn => "it was withdrawn",
-            Self::Void => "the officers or the threshold changed after it was made",
+            Self::Void => "the officers, the threshold or the master key changed after it was made",
         }
     }
 }
@@ -175,12 +175,14 @@ impl State {
         let is_about = move |open: &&Open| match &open.proposal.change {
             Change::Key(key) => key.entry().is_ok_and(|entry| is_there(&entry)),
             Change::Status(steps) => steps.iter().any(|step| names(&step.id)),
+            Change::Certificate(change) => names(&change.id),
             Change::Validity { .. }
             | Change::Officer(_)
             | Change::OfficerRemoved(_)
             | Change::Threshold(_)
             | Change::Anchor(_)
-            | Change::AnchorRemoved(_) => false,
+            | Change::AnchorRemoved(_)
+            | Change::Master(_) => false,
         };
         let at = Stamp::new(now);
         let is_open = move |open: &&Open| at <= open.proposal.expires && open.proposal.change.in_time(at).is_ok();
@@ -362,14 +364,19 @@ impl State {
         if is_so { Ok(()) } else { Err(Refusal::Role { officer, role }) }
     }
 
-    /// What was proposed to other officers, or under another threshold, must be proposed anew.
+    /// What was proposed to other officers, under another threshold or another master key, must be proposed anew.
     fn void_after(&mut self, change: &Change) {
         match change {
-            Change::Officer(_) | Change::OfficerRemoved(_) | Change::Threshold(_) => {
+            Change::Officer(_) | Change::OfficerRemoved(_) | Change::Threshold(_) | Change::Master(_) => {
                 let open = std::mem::take(&mut self.open);
                 self.closed.extend(open.into_keys().map(|number| (number, Ending::Void)));
             }
-            Change::Key(_) | Change::Status(_) | Change::Validity { .. } | Change::Anchor(_) | Change::AnchorRemoved(_) => {}
+            Change::Key(_)
+            | Change::Certificate(_)
+            | Change::Status(_)
+            | Change::Validity { .. }
+            | Change::Anchor(_)
+            | Change::AnchorRemoved(_) => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Appends to a store's log, one program at a time. Every record is put to the fold before it is written.
 
+use super::certificates::Certified;
 use super::change::{Change, Genesis, Proposal, Role, Witness, write};
 use super::disk::{Disk, append_line, place};
 use super::error::GuardedError;
@@ -8,8 +9,9 @@ use super::master::MasterKey;
 use super::officer::OfficerKey;
 use super::offline::Statement;
 use super::record::{HEADER, Kind, Log, Record, Stamp, hash};
+use super::replacing::Replacement;
 use super::ring::wrapped;
-use super::state::{State, not_before};
+use super::state::{Held, State, not_before};
 use super::{LOG_FILE, MATERIAL_FOLDER};
 use crate::hex;
 use crate::store::{StoreError, files};
@@ -139,14 +141,38 @@ impl<'a> Writer<'a> {
         terms: Terms,
         rng: &mut dyn CryptoRng,
     ) -> Result<u64, GuardedError> {
-        let record = self.proposal(officer, Change::Key(Box::new(key.change.clone())), terms, rng)?;
-        self.tried(&record)?;
-        if let Some(wrapped) = &key.wrapped {
-            let path = self.folder.join(key.change.file().unwrap_or_default());
-            let placed = place(self.disk, &path, wrapped.as_bytes());
-            placed.map_err(|error| StoreError::new(&path, error.to_string()))?;
-        }
-        self.append(record)
+        let change = Change::Key(Box::new(key.change.clone()));
+        let record = self.proposal(officer, change, terms, rng)?;
+        let named = key.change.file().zip(key.wrapped.as_deref());
+        self.append_with(record, named.as_slice())
+    }
+
+    /// Proposes a certificate for a key, with what is wrapped anew for it.
+    pub fn propose_certificate(
+        &mut self,
+        officer: &OfficerKey,
+        certified: &Certified,
+        terms: Terms,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<u64, GuardedError> {
+        let change = Change::Certificate(Box::new(certified.change.clone()));
+        let record = self.proposal(officer, change, terms, rng)?;
+        let named = certified.change.file().zip(certified.wrapped.as_deref());
+        self.append_with(record, named.as_slice())
+    }
+
+    /// Proposes another master key, with every key wrapped under it.
+    pub fn propose_master(
+        &mut self,
+        officer: &OfficerKey,
+        replacement: &Replacement,
+        terms: Terms,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<u64, GuardedError> {
+        let record = self.proposal(officer, Change::Master(replacement.change.clone()), terms, rng)?;
+        let files = replacement.files.iter();
+        let files: Vec<_> = files.map(|(name, text)| (name.clone(), text.as_str())).collect();
+        self.append_with(record, &files)
     }
 
     pub fn approve(
@@ -234,11 +260,26 @@ impl<'a> Writer<'a> {
         Ok((log, state, line))
     }
 
+    /// Wrapped files are durable before the record that names them.
+    fn append_with(&mut self, record: Record, files: &[(String, &str)]) -> Result<u64, GuardedError> {
+        self.tried(&record)?;
+        for (name, text) in files {
+            let path = self.folder.join(name);
+            let placed = place(self.disk, &path, text.as_bytes());
+            placed.map_err(|error| StoreError::new(&path, error.to_string()))?;
+        }
+        self.append(record)
+    }
+
     /// Gives the record's number.
     fn append(&mut self, record: Record) -> Result<u64, GuardedError> {
         let (log, state, line) = self.tried(&record)?;
-        // A key that takes effect must be there, or no gateway could load the store any more.
-        for held in state.keys().filter(|held| self.state.key(&held.entry.id).is_none()) {
+        // What takes effect must be there, or no gateway could load the store any more.
+        let is_as_before = |held: &Held| {
+            let before = self.state.key(&held.entry.id);
+            before.is_some_and(|before| before.material.wrapped == held.material.wrapped)
+        };
+        for held in state.keys().filter(|held| !is_as_before(held)) {
             wrapped(&self.folder, held)?;
         }
         let path = self.folder.join(LOG_FILE);

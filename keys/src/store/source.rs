@@ -25,6 +25,10 @@ impl Mark {
     pub fn of(bytes: &[u8]) -> Self {
         Self(sm3(&[bytes]))
     }
+
+    pub fn bytes(self) -> [u8; 32] {
+        self.0
+    }
 }
 
 /// A folder whose list anybody may change who may write to it.

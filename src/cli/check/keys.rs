@@ -45,6 +45,7 @@ pub(super) fn link_checks(config: &Config, specs: &LinkSpecs, now: OffsetDateTim
         format!("{} keys", keyring.infos().count()),
     ));
     report.extend(store_check(&config.keys));
+    report.extend(super::certificate_checks(&config.keys, now));
     for (link, spec) in specs {
         let view = View {
             keyring: &keyring,

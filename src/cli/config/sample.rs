@@ -73,7 +73,7 @@ fn comment(key: &ConfigKey) -> String {
     format!("# {}\n# {}\n# {default}; {example}\n", key.en, key.zh)
 }
 
-const SECTIONS: [Section; 18] = [
+const SECTIONS: [Section; 19] = [
     Section {
         head: "",
         parent: "",
@@ -112,6 +112,13 @@ const SECTIONS: [Section; 18] = [
         commented: true,
         off: true,
         set: &[("file", "\"master.key\"")],
+    },
+    Section {
+        head: "[keys.revocation]",
+        parent: "keys.revocation",
+        commented: true,
+        off: true,
+        set: &[],
     },
     Section {
         head: "[codecs]",

@@ -2,7 +2,7 @@
 
 use hangu::config::{
     Config, HttpConfig, InstitutionSettleConfig, LinkConfig, LinkSettleConfig, MasterConfig, MqConfig, PostgresConfig,
-    RouteConfig, TcpConfig,
+    RevocationConfig, RouteConfig, TcpConfig,
 };
 use std::path::Path;
 use toml::{Table, Value};
@@ -40,6 +40,7 @@ pub(super) fn table(config: &Config) -> Table {
                 ("folder", path(&keys.folder)),
                 ("engine", string(keys.engine.name())),
                 ("master", keys.master.as_ref().map(of_master)),
+                ("revocation", of_revocation(&keys.revocation)),
             ]),
         ),
         ("codecs", nested([("folder", codecs.folder.as_deref().and_then(path))])),
@@ -66,6 +67,16 @@ fn of_master(master: &MasterConfig) -> Value {
         ("credential", master.credential.as_deref().and_then(string)),
         ("shares", (!shares.is_empty()).then_some(Value::Array(shares))),
     ]))
+}
+
+fn of_revocation(revocation: &RevocationConfig) -> Option<Value> {
+    let lists: Vec<_> = revocation.lists.iter().filter_map(|file| path(file)).collect();
+    (!lists.is_empty()).then(|| {
+        Value::Table(rows([
+            ("lists", Some(Value::Array(lists))),
+            ("stale", string(revocation.stale.name())),
+        ]))
+    })
 }
 
 fn of_postgres(postgres: &PostgresConfig) -> Value {

@@ -46,6 +46,7 @@ fn every_key_of_the_configuration_is_in_the_table_and_none_more() {
         "journal",
         "keys",
         "master",
+        "revocation",
         "admin",
         "institution",
         "stop",
@@ -161,6 +162,11 @@ fn switched_on(head: &str, keys: &str) -> String {
     lines.collect()
 }
 
+fn with_master() -> String {
+    let on = sample::file().replace("#[keys.master]", "[keys.master]");
+    on.replace("#file = \"master.key\"", "file = \"master.key\"")
+}
+
 #[test]
 fn every_example_is_valid_in_its_place() {
     for row in config_keys() {
@@ -168,7 +174,8 @@ fn every_example_is_valid_in_its_place() {
         let base = match table {
             "journal.postgres" => with_postgres(),
             "link.*.tcp" => with_tcp(),
-            "keys.master" => sample::file().replace("#[keys.master]", "[keys.master]"),
+            "keys.master" => with_master(),
+            "keys.revocation" => with_master().replace("#[keys.revocation]", "[keys.revocation]"),
             _ => sample::file(),
         };
         let mut here = String::new();

@@ -4,7 +4,7 @@ use crate::cli::check::Check;
 use crate::cli::output::{Exit, Failure};
 use hangu::config::KeysConfig;
 use serde::Deserialize;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -41,6 +41,17 @@ pub(super) fn write_new(path: &Path, content: &str) -> Result<(), Failure> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let written = file.and_then(|mut file| file.write_all(content.as_bytes()).and_then(|()| file.sync_all()));
     written.map_err(|error| Failure::new(Exit::Usage, path.display().to_string(), error))
+}
+
+/// Puts other content into a file of mode 0600, whole or not at all.
+pub(super) fn replace(path: &Path, content: &str) -> Result<(), Failure> {
+    let failed = |error| Failure::new(Exit::Usage, path.display().to_string(), error);
+    let fresh = path.with_added_extension("new");
+    write_new(&fresh, content)?;
+    std::fs::rename(&fresh, path).map_err(failed)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or_else(|| Path::new(".")));
+    folder.and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
 /// Takes a file away that was written a moment ago for nothing.

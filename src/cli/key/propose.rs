@@ -7,11 +7,11 @@ use super::words::{described, failure, page, parse_roles, rows, told};
 use crate::cli::output::{self, Exit, Failure, Form};
 use hangu::clock::{Clock, Random};
 use hangu::config::KeysConfig;
-use hangu::secret::{read_public, read_secret};
+use hangu::secret::read_public;
 use hangu::shell::{SystemClock, SystemEntropy};
-use keys::guarded::{Anchor, Change, FileDisk, GuardedKey, Named, Officer, Stamp, Step, Terms, Writer, fresh, import, read};
-use keys::key::{Side, Status};
-use keys::store::{Encoding, NewKey};
+use keys::guarded::{Anchor, Change, FileDisk, GuardedKey, Named, Officer, OfficerKey, Stamp, Step, Terms, Writer, fresh, read};
+use keys::key::Status;
+use keys::store::NewKey;
 use std::path::PathBuf;
 use time::Duration;
 use time::OffsetDateTime;
@@ -27,20 +27,6 @@ pub(super) struct Hand {
     open_days: i64,
     #[command(flatten)]
     pub(super) place: Place,
-}
-
-#[derive(clap::Args)]
-pub(super) struct ImportArgs {
-    #[command(flatten)]
-    description: Description,
-    /// A private key (PEM, or for SM2 64 hex digits), a public key or certificate (PEM), or a secret.
-    #[arg(long)]
-    file: PathBuf,
-    /// How a secret is written: hex, base64 or text.
-    #[arg(long, default_value = "hex", value_parser = encoding)]
-    encoding: Encoding,
-    #[command(flatten)]
-    hand: Hand,
 }
 
 #[derive(clap::Args)]
@@ -158,23 +144,6 @@ pub(super) fn create(description: &Description, bits: u32, hand: &Hand, form: Fo
     put_key(hand, &keys, &key, form)
 }
 
-pub(super) fn bring(args: &ImportArgs, form: Form) -> Result<Exit, Failure> {
-    let keys = args.hand.guarded()?;
-    let entry = args.description.entry()?;
-    let is_secret = entry.side != Side::Theirs;
-    let content = if is_secret {
-        read_secret(&args.file)
-    } else {
-        read_public(&args.file).map(zeroize::Zeroizing::new)
-    };
-    let content = content.map_err(|detail| Failure::new(Exit::Usage, "--file", detail))?;
-    let master = keys.master()?;
-    let failed = |error| failure(&keys.folder, error);
-    let (_, state) = read(&keys.folder).map_err(failed)?;
-    let key = import(&state, &master, &entry, &content, args.encoding, &mut Random(&SystemEntropy)).map_err(failed)?;
-    put_key(&args.hand, &keys, &key, form)
-}
-
 pub(super) fn status(args: &StatusArgs, form: Form) -> Result<Exit, Failure> {
     let steps = steps(&args.hand, &args.wishes)?;
     put(&args.hand, Change::Status(steps), form)
@@ -212,7 +181,7 @@ fn put(hand: &Hand, change: Change, form: Form) -> Result<Exit, Failure> {
     show(&writer, number.map_err(failed)?, form)
 }
 
-fn put_key(hand: &Hand, keys: &KeysConfig, key: &GuardedKey, form: Form) -> Result<Exit, Failure> {
+pub(super) fn put_key(hand: &Hand, keys: &KeysConfig, key: &GuardedKey, form: Form) -> Result<Exit, Failure> {
     let officer = hand.signer.open(&told(&Change::Key(Box::new(key.change.clone()))))?;
     let failed = |error| failure(&keys.folder, error);
     let mut writer = Writer::open(&keys.folder, &FileDisk).map_err(failed)?;
@@ -220,7 +189,7 @@ fn put_key(hand: &Hand, keys: &KeysConfig, key: &GuardedKey, form: Form) -> Resu
     show(&writer, number.map_err(failed)?, form)
 }
 
-fn show(writer: &Writer<'_>, number: u64, form: Form) -> Result<Exit, Failure> {
+pub(super) fn show(writer: &Writer<'_>, number: u64, form: Form) -> Result<Exit, Failure> {
     let state = writer.state();
     let open = state.proposal(number);
     let open = open.map_err(|refusal| Failure::new(Exit::CheckFailed, number.to_string(), refusal))?;
@@ -230,11 +199,15 @@ fn show(writer: &Writer<'_>, number: u64, form: Form) -> Result<Exit, Failure> {
 
 impl Hand {
     /// The guarded folder that is meant.
-    fn guarded(&self) -> Result<KeysConfig, Failure> {
+    pub(super) fn guarded(&self) -> Result<KeysConfig, Failure> {
         self.place.guarded()
     }
 
-    fn terms(&self) -> Terms {
+    pub(super) fn officer(&self, about: &str) -> Result<OfficerKey, Failure> {
+        self.signer.open(about)
+    }
+
+    pub(super) fn terms(&self) -> Terms {
         let now = SystemClock.now();
         Terms {
             now,
@@ -265,11 +238,6 @@ fn wish(argument: &str) -> Result<(String, Status), String> {
     let known = || Status::ALL.map(Status::name).join(", ");
     let status = Status::parse(name).ok_or_else(|| format!("`{name}` is not one of {}", known()))?;
     Ok((id.to_owned(), status))
-}
-
-fn encoding(name: &str) -> Result<Encoding, String> {
-    let found = Encoding::ALL.into_iter().find(|encoding| encoding.name() == name);
-    found.ok_or_else(|| format!("is not one of {}", Encoding::ALL.map(Encoding::name).join(", ")))
 }
 
 pub(super) fn instant(argument: &str) -> Result<OffsetDateTime, String> {

@@ -33,6 +33,28 @@ pub(super) struct Source {
     passphrase_fd: Option<u32>,
 }
 
+/// Where the passphrase comes from that takes the place of another.
+#[derive(clap::Args)]
+#[group(multiple = false)]
+pub(super) struct NewSource {
+    /// File (mode 0600) whose first line is the new passphrase.
+    #[arg(long, value_name = "FILE")]
+    new_passphrase_file: Option<PathBuf>,
+    /// Open file descriptor whose first line is the new passphrase.
+    #[arg(long, value_name = "FD")]
+    new_passphrase_fd: Option<u32>,
+}
+
+impl NewSource {
+    pub(super) fn read(&self, whose: &str) -> Result<Zeroizing<String>, Failure> {
+        let source = Source {
+            passphrase_file: self.new_passphrase_file.clone(),
+            passphrase_fd: self.new_passphrase_fd,
+        };
+        source.read_new(whose)
+    }
+}
+
 impl Signer {
     /// Opens the officer's key; `about` is shown to an officer who types the passphrase.
     pub(super) fn open(&self, about: &str) -> Result<OfficerKey, Failure> {
@@ -66,7 +88,7 @@ impl Source {
         self.passphrase_file.is_none() && self.passphrase_fd.is_none()
     }
 
-    fn read(&self, whose: &str) -> Result<Zeroizing<String>, Failure> {
+    pub(super) fn read(&self, whose: &str) -> Result<Zeroizing<String>, Failure> {
         let failed = |error: std::io::Error| Failure::new(Exit::Usage, "passphrase", error);
         if let Some(file) = &self.passphrase_file {
             let all = read_secret(file).map_err(|detail| Failure::new(Exit::Usage, "--passphrase-file", detail))?;

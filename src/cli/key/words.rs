@@ -26,6 +26,11 @@ pub(super) fn told(change: &Change) -> String {
         Change::OfficerRemoved(named) => format!("officer {} removed", named.name),
         Change::Threshold(threshold) => format!("threshold {threshold}"),
         Change::Anchor(anchor) => format!("trust anchor {}", anchor.name),
+        Change::Certificate(change) => format!(
+            "certificate for {} serial {}, valid {} to {}",
+            change.id, change.serial, change.not_before, change.not_after
+        ),
+        Change::Master(change) => format!("another master key, {} keys wrapped anew", change.wrapped.len()),
         Change::AnchorRemoved(named) => format!("trust anchor {} removed", named.name),
     }
 }
@@ -90,7 +95,11 @@ pub(super) fn failure(folder: &Path, error: GuardedError) -> Failure {
     let exit = match &error {
         GuardedError::Refused(_) | GuardedError::Crypto(_) | GuardedError::Shares => Exit::CheckFailed,
         GuardedError::Locked => Exit::Unavailable,
-        GuardedError::Broken(_) | GuardedError::Store(_) | GuardedError::OtherMaster | GuardedError::Material(..) => Exit::Config,
+        GuardedError::Broken(_)
+        | GuardedError::Store(_)
+        | GuardedError::OtherMaster
+        | GuardedError::Revocation(_)
+        | GuardedError::Material(..) => Exit::Config,
     };
     Failure::new(exit, folder.display().to_string(), error)
 }

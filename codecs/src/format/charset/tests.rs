@@ -69,7 +69,8 @@ fn every_pair_of_bytes_is_refused_or_comes_back() {
 fn a_spec_in_gbk_writes_signs_and_reads_gbk() {
     let specs = specs("charset = \"gbk\"\n").unwrap();
     let spec = specs.spec("cnaps2").unwrap();
-    let draft = spec.draft("beps.121.001.01", &credit(ZHANG_SAN.0)).unwrap();
+    let payment = credit(ZHANG_SAN.0);
+    let draft = spec.draft("beps.121.001.01", &payment).unwrap();
     let signed = draft.signed_text().unwrap();
     let wire = draft.finish_sm2(&[1; 64]).unwrap();
     let holds = |bytes: &[u8], part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
@@ -97,7 +98,8 @@ fn a_spec_in_gbk_writes_signs_and_reads_gbk() {
 fn a_character_that_gbk_has_not_is_refused_by_name_and_field() {
     let specs = specs("charset = \"gbk\"\n").unwrap();
     let spec = specs.spec("cnaps2").unwrap();
-    let draft = spec.draft("beps.121.001.01", &credit("\u{5f20}\u{20bb7}")).unwrap();
+    let payment = credit("\u{5f20}\u{20bb7}");
+    let draft = spec.draft("beps.121.001.01", &payment).unwrap();
     let refused = draft.finish_sm2(&[1; 64]).unwrap_err();
     assert_eq!(
         (refused.rule, refused.field.as_str()),

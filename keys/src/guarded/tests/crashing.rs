@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::io::{Error, Result as Outcome};
 
 /// Does the machine's work up to a step, of which only a part is done, and nothing after it.
-struct Dying {
+pub(super) struct Dying {
     steps_left: Cell<u32>,
 }
 
@@ -61,7 +61,7 @@ impl Disk for Dying {
 }
 
 /// Runs a deed that dies one step later each time, until it lives; `look` sees what each death left.
-fn at_every_step(mut deed: impl FnMut(&Dying) -> bool, steps_min: u32) {
+pub(super) fn at_every_step(mut deed: impl FnMut(&Dying) -> bool, steps_min: u32) {
     for steps in 1.. {
         if deed(&Dying::after(steps)) {
             assert!(steps > steps_min, "only {steps} steps");
@@ -76,7 +76,7 @@ fn a_death_while_a_key_is_proposed_leaves_old_or_new() {
         |disk| {
             let mut stage = Stage::new(3);
             let key = stage.fresh(signing(Status::Pending, "1"));
-            let mut writer = Writer::open(&stage.folder(), disk).unwrap();
+            let mut writer = opened(&stage.folder(), disk);
             let lives = writer.propose_key(&stage.li, &key, terms(), &mut stage.rng).is_ok();
             if !lives {
                 let again = writer.propose(&stage.li, Change::Threshold(2), terms(), &mut stage.rng);
@@ -103,7 +103,7 @@ fn a_death_while_the_last_approval_is_written_leaves_old_or_new() {
         |disk| {
             let mut stage = Stage::new(2);
             let number = stage.propose_key(signing(Status::Pending, "1"));
-            let mut writer = Writer::open(&stage.folder(), disk).unwrap();
+            let mut writer = opened(&stage.folder(), disk);
             let lives = writer.approve(&stage.wang, number, NOW, &mut stage.rng).is_ok();
             drop(writer);
             let is_new = stage.state().ending(number) == Some(Ending::Applied);
