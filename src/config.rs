@@ -7,6 +7,7 @@ mod http;
 mod journal;
 mod keys;
 mod mq;
+mod providers;
 mod settle;
 mod tcp;
 
@@ -18,6 +19,7 @@ pub use further::{CodecsConfig, specs};
 pub use http::HttpConfig;
 pub use journal::{JournalConfig, PostgresConfig};
 pub use mq::MqConfig;
+pub use providers::{ProviderConfig, ProviderKind};
 use serde::Deserialize;
 pub use settle::{InstitutionSettleConfig, LinkSettleConfig, SettleConfig};
 use std::collections::BTreeMap;

@@ -171,6 +171,7 @@ fn exposition(watched: &Watched, figures: &Figures) -> String {
     counted(&mut page, watched);
     http::figures(&mut page, watched);
     keys::exposition(&mut page, &watched.gateway);
+    keys::devices(&mut page, &watched.gateway);
     for (operation, times) in counters.operations() {
         page.quantiles(
             "hangu_inside_seconds",

@@ -1,5 +1,7 @@
 //! Errors of this package. None carries secret bytes.
 
+use crate::provider::DeviceFault;
+
 /// A cryptographic check or computation failed. The variants are coarse so that they give an attacker no oracle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum CryptoError {
@@ -13,6 +15,9 @@ pub enum CryptoError {
     Random,
     #[error("input empty or too long")]
     TooLong,
+    /// The key lies in a device, and the device did not do it. Says nothing of the message.
+    #[error("the device that holds the key {0}")]
+    Device(#[from] DeviceFault),
 }
 
 /// Which key was wanted and why there is none.

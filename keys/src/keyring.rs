@@ -5,6 +5,7 @@
 use crate::envelope::{Envelopes, Reuse};
 use crate::error::KeyError;
 use crate::key::{KeyInfo, Status};
+use crate::provider::{Placed, Probe};
 use crate::sm3::HmacSm3;
 use crate::sm4::Sm4Gcm;
 use std::collections::BTreeMap;
@@ -34,10 +35,19 @@ pub struct Keyring {
     journal: Shelf<Sm4Gcm>,
     digest: Option<Arc<HmacSm3>>,
     version: String,
+    placements: Vec<Placement>,
     /// For links without keys; keeps nothing.
     no_envelopes: Envelopes,
     /// What terminals hold since they signed in; goes on from one keyring to the next.
     working: Arc<WorkingKeys>,
+}
+
+/// Where a key lies that is not in this process.
+pub struct Placement {
+    /// Of the key.
+    pub id: String,
+    pub placed: Placed,
+    pub probe: Arc<dyn Probe>,
 }
 
 /// A key that may be used for what was asked, with its description.
@@ -66,6 +76,11 @@ impl Keyring {
 
     pub fn infos(&self) -> impl Iterator<Item = &KeyInfo> {
         self.links.values().flat_map(LinkKeys::infos).chain(self.journal.infos())
+    }
+
+    /// The keys that lie in devices.
+    pub fn placements(&self) -> &[Placement] {
+        &self.placements
     }
 
     /// By which two keyrings are known to be the same: SM3 over the canonical list of their keys, shortened, in hex.

@@ -14,9 +14,12 @@ pub mod key; // a key's description: owner, usage, serial, status, validity
 pub mod keyring; // which key signs, verifies, seals, opens
 pub mod legacy; // RSA, AES, DES, SHA, MD5 for institutions that name them
 mod pem; // PEM blocks as they come
+pub mod pkcs11; // devices by PKCS #11
+pub mod provider; // keys that lie in devices, and what a device is asked for
 pub mod request; // certificate requests
 pub mod revocation; // which certificates count no more
 pub mod rotation; // the stages from one key to the next
+pub mod sdf; // devices by GM/T 0018
 pub mod secret; // bytes that are wiped, never printed, never cloned
 pub mod sm2; // GB/T 32918: traits, protocol, native and reference engine
 pub mod sm3; // GB/T 32905 digest and HMAC

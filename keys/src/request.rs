@@ -76,7 +76,12 @@ fn public(key: &Material) -> Result<SubjectPublicKeyInfoOwned, CryptoError> {
     let text = match key {
         Material::Sm2Private(key) => key.public().to_spki_pem()?,
         Material::RsaPrivate(key) => key.public().to_spki_pem()?,
-        Material::Sm2Public(_) | Material::RsaPublic(_) | Material::Secret(_) => return Err(CryptoError::Key),
+        Material::Sm2Placed(..)
+        | Material::RsaPlaced(..)
+        | Material::MacPlaced(_)
+        | Material::Sm2Public(_)
+        | Material::RsaPublic(_)
+        | Material::Secret(_) => return Err(CryptoError::Key),
     };
     let der = pem::block(&text, "PUBLIC KEY").ok_or(CryptoError::Key)?;
     SubjectPublicKeyInfoOwned::from_der(&der).map_err(|_| CryptoError::Key)

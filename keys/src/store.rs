@@ -6,6 +6,7 @@
 //! counterparty's key may be a certificate, which must then bear the serial number and be valid as long as the entry says.
 
 use crate::keyring::Keyring;
+use crate::provider::Devices;
 use crate::sm2::Engine;
 use std::path::Path;
 
@@ -50,6 +51,11 @@ pub fn load(folder: &Path) -> Result<Keyring, StoreError> {
 
 /// As `load`, with the keys prepared for a chosen engine.
 pub fn load_for(folder: &Path, engine: Engine) -> Result<Keyring, StoreError> {
+    load_with(folder, engine, &Devices::default())
+}
+
+/// As `load_for`, with the devices that entries may name.
+pub fn load_with(folder: &Path, engine: Engine, devices: &Devices) -> Result<Keyring, StoreError> {
     if crate::guarded::is_guarded(folder) {
         return Err(StoreError::new(
             folder,
@@ -58,16 +64,20 @@ pub fn load_for(folder: &Path, engine: Engine) -> Result<Keyring, StoreError> {
     }
     let list = folder.join(KEYRING_FILE);
     let text = files::read_public(&list)?;
-    build(folder, &text, engine)
+    build(folder, &text, engine, devices)
 }
 
 /// The keyring of a list's text and the key files in a folder.
-fn build(folder: &Path, text: &str, engine: Engine) -> Result<Keyring, StoreError> {
+fn build(folder: &Path, text: &str, engine: Engine, devices: &Devices) -> Result<Keyring, StoreError> {
     let list = folder.join(KEYRING_FILE);
     let entries = entries::parse(text).map_err(|detail| StoreError::new(&list, detail))?;
     let mut builder = Keyring::builder().engine(engine);
     for listed in entries {
-        builder = material::read(listed, folder)?.add_to(builder);
+        // What only a device can open is checked where there is one.
+        if devices.are_assumed() && listed.is_wrapped() {
+            continue;
+        }
+        builder = material::read(listed, folder, devices)?.add_to(builder);
     }
     builder.build().map_err(|error| StoreError::new(&list, error.to_string()))
 }

@@ -1,5 +1,7 @@
 //! `hangu run`: the gateway, until SIGTERM or SIGINT. SIGHUP has it read its certificates again.
 
+mod secrecy;
+
 use super::output::{Exit, Failure, Form};
 use super::signals::{Hangups, Signals};
 use hangu::config::Config;
@@ -27,6 +29,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     // A terminal shows lines for people; a file or a collector gets JSON lines.
     init_logs(args.log, form == Form::Json || !std::io::stderr().is_terminal());
+    secrecy::guard();
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     let signals = Signals::heard_by(&runtime)?;
     let hangups = Hangups::heard_by(&runtime)?;

@@ -1,13 +1,16 @@
 //! `[keys]`: a folder of keys, and for a guarded one where its master key comes from.
 
+use super::providers::{ProviderConfig, SharedDevices};
 use super::{ConfigError, wrong};
 use crate::secret::{read_public_bytes, read_secret};
 use keys::guarded::{self, Effect, GuardedError, Listed, MasterKey, Share, Stale, State};
 use keys::keyring::Keyring;
+use keys::provider::Devices;
 use keys::revocation::RevocationList;
 use keys::sm2::Engine;
 use keys::store::{Held, Mark, OpenFolder, Source, StoreError};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +25,12 @@ pub struct KeysConfig {
     /// Where the master key of a guarded store comes from.
     #[serde(default)]
     pub master: Option<MasterConfig>,
+    /// Devices by the names that keyring.toml calls them.
+    #[serde(default)]
+    pub provider: BTreeMap<String, ProviderConfig>,
+    /// The devices of this process, from the first use on.
+    #[serde(skip)]
+    devices: SharedDevices,
     /// Which certificates of keys count no more.
     #[serde(default)]
     pub revocation: RevocationConfig,
@@ -65,7 +74,14 @@ impl KeysConfig {
                 ..MasterConfig::default()
             }),
             revocation: RevocationConfig::default(),
+            provider: BTreeMap::new(),
+            devices: SharedDevices::default(),
         }
+    }
+
+    /// The devices that keys may lie in. None is spoken to before a key of it is used.
+    pub fn devices(&self) -> &Devices {
+        self.devices.of(&self.provider)
     }
 
     pub fn is_guarded(&self) -> bool {
@@ -75,7 +91,7 @@ impl KeysConfig {
     /// Loads and wholly checks the keys.
     pub fn load(&self) -> Result<Keyring, ConfigError> {
         match self.opened()? {
-            None => keys::store::load_for(&self.folder, self.engine).map_err(of_folder),
+            None => keys::store::load_with(&self.folder, self.engine, self.devices()).map_err(of_folder),
             Some((state, master)) => {
                 let (state, _) = self.under_lists(&state)?;
                 guarded::keyring(&self.folder, &state, &master, self.engine).map_err(|error| self.of_store(&error))
@@ -88,14 +104,14 @@ impl KeysConfig {
         if self.is_guarded() || self.master.is_some() {
             Arc::new(Guarded(self.clone()))
         } else {
-            Arc::new(OpenFolder::new(&self.folder, self.engine))
+            Arc::new(OpenFolder::new(&self.folder, self.engine).with_devices(self.devices().clone()))
         }
     }
 
     /// Every key by itself, whatever its status: for finding out why a message fails, never to take one.
     pub fn held(&self) -> Result<Vec<Held>, ConfigError> {
         match self.opened()? {
-            None => keys::store::held(&self.folder).map_err(of_folder),
+            None => keys::store::held(&self.folder, self.devices()).map_err(of_folder),
             Some((state, master)) => guarded::filed(&self.folder, &state, &master).map_err(|error| self.of_store(&error)),
         }
     }
@@ -140,6 +156,9 @@ impl KeysConfig {
             let detail = "are for a guarded store, which has the authorities' certificates";
             return Err(wrong(LISTS, detail));
         }
+        for (name, provider) in &self.provider {
+            provider.check(name)?;
+        }
         self.master.as_ref().map_or(Ok(()), MasterConfig::check)
     }
 
@@ -147,6 +166,9 @@ impl KeysConfig {
         self.folder = folder.join(&self.folder);
         for file in &mut self.revocation.lists {
             *file = folder.join(&*file);
+        }
+        for provider in self.provider.values_mut() {
+            provider.take_files_from(folder);
         }
         if let Some(master) = &mut self.master {
             master.file = master.file.take().map(|file| folder.join(file));

@@ -114,9 +114,13 @@ impl Attempt<'_> {
                 otherwise.made(&sm2_public(key)?, user_id(key), &text, signature).ok()
             }
             (By::Rsa(scheme), SignatureValue::Bytes(signature)) => match &key.material {
-                Material::RsaPublic(key) => key.verify(scheme, &text, signature).ok(),
+                Material::RsaPublic(key) | Material::RsaPlaced(key, _) => key.verify(scheme, &text, signature).ok(),
                 Material::RsaPrivate(key) => key.public().verify(scheme, &text, signature).ok(),
-                Material::Sm2Private(_) | Material::Sm2Public(_) | Material::Secret(_) => None,
+                Material::Sm2Private(_)
+                | Material::Sm2Public(_)
+                | Material::Secret(_)
+                | Material::Sm2Placed(..)
+                | Material::MacPlaced(_) => None,
             },
             (_, SignatureValue::Sm2(_)) | (By::Sm2 | By::Sm2As(_), SignatureValue::Bytes(_)) => None,
             (by, SignatureValue::Bytes(tag)) => {
@@ -209,8 +213,12 @@ pub(super) fn user_id(key: &Held) -> &[u8] {
 
 fn sm2_public(key: &Held) -> Option<PublicKey> {
     match &key.material {
-        Material::Sm2Public(key) => Some(key.clone()),
+        Material::Sm2Public(key) | Material::Sm2Placed(key, _) => Some(key.clone()),
         Material::Sm2Private(key) => Some(key.public().clone()),
-        Material::RsaPublic(_) | Material::RsaPrivate(_) | Material::Secret(_) => None,
+        Material::RsaPublic(_)
+        | Material::RsaPrivate(_)
+        | Material::RsaPlaced(..)
+        | Material::Secret(_)
+        | Material::MacPlaced(_) => None,
     }
 }

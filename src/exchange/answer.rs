@@ -1,5 +1,6 @@
 //! Settling an exchange and handing its reply over: outcome and exact reply bytes first durable, then sent.
 
+use super::keys::aside;
 use super::{Gateway, Job, LinkParts, Transport, Trouble};
 use crate::clock::{Random, millis};
 use crate::journal::{Exchange, ExchangeId, MessageRecord, Move, Read, State, StoredOutcome, Write};
@@ -166,7 +167,9 @@ impl Gateway {
         self.check_current()?;
         let keyring = self.keyring.load();
         let (now, mut rng) = (self.clock.now(), Random(&*self.entropy));
-        let signed = pipeline::emit(&payment, code, link.view(&keyring), now, &mut rng)?;
+        let signed = aside(&keyring, || {
+            pipeline::emit(&payment, code, link.view(&keyring), now, &mut rng)
+        })?;
         self.traffic.sent(&link.name, signed.under(), millis(now));
         Ok(signed)
     }

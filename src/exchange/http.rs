@@ -52,7 +52,7 @@ impl Gateway {
                 Err(rejection) => self.refuse_http(link, wire, rejection).await,
             };
         }
-        match self.receive(link, wire, millis(self.clock.now())) {
+        match self.received(link, wire, millis(self.clock.now()))? {
             Ok(received) => self.answer_received(link, wire, received, timing).await,
             Err(rejection) => self.refuse_http(link, wire, rejection).await,
         }

@@ -17,6 +17,7 @@ use keys::keyring::{JOURNAL_LINK, Keyring};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// Why a keyring is not taken in place of the one in use.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -101,10 +102,23 @@ impl Gateway {
             .store(first.unwrap_or(Millis::MAX), Ordering::Relaxed);
     }
 
+    /// The same, where a device that did not do its part is trouble of ours and no refusal of the message.
+    pub(super) fn received(
+        &self,
+        link: &LinkParts,
+        wire: &Wire,
+        at: Millis,
+    ) -> Result<Result<Received, Box<Rejection>>, Trouble> {
+        match self.receive(link, wire, at) {
+            Err(rejection) if rejection.is_of_device() => Err(Trouble::Device(rejection.detail)),
+            received => Ok(received),
+        }
+    }
+
     /// A message through the pipeline under the keyring of this moment.
     pub(super) fn receive(&self, link: &LinkParts, wire: &Wire, at: Millis) -> Result<Received, Box<Rejection>> {
         let keyring = self.keyring.load();
-        let received = pipeline::receive(wire, link.view(&keyring), from_millis(at))?;
+        let received = aside(&keyring, || pipeline::receive(wire, link.view(&keyring), from_millis(at)))?;
         for key in &received.under {
             if let Some(mark) = &key.working {
                 keyring.take_into_use(&link.name, &key.serial, mark);
@@ -186,6 +200,17 @@ impl Gateway {
     /// Notes the journal key that keeps a message.
     pub(super) fn note_sealed(&self, message: &MessageRecord) {
         self.traffic.journal(JOURNAL_LINK, &message.record.key, message.at);
+    }
+}
+
+/// Runs a step of the pipeline. Where keys lie in devices it may wait for one: then the runtime's thread is given up for the
+/// time, so that no other task waits too.
+pub(super) fn aside<T>(keyring: &Keyring, step: impl FnOnce() -> T) -> T {
+    let is_shared = || Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if !keyring.placements().is_empty() && is_shared() {
+        tokio::task::block_in_place(step)
+    } else {
+        step()
     }
 }
 

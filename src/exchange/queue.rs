@@ -33,6 +33,7 @@ impl Gateway {
             };
             if tries >= TRIES_MAX
                 && !matches!(trouble, Trouble::Journal(_) | Trouble::Outdated)
+                && !trouble.is_of_device()
                 && self.park_trouble(link, &queue, &wire, &trouble).await
             {
                 // The journal is well and the message is not: it is kept for a person instead of holding up others.
@@ -96,7 +97,7 @@ impl Gateway {
     async fn take(&self, name: &str, queue: &str, wire: &Wire, ticket: &mut Ticket, timing: Timing) -> Result<(), Trouble> {
         self.check_current()?;
         let link = self.link(name)?;
-        match self.receive(link, wire, millis(self.clock.now())) {
+        match self.received(link, wire, millis(self.clock.now()))? {
             Err(rejection) => self.refuse(link, queue, wire, &rejection).await,
             Ok(received) => self.take_received(link, queue, wire, received, ticket, timing).await,
         }

@@ -86,7 +86,7 @@ impl Gateway {
         let link = self.link(&parked.park.link).map_err(|trouble| refused(&trouble))?;
         let wire = self.parked_bytes(parked)?;
         let received = self
-            .receive_again(link, parked, &wire)
+            .receive_again(link, parked, &wire)?
             .map_err(|rejection| refused(&rejection))?;
         let fed = self.feed(link, parked, &wire, received.clone()).await;
         if let Some(reason) = hold.refusal() {
@@ -124,14 +124,14 @@ impl Gateway {
     }
 
     /// An HTTP message that was verified when it came is not too old because a person took time to decide on it.
-    fn receive_again(&self, link: &LinkParts, parked: &Parked, wire: &Wire) -> Result<Received, Box<Rejection>> {
-        let received = self.receive(link, wire, millis(self.clock.now()));
+    fn receive_again(&self, link: &LinkParts, parked: &Parked, wire: &Wire) -> Result<Result<Received, Box<Rejection>>, Trouble> {
+        let received = self.received(link, wire, millis(self.clock.now()))?;
         let was_verified = VERIFIED.iter().any(|step| step.name() == parked.park.step);
         match received {
             Err(rejection) if rejection.code == "signature.window" && was_verified && !link.is_queue() => {
-                self.receive(link, wire, parked.park.at)
+                self.received(link, wire, parked.park.at)
             }
-            received => received,
+            received => Ok(received),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::accept::reference_key;
 use super::answer::{Settlement, outcome_of};
 use super::forward::is_final;
+use super::keys::aside;
 use super::{Gateway, Job, LinkParts, Timing, Trouble};
 use crate::journal::{Exchange, MessageRecord, Move, Read, State, Write};
 use crate::pipeline::{self, Received, Rejection, Step};
@@ -245,7 +246,13 @@ impl Gateway {
         let keyring = self.keyring.load();
         let link = self.link(&message.link)?;
         let stored = record::open_stored(&keyring, message)?;
-        pipeline::reopen(&stored, link.view(&keyring)).map_err(|rejection| Trouble::Reread(rejection.to_string()))
+        aside(&keyring, || pipeline::reopen(&stored, link.view(&keyring))).map_err(|rejection| {
+            if rejection.is_of_device() {
+                Trouble::Device(rejection.detail)
+            } else {
+                Trouble::Reread(rejection.to_string())
+            }
+        })
     }
 
     /// A reply of its own for a further request of a known business; it is durable before it is sent, and there is only one

@@ -4,6 +4,7 @@
 
 use super::answer::{Ids, Settlement, outcome_of};
 use super::forward::{call_until, is_final};
+use super::keys::aside;
 use super::{Gateway, Job, LinkParts, Place, Transport, Trouble};
 use crate::clock::{Random, millis};
 use crate::config::SettleConfig;
@@ -297,7 +298,9 @@ impl Gateway {
             return Ok((wire, None));
         }
         let mut rng = Random(&*self.entropy);
-        match crate::pipeline::renew(&wire, link.view(&keyring), self.clock.now(), &mut rng)? {
+        match aside(&keyring, || {
+            crate::pipeline::renew(&wire, link.view(&keyring), self.clock.now(), &mut rng)
+        })? {
             Some(signed) => Ok((signed.wire().clone(), Some(self.sent_record(&link.name, "request", &signed)?))),
             None if may_go_out => Ok((wire, None)),
             None => Err(Trouble::DeadKey),

@@ -8,7 +8,7 @@ use crate::limits;
 use crate::pipeline::Fault;
 use crate::record::RecordError;
 use codecs::payment::{Attribute, Date, Payment};
-use keys::error::KeyError;
+use keys::error::{CryptoError, KeyError};
 use keys::keyring::Keyring;
 use std::sync::{Mutex, PoisonError};
 use time::{Duration, OffsetDateTime};
@@ -42,8 +42,17 @@ pub enum Trouble {
     Stale(i64),
     #[error(transparent)]
     Confused(#[from] Unexpected),
+    #[error("a message waits for the device that holds its key: {0}")]
+    Device(String),
     #[error("a stored message is refused when read again: {0}")]
     Reread(String),
+}
+
+impl Trouble {
+    /// Whether a device that holds a key is why: what waits for it is well, and is kept until the device is.
+    pub(super) const fn is_of_device(&self) -> bool {
+        matches!(self, Self::Device(_) | Self::Fault(Fault::Crypto(CryptoError::Device(_))))
+    }
 }
 
 /// The system's status and settlement date as last told.

@@ -127,10 +127,7 @@ impl Gateway {
             self.identity().await?
         };
         let payment = self.forward_payment(&identity, request.clone(), link, code).await?;
-        let (out_key, ids) = (
-            super::accept::communication_key(&link.name, &payment),
-            Ids::sent(link, code, &payment),
-        );
+        let (out_key, ids) = (super::accept::sent_key(link, &payment), Ids::sent(link, code, &payment));
         let signed = self.sign(link, payment, code)?;
         let sending = Sending {
             link_out: link.name.clone(),

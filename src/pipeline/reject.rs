@@ -86,9 +86,17 @@ impl Rejection {
     }
 
     pub(super) fn of_crypto(step: Step, code: &str, field: &str, error: CryptoError) -> Box<Self> {
+        if let CryptoError::Device(_) = error {
+            return Box::new(Self::new(step, DEVICE, error.to_string()));
+        }
         let mut rejection = Self::new(step, code, error.to_string());
         rejection.field = Some(field.to_owned());
         Box::new(rejection)
+    }
+
+    /// Whether it says nothing of the message: a device of ours did not do its part, and may do it later.
+    pub fn is_of_device(&self) -> bool {
+        self.code == DEVICE
     }
 
     pub(super) fn with_header(mut self: Box<Self>, header: Option<Payment>) -> Box<Self> {
@@ -111,6 +119,9 @@ impl fmt::Display for Rejection {
 }
 
 impl std::error::Error for Rejection {}
+
+/// No word of the message: what `is_of_device` goes by.
+const DEVICE: &str = "key.device";
 
 /// Why a payment could not be turned into bytes: our own side is at fault, never the counterparty.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

@@ -9,6 +9,7 @@ use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::Response;
 use keys::key::KeyInfo;
+use keys::provider::Health;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
@@ -99,6 +100,58 @@ pub(super) fn exposition(page: &mut Page, gateway: &Gateway) {
     );
     for info in keyring.infos() {
         page.line("hangu_key_last_seen_seconds", &labels(info), seen(info).last_at() / 1000);
+    }
+}
+
+/// The devices that keys lie in. One that nothing has called yet is neither up nor down.
+pub(super) fn devices(page: &mut Page, gateway: &Gateway) {
+    let devices: Vec<_> = gateway
+        .config()
+        .keys
+        .devices()
+        .iter()
+        .map(|device| (device.name(), device.health()))
+        .collect();
+    if devices.is_empty() {
+        return;
+    }
+    let gauge = |page: &mut Page, name: &str, help: &str, value: &dyn Fn(&Health) -> Option<u64>| {
+        page.head(name, "gauge", help);
+        for (device, health) in &devices {
+            if let Some(value) = value(health) {
+                page.line(name, &format!("device=\"{device}\""), value);
+            }
+        }
+    };
+    gauge(
+        page,
+        "hangu_device_up",
+        "whether the last call found the device there",
+        &|health| health.is_up.map(u64::from),
+    );
+    gauge(page, "hangu_device_threads", "threads that can take a call", &|health| {
+        u64::try_from(health.able).ok()
+    });
+    gauge(page, "hangu_device_threads_stuck", "threads that hang in a call", &|health| {
+        u64::try_from(health.stuck).ok()
+    });
+    page.head("hangu_device_calls_total", "counter", "calls of a device");
+    for (device, health) in &devices {
+        page.line("hangu_device_calls_total", &format!("device=\"{device}\""), health.calls);
+    }
+    page.head(
+        "hangu_device_faults_total",
+        "counter",
+        "calls that a device did not answer rightly, by fault",
+    );
+    for (device, health) in &devices {
+        for (fault, count) in &health.faults {
+            page.line(
+                "hangu_device_faults_total",
+                &format!("device=\"{device}\",fault=\"{fault}\""),
+                *count,
+            );
+        }
     }
 }
 

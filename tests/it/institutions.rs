@@ -3,6 +3,7 @@
 
 mod alone;
 mod centres; // CNAPS2 and DCEP over queues
+mod device;
 mod jdpay;
 mod tenpay;
 mod terminals;

@@ -16,6 +16,7 @@ mod bulkheads;
 mod certificates;
 mod cli;
 mod database;
+mod devices;
 mod driving;
 mod envelopes;
 mod hostile;

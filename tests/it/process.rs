@@ -74,6 +74,10 @@ impl Process {
         assert!(sent.success(), "signal {signal}");
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How it ended, if it has.
     pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
         let status = self.child.try_wait().unwrap();

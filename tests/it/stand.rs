@@ -14,6 +14,7 @@ use hangu::mq::memory::MemoryBroker;
 use hangu::mq::{Mq, Publication, Published, SharedMq};
 use hangu::shell::{Running, SystemClock, SystemEntropy};
 use hangu::start::{Assembled, Surroundings, assemble};
+use keys::sm2::Engine;
 use queues::MqQueues;
 use simulators::centre::{CentreConfig, CentreHandle};
 use simulators::counterparty::Party;
@@ -102,7 +103,8 @@ impl Stand {
         let mut config = Config::parse(&self.config()).unwrap();
         config.instance = name.to_owned();
         change(&mut config);
-        let keyring = keys::store::load(&self.folder.path().join("gateway")).unwrap();
+        let folder = self.folder.path().join("gateway");
+        let keyring = keys::store::load_with(&folder, Engine::default(), config.keys.devices()).unwrap();
         let queued = config.link.iter().filter(|(_, link)| link.mq.is_some());
         let mqs = queued.map(|(name, _)| (name.clone(), (self.connect)())).collect();
         let surroundings = Surroundings {

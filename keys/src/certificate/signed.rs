@@ -72,7 +72,13 @@ pub(crate) fn seal(key: &Material, text: &[u8], rng: &mut dyn CryptoRng) -> Resu
             let null = Any::encode_from(&Null).map_err(|_| CryptoError::Key)?;
             (SHA256_WITH_RSA, Some(null), key.sign(RsaScheme::Pkcs1Sha256, text, rng)?)
         }
-        Material::Sm2Public(_) | Material::RsaPublic(_) | Material::Secret(_) => return Err(CryptoError::Key),
+        // A request for a key in a device is signed by the device's own tools.
+        Material::Sm2Placed(..)
+        | Material::RsaPlaced(..)
+        | Material::MacPlaced(_)
+        | Material::Sm2Public(_)
+        | Material::RsaPublic(_)
+        | Material::Secret(_) => return Err(CryptoError::Key),
     };
     let algorithm = AlgorithmIdentifierOwned { oid, parameters };
     let algorithm = algorithm.to_der().map_err(|_| CryptoError::Key)?;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+mod placed; // keys that lie in devices
 pub(super) mod secrets; // shared secrets by algorithm
 
 /// Why a key was refused: its id and the rule. Carries no secret.
@@ -233,6 +234,7 @@ impl KeyringBuilder {
 /// SM3 over one line a key, in the order of their ids: whatever an entry says, and the fingerprint of what its file holds.
 fn version(keyring: &Keyring, user_ids: &BTreeMap<String, Option<String>>) -> String {
     let instant = |at: Option<OffsetDateTime>| at.map(|at| at.unix_timestamp_nanos().to_string()).unwrap_or_default();
+    let places: BTreeMap<&String, _> = keyring.placements.iter().map(|one| (&one.id, &one.placed)).collect();
     let line = |info: &KeyInfo| {
         let user_id = user_ids.get(&info.id).and_then(Option::as_deref).unwrap_or_default();
         let names = [info.side.name(), info.usage.name(), info.algorithm.name(), info.status.name()].join("|");
@@ -240,7 +242,11 @@ fn version(keyring: &Keyring, user_ids: &BTreeMap<String, Option<String>>) -> St
             .map(instant)
             .join("|");
         let (id, link, serial, print) = (&info.id, &info.link, &info.serial, &info.fingerprint);
-        format!("{id}|{link}|{names}|{serial}|{times}|{print}|{user_id}\n")
+        let place = places
+            .get(&info.id)
+            .map(|placed| format!("|{}|{}", placed.device.name(), placed.label));
+        let place = place.unwrap_or_default();
+        format!("{id}|{link}|{names}|{serial}|{times}|{print}|{user_id}{place}\n")
     };
     let lines: BTreeMap<&str, String> = keyring.infos().map(|info| (info.id.as_str(), line(info))).collect();
     let text: String = lines.into_values().collect();

@@ -9,18 +9,19 @@ use crate::legacy::aes::{AesCbc, AesEcb};
 use crate::legacy::des::TripleDes;
 use crate::legacy::mac::{CupEcb, HmacSha256, KeySuffix};
 use crate::legacy::master::MasterKey;
-use crate::legacy::{RsaPrivate, RsaPublic};
+use crate::legacy::{RsaPrivate, RsaPublic, RsaSign};
+use crate::provider::DeviceMac;
 use crate::sm2::{Sign, Unwrap, Verify, Wrap};
 use crate::sm3::HmacSm3;
 use crate::sm4::Sm4Gcm;
 
 /// One half of a key pair, prepared for one usage.
-pub enum KeyPair<S: ?Sized, R> {
+pub enum KeyPair<S: ?Sized, R: ?Sized> {
     Sm2(Box<S>),
     Rsa(Box<R>),
 }
 
-pub type SignKey = KeyPair<dyn Sign, RsaPrivate>;
+pub type SignKey = KeyPair<dyn Sign, dyn RsaSign>;
 pub type VerifyKey = KeyPair<dyn Verify, RsaPublic>;
 pub type UnwrapKey = KeyPair<dyn Unwrap, RsaPrivate>;
 pub type WrapKey = KeyPair<dyn Wrap, RsaPublic>;
@@ -31,6 +32,7 @@ pub enum MacKey {
     HmacSha256(HmacSha256),
     KeySuffix(KeySuffix),
     CupEcb(CupEcb),
+    Device(DeviceMac),
 }
 
 impl MacKey {
@@ -40,6 +42,7 @@ impl MacKey {
             Self::HmacSha256(key) => Ok(key.tag(parts).to_vec()),
             Self::KeySuffix(key) => Ok(key.tag(parts)),
             Self::CupEcb(key) => key.tag(parts).map(|tag| tag.to_vec()),
+            Self::Device(key) => key.tag(parts),
         }
     }
 
@@ -50,6 +53,7 @@ impl MacKey {
             Self::HmacSha256(key) => key.check(parts, tag),
             Self::KeySuffix(key) => key.check(parts, tag),
             Self::CupEcb(key) => key.check(parts, tag),
+            Self::Device(key) => key.check(parts, tag),
         }
     }
 }
@@ -144,7 +148,7 @@ impl SealKey {
 
 const ZERO_IV: [u8; 16] = [0; 16];
 
-impl<'a, S: ?Sized, R> Usable<'a, KeyPair<S, R>> {
+impl<'a, S: ?Sized, R: ?Sized> Usable<'a, KeyPair<S, R>> {
     /// With its description, for what takes SM2 keys alone.
     pub fn as_sm2(&self) -> Result<Usable<'a, S>, KeyError> {
         Ok(Usable {
@@ -172,7 +176,9 @@ impl<'a> Usable<'a, MacKey> {
     pub fn hmac_sm3(&self) -> Result<&'a HmacSm3, KeyError> {
         match self.key {
             MacKey::HmacSm3(key) => Ok(key),
-            MacKey::HmacSha256(_) | MacKey::KeySuffix(_) | MacKey::CupEcb(_) => Err(self.mismatch(Algorithm::HmacSm3)),
+            MacKey::HmacSha256(_) | MacKey::KeySuffix(_) | MacKey::CupEcb(_) | MacKey::Device(_) => {
+                Err(self.mismatch(Algorithm::HmacSm3))
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ mod rsa; // PKCS #1 signatures and wrapping
 pub mod sm4_ecb; // SM4 in ECB
 pub mod zero_padded; // CBC with a zero IV and zero padding
 
-pub use rsa::{RSA_BITS_MAX, RSA_BITS_MIN, RsaPadding, RsaPrivate, RsaPublic, RsaScheme};
+pub use rsa::{RSA_BITS_MAX, RSA_BITS_MIN, RsaPadding, RsaPrivate, RsaPublic, RsaScheme, RsaSign};
 
 #[cfg(test)]
 mod tests;

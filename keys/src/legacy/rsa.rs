@@ -15,6 +15,7 @@ use ::rsa::{Oaep, Pkcs1v15Encrypt, PrivateKey, PublicKey};
 use rand_core::CryptoRng;
 use sha1::Sha1;
 use sha2::Sha256;
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 mod scheme; // what is signed
@@ -123,6 +124,23 @@ impl RsaPrivate {
         let exponent = Zeroizing::new(key.d().to_be_bytes().into_vec());
         let hedge = HmacSm3::new(&exponent);
         Ok(Self { key, public, hedge })
+    }
+}
+
+/// Signs under one RSA key, wherever it lies.
+pub trait RsaSign: Send + Sync {
+    fn sign(&self, scheme: RsaScheme, text: &[u8], rng: &mut dyn CryptoRng) -> Result<Vec<u8>, CryptoError>;
+}
+
+impl RsaSign for RsaPrivate {
+    fn sign(&self, scheme: RsaScheme, text: &[u8], rng: &mut dyn CryptoRng) -> Result<Vec<u8>, CryptoError> {
+        Self::sign(self, scheme, text, rng)
+    }
+}
+
+impl<T: RsaSign + ?Sized> RsaSign for Arc<T> {
+    fn sign(&self, scheme: RsaScheme, text: &[u8], rng: &mut dyn CryptoRng) -> Result<Vec<u8>, CryptoError> {
+        (**self).sign(scheme, text, rng)
     }
 }
 

@@ -121,6 +121,11 @@ pub(crate) fn affine(point: &[u8; 64]) -> Option<AffinePoint> {
     AffinePoint::from_coordinates(x.try_into().ok()?, y.try_into().ok()?).into_option()
 }
 
+/// Whether x || y is a point: what a device must not be given if it is not.
+pub(crate) fn is_on_curve(point: &[u8; 64]) -> bool {
+    affine(point).is_some()
+}
+
 /// x || y of a point that is not infinity.
 pub(crate) fn coordinates(affine: &AffinePoint) -> [u8; 64] {
     let mut point = [0; 64];

@@ -5,6 +5,7 @@
 use crate::error::CryptoError;
 use crate::secret::Secret;
 use rand_core::CryptoRng;
+use std::sync::Arc;
 
 mod curve; // what the protocol asks of curve arithmetic
 mod encrypt; // GB/T 32918.4, over any curve arithmetic
@@ -20,8 +21,16 @@ mod reveal; // the only door by which a secret may steer
 mod sign; // GB/T 32918.2, over any curve arithmetic
 
 pub use engine::Engine;
+pub(crate) use key::is_on_curve;
 pub use key::{PrivateKey, PublicKey};
 pub use otherwise::Otherwise;
+#[cfg(test)]
+pub(crate) use sign::signed_e;
+
+/// Z and e for a device, which signs e alone.
+pub(crate) mod digest {
+    pub(crate) use super::identity::{e, z};
+}
 
 /// Default user id of GM/T 0009.
 pub const DEFAULT_USER_ID: &[u8] = b"1234567812345678";
@@ -48,6 +57,12 @@ pub trait Sign: Send + Sync {
     fn sign(&self, message: &[u8], rng: &mut dyn CryptoRng) -> Result<Signature, CryptoError>;
 }
 
+impl<T: Sign + ?Sized> Sign for Arc<T> {
+    fn sign(&self, message: &[u8], rng: &mut dyn CryptoRng) -> Result<Signature, CryptoError> {
+        (**self).sign(message, rng)
+    }
+}
+
 /// Verifies under one prepared public key and user id (Z computed once).
 pub trait Verify: Send + Sync {
     fn verify(&self, message: &[u8], signature: &Signature) -> Result<(), CryptoError>;
@@ -61,6 +76,12 @@ pub trait Wrap: Send + Sync {
 /// Decrypts what `Wrap` made for our private key; the clear text is released only after C3 fits.
 pub trait Unwrap: Send + Sync {
     fn unwrap(&self, ciphertext: &Ciphertext) -> Result<Secret, CryptoError>;
+}
+
+impl<T: Unwrap + ?Sized> Unwrap for Arc<T> {
+    fn unwrap(&self, ciphertext: &Ciphertext) -> Result<Secret, CryptoError> {
+        (**self).unwrap(ciphertext)
+    }
 }
 
 #[cfg(test)]

@@ -62,6 +62,13 @@ impl<C: Curve> Sign for Signer<C> {
     }
 }
 
+/// Signs e itself, as a device does; for stores that stand for one.
+#[cfg(test)]
+pub(crate) fn signed_e(key: &PrivateKey, e: &[u8; 32], rng: &mut dyn CryptoRng) -> Result<Signature, CryptoError> {
+    let signer = Signer::<super::reference::Reference>::new(key, b"")?;
+    signer.sign_drawn(e, &mut signer.nonces.draws(*e, rng))
+}
+
 pub(crate) struct Verifier<C: Curve> {
     z: [u8; 32],
     key: C::Verifying,

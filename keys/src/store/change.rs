@@ -48,7 +48,7 @@ impl Changes for OpenFolder {
             edited(&text, change).map_err(|detail| StoreError::new(&list, detail))
         })?;
         // Read as the gateway will, before the list changes.
-        let keyring = build(&self.folder, &after, Engine::Reference)?;
+        let keyring = build(&self.folder, &after, Engine::Reference, &self.devices)?;
         files::replace(&list, &after)?;
         files::sync_folder(&self.folder)?;
         let version = keyring.version().to_owned();

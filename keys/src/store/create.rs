@@ -10,6 +10,7 @@ use crate::error::CryptoError;
 use crate::hex;
 use crate::key::{KeyEntry, Side};
 use crate::legacy::RsaPrivate;
+use crate::provider::Devices;
 use crate::sm2::{Engine, PrivateKey};
 use rand_core::CryptoRng;
 use std::path::{Path, PathBuf};
@@ -178,7 +179,7 @@ fn enter(folder: &Path, before: &str, entry: &KeyEntry, encoding: Option<Encodin
         "\n"
     };
     let after = format!("{before}{gap}\n[[key]]\n{rows}");
-    build(folder, &after, Engine::Reference)?;
+    build(folder, &after, Engine::Reference, &Devices::assumed())?;
     files::replace(&list, &after)?;
     files::sync_folder(folder)
 }

@@ -13,8 +13,24 @@ use toml::de::{DeTable, DeValue};
 /// An entry and the file, in the same folder, with its key.
 pub(super) struct Listed {
     pub(super) entry: KeyEntry,
-    pub(super) file: String,
+    /// None for a secret that lies in a device.
+    pub(super) file: Option<String>,
     pub(super) encoding: Encoding,
+    /// The device that holds the key, or the key around it.
+    pub(super) place: Option<Place>,
+}
+
+impl Listed {
+    /// Whether its file is a secret under a key of a device.
+    pub(super) fn is_wrapped(&self) -> bool {
+        self.place.is_some() && self.file.is_some() && self.entry.side == Side::Shared
+    }
+}
+
+/// A device as the configuration names it, and what the device calls the key.
+pub(super) struct Place {
+    pub(super) provider: String,
+    pub(super) label: String,
 }
 
 /// How a secret's file writes its bytes.
@@ -110,7 +126,8 @@ impl Fields<'_> {
         Ok(Listed {
             encoding: self.encoding(side)?,
             entry,
-            file: self.file()?,
+            file: self.file(side)?,
+            place: self.place(side)?,
         })
     }
 
@@ -185,13 +202,33 @@ impl Fields<'_> {
         self.choice("encoding", &Encoding::ALL, Encoding::name)
     }
 
+    fn place(&self, side: Side) -> Result<Option<Place>, String> {
+        if !self.stated("provider") {
+            return if self.stated("label") {
+                Err(self.refuse("label", "is for keys of a `provider`"))
+            } else {
+                Ok(None)
+            };
+        }
+        if side == Side::Theirs {
+            return Err(self.refuse("provider", "is for keys of ours and shared ones; theirs are public"));
+        }
+        Ok(Some(Place {
+            provider: self.string("provider")?,
+            label: self.string("label")?,
+        }))
+    }
+
     /// Only a plain name inside the folder: a list of keys must not reach other files.
-    fn file(&self) -> Result<String, String> {
+    fn file(&self, side: Side) -> Result<Option<String>, String> {
+        if side == Side::Shared && self.stated("provider") && !self.stated("file") {
+            return Ok(None);
+        }
         let file = self.string("file")?;
         let mut parts = Path::new(&file).components();
         let is_inside = parts.clone().next().is_some() && parts.all(|part| matches!(part, Component::Normal(_)));
         if is_inside {
-            Ok(file)
+            Ok(Some(file))
         } else {
             Err(self.refuse("file", "must be a path inside the key folder"))
         }
@@ -252,15 +289,17 @@ fn edits(left: &str, right: &str) -> usize {
     row[right.len()]
 }
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 15] = [
     "algorithm",
     "encoding",
     "file",
     "id",
+    "label",
     "link",
     "not_after",
     "not_before",
     "primary_from",
+    "provider",
     "serial",
     "side",
     "status",

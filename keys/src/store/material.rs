@@ -1,6 +1,6 @@
 //! From a key's file to the key: PEM and certificates for key pairs, hex, base64 or characters for secrets.
 
-use super::entries::{Encoding, Listed};
+use super::entries::{Encoding, Listed, Place};
 use super::held::{Held, Material};
 use super::{StoreError, files};
 use crate::algorithm::Algorithm;
@@ -9,16 +9,26 @@ use crate::error::CryptoError;
 use crate::hex;
 use crate::key::{KeyEntry, Side};
 use crate::legacy::{RsaPrivate, RsaPublic};
+use crate::provider::{self, Devices, Placed};
 use crate::secret::Secret;
 use crate::sm2::{PrivateKey, PublicKey};
 use base64ct::{Base64, Encoding as _};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-pub(super) fn read(listed: Listed, folder: &Path) -> Result<Held, StoreError> {
-    let file = folder.join(&listed.file);
+pub(super) fn read(listed: Listed, folder: &Path, devices: &Devices) -> Result<Held, StoreError> {
+    let list = || super::KEYRING_FILE.to_owned();
+    let file = folder.join(listed.file.clone().unwrap_or_else(list));
     let (entry, id) = (&listed.entry, &listed.entry.id);
     let refuse = |rule: String| StoreError::new(&file, format!("key {id} {rule}"));
+    if let Some(place) = &listed.place {
+        let placed = placed(place, devices).map_err(refuse)?;
+        let material = of_device(&listed, &file, placed)?.map_err(refuse)?;
+        return Ok(Held {
+            entry: listed.entry,
+            material,
+        });
+    }
     let material = match entry.side {
         Side::Ours => private(entry, &files::read_secret(&file)?).map_err(refuse)?,
         Side::Theirs => public(entry, &files::read_public(&file)?).map_err(refuse)?,
@@ -30,6 +40,32 @@ pub(super) fn read(listed: Listed, folder: &Path) -> Result<Held, StoreError> {
     Ok(Held {
         entry: listed.entry,
         material,
+    })
+}
+
+fn placed(place: &Place, devices: &Devices) -> Result<Placed, String> {
+    let device = devices.get(&place.provider).cloned();
+    let device = device.ok_or_else(|| {
+        format!(
+            "lies in `{}`, which no [keys.provider] of the configuration is named",
+            place.provider
+        )
+    })?;
+    let label = place.label.clone();
+    Ok(Placed { device, label })
+}
+
+/// Of a key pair the file has the public half; of a secret it has all, under a key of the device.
+fn of_device(listed: &Listed, file: &Path, placed: Placed) -> Result<Result<Material, String>, StoreError> {
+    let entry = &listed.entry;
+    if listed.file.is_none() {
+        return Ok(Ok(Material::MacPlaced(placed)));
+    }
+    let text = files::read_public(file)?;
+    Ok(if entry.side == Side::Shared {
+        provider::open_text(&placed, &text).map(Material::Secret)
+    } else {
+        public(entry, &text).map(|half| half.placed(placed))
     })
 }
 

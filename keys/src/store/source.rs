@@ -1,7 +1,8 @@
 //! A key folder as what a running gateway looks at again and again.
 
-use super::{KEYRING_FILE, StoreError, entries, files, load_for};
+use super::{KEYRING_FILE, StoreError, entries, files, load_with};
 use crate::keyring::Keyring;
+use crate::provider::Devices;
 use crate::sm2::Engine;
 use crate::sm3::sm3;
 use std::os::unix::fs::MetadataExt;
@@ -35,6 +36,7 @@ impl Mark {
 pub struct OpenFolder {
     pub(super) folder: PathBuf,
     engine: Engine,
+    pub(super) devices: Devices,
 }
 
 impl OpenFolder {
@@ -42,7 +44,15 @@ impl OpenFolder {
         Self {
             folder: folder.to_owned(),
             engine,
+            devices: Devices::default(),
         }
+    }
+
+    /// With the devices that entries may name.
+    #[must_use]
+    pub fn with_devices(mut self, devices: Devices) -> Self {
+        self.devices = devices;
+        self
     }
 }
 
@@ -52,12 +62,15 @@ impl Source for OpenFolder {
         let read = files::read_public(&self.folder.join(KEYRING_FILE));
         let text = read.unwrap_or_else(|error| error.to_string());
         let listed = entries::parse(&text).unwrap_or_default();
-        let looks: String = listed.iter().map(|listed| look(&self.folder.join(&listed.file))).collect();
+        let looks: String = listed
+            .iter()
+            .filter_map(|listed| Some(look(&self.folder.join(listed.file.as_ref()?))))
+            .collect();
         Mark(sm3(&[text.as_bytes(), b"|", looks.as_bytes()]))
     }
 
     fn load(&self) -> Result<Keyring, StoreError> {
-        load_for(&self.folder, self.engine)
+        load_with(&self.folder, self.engine, &self.devices)
     }
 }
 

@@ -63,7 +63,7 @@ fn held_keys_are_those_of_the_keyring() {
     let place = folder.path().join("gateway");
     let ids = |keyring: &Keyring| keyring.infos().map(|info| info.id.clone()).collect::<Vec<_>>();
     let keyring = load(&place).unwrap();
-    let held = held(&place).unwrap();
+    let held = held(&place, &Devices::default()).unwrap();
     assert!(held.iter().any(|held| matches!(held.material, Material::Secret(_))));
     let again = held
         .into_iter()

@@ -7,7 +7,7 @@ use codecs::spec::Spec;
 use hangu::config::{Config, KeysConfig};
 use keys::error::KeyError;
 use keys::key::{KeyInfo, Side, Status, Usage};
-use keys::keyring::{JOURNAL_LINK, Keyring};
+use keys::keyring::{JOURNAL_LINK, Keyring, Placement};
 use time::OffsetDateTime;
 
 /// A key folder as loaded, or why it was refused.
@@ -58,6 +58,19 @@ pub(super) fn link_checks(config: &Config, specs: &LinkSpecs, now: OffsetDateTim
     report.add(stated("check.key.journal", JOURNAL_LINK, journal, now));
     report.extend(weak(&keyring));
     report.extend(strangers(config, &keyring));
+}
+
+/// Has every key that lies in a device used once. Nothing where the keys cannot be loaded, which is told by then.
+pub(super) fn device_checks(config: &Config) -> Vec<Check> {
+    let Ok(keyring) = config.keys.load() else { return Vec::new() };
+    let of_placement = |placement: &Placement| {
+        let subject = format!("{} {}", placement.placed.device.name(), placement.id);
+        match placement.probe.probe() {
+            Ok(()) => Check::ok("check.device", &subject, "used once, result verified"),
+            Err(error) => Check::fail("check.device", &subject, error.to_string(), "do.device").of_service(),
+        }
+    };
+    keyring.placements().iter().map(of_placement).collect()
 }
 
 /// Everything that can be said of a keyring without knowing its links.

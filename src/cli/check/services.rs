@@ -1,6 +1,6 @@
 //! `--connect`: the journal's database, the broker, its queues, the counterparties' ports. Nothing is sent but what that needs.
 
-use super::{Check, Report, tls};
+use super::{Check, Report, keys, tls};
 use crate::cli::output::{Exit, Failure};
 use hangu::clock::Clock;
 use hangu::config::{Config, HttpConfig, MqConfig, PostgresConfig};
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 pub(super) fn checks(config: &Config, report: &mut Report) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
+    report.extend(keys::device_checks(config));
     runtime.block_on(async {
         if let Some(postgres) = &config.journal.postgres {
             report.extend(of_database(postgres).await);

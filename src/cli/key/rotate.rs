@@ -294,7 +294,8 @@ impl Rotation<'_> {
         if let Some(state) = &self.state {
             return self.propose(state, change);
         }
-        let folder = OpenFolder::new(&self.config.keys.folder, self.config.keys.engine);
+        let folder =
+            OpenFolder::new(&self.config.keys.folder, self.config.keys.engine).with_devices(self.config.keys.devices().clone());
         let applied = folder.apply(std::slice::from_ref(change)).map_err(refused)?;
         Ok(Outcome::Changed(change.clone(), applied))
     }

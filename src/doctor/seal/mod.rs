@@ -226,7 +226,10 @@ fn unwrap(held: &Held, wrapped: &Wrapped, padding: RsaPadding) -> Option<Secret>
             | Material::Sm2Public(_)
             | Material::RsaPrivate(_)
             | Material::RsaPublic(_)
-            | Material::Secret(_),
+            | Material::Secret(_)
+            | Material::Sm2Placed(..)
+            | Material::RsaPlaced(..)
+            | Material::MacPlaced(_),
             _,
         ) => None,
     }

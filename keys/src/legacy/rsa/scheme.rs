@@ -66,6 +66,12 @@ impl RsaScheme {
         }
     }
 
+    /// What a signature pads, its `DigestInfo` included: for a device that pads by itself.
+    pub(crate) fn padded_content(self, text: &[u8]) -> Vec<u8> {
+        let (form, content) = self.signed(text);
+        [&form.prefix[..], &content].concat()
+    }
+
     /// How the padding names the digest, and what it pads.
     pub(super) fn signed(self, text: &[u8]) -> (Pkcs1v15Sign, Vec<u8>) {
         let hex = |digest: Digest| digest.hex_of(&[text]).into_bytes();

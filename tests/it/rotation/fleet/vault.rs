@@ -79,7 +79,7 @@ fn officer(folder: &Path, name: &str) -> OfficerKey {
 fn listed(open: &Path) -> Vec<(KeyEntry, String, Encoding)> {
     let list: toml::Table = std::fs::read_to_string(open.join("keyring.toml")).unwrap().parse().unwrap();
     let files = list["key"].as_array().unwrap().iter();
-    let both = files.zip(held(open).unwrap());
+    let both = files.zip(held(open, &keys::provider::Devices::default()).unwrap());
     both.map(|(table, held)| {
         let text = std::fs::read_to_string(open.join(table["file"].as_str().unwrap())).unwrap();
         let named = table.get("encoding").and_then(|name| name.as_str()).unwrap_or("hex");
