@@ -73,7 +73,7 @@ fn comment(key: &ConfigKey) -> String {
     format!("# {}\n# {}\n# {default}; {example}\n", key.en, key.zh)
 }
 
-const SECTIONS: [Section; 19] = [
+const SECTIONS: [Section; 20] = [
     Section {
         head: "",
         parent: "",
@@ -112,6 +112,17 @@ const SECTIONS: [Section; 19] = [
         commented: true,
         off: true,
         set: &[("file", "\"master.key\"")],
+    },
+    Section {
+        head: "[keys.provider.hsm1]",
+        parent: "keys.provider.*",
+        commented: true,
+        off: true,
+        set: &[
+            ("kind", "\"pkcs11\""),
+            ("library", "\"libsofthsm2.so\""),
+            ("password_file", "\"hsm.pin\""),
+        ],
     },
     Section {
         head: "[keys.revocation]",

@@ -2,8 +2,9 @@
 
 use hangu::config::{
     Config, HttpConfig, InstitutionSettleConfig, LinkConfig, LinkSettleConfig, MasterConfig, MqConfig, PostgresConfig,
-    RevocationConfig, RouteConfig, TcpConfig,
+    ProviderConfig, ProviderKind, RevocationConfig, RouteConfig, TcpConfig,
 };
+use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -40,6 +41,7 @@ pub(super) fn table(config: &Config) -> Table {
                 ("folder", path(&keys.folder)),
                 ("engine", string(keys.engine.name())),
                 ("master", keys.master.as_ref().map(of_master)),
+                ("provider", of_providers(&keys.provider)),
                 ("revocation", of_revocation(&keys.revocation)),
             ]),
         ),
@@ -69,14 +71,35 @@ fn of_master(master: &MasterConfig) -> Value {
     ]))
 }
 
+fn of_providers(providers: &BTreeMap<String, ProviderConfig>) -> Option<Value> {
+    let shown = providers.iter().map(|(name, provider)| (name.clone(), of_provider(provider)));
+    (!providers.is_empty()).then(|| Value::Table(shown.collect()))
+}
+
+fn of_provider(provider: &ProviderConfig) -> Value {
+    let kind = match provider.kind {
+        ProviderKind::Pkcs11 => "pkcs11",
+        ProviderKind::Sdf => "sdf",
+    };
+    Value::Table(rows([
+        ("kind", string(kind)),
+        ("library", path(&provider.library)),
+        ("password_file", path(&provider.password_file)),
+        ("sessions", number(provider.sessions)),
+        ("call_ms", number(provider.call_ms)),
+        ("token", provider.token.as_deref().and_then(string)),
+        ("sm2_sign_mechanism", provider.sm2_sign_mechanism.and_then(number)),
+        ("decrypt_function", provider.decrypt_function.as_deref().and_then(string)),
+        ("decrypt_takes_kind", Some(Value::Boolean(provider.decrypt_takes_kind))),
+    ]))
+}
+
 fn of_revocation(revocation: &RevocationConfig) -> Option<Value> {
-    let lists: Vec<_> = revocation.lists.iter().filter_map(|file| path(file)).collect();
-    (!lists.is_empty()).then(|| {
-        Value::Table(rows([
-            ("lists", Some(Value::Array(lists))),
-            ("stale", string(revocation.stale.name())),
-        ]))
-    })
+    let lists = revocation.lists.iter().filter_map(|file| path(file)).collect();
+    nested([
+        ("lists", Some(Value::Array(lists))),
+        ("stale", string(revocation.stale.name())),
+    ])
 }
 
 fn of_postgres(postgres: &PostgresConfig) -> Value {

@@ -18,6 +18,7 @@ fn keys_of_source() -> BTreeSet<String> {
         include_str!("../../config/journal.rs"),
         include_str!("../../config/keys.rs"),
         include_str!("../../config/mq.rs"),
+        include_str!("../../config/providers.rs"),
         include_str!("../../config/http.rs"),
         include_str!("../../config/bulkhead.rs"),
         include_str!("../../config/envelope_reuse.rs"),
@@ -33,7 +34,10 @@ fn keys_of_source() -> BTreeSet<String> {
     source
         .lines()
         .filter_map(field)
-        .filter(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        .filter(|name| {
+            name.bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        })
         .collect()
 }
 
@@ -46,6 +50,7 @@ fn every_key_of_the_configuration_is_in_the_table_and_none_more() {
         "journal",
         "keys",
         "master",
+        "provider",
         "revocation",
         "admin",
         "institution",
@@ -162,6 +167,16 @@ fn switched_on(head: &str, keys: &str) -> String {
     lines.collect()
 }
 
+/// The sample with a device of either kind.
+fn with_provider(is_sdf: bool) -> String {
+    let on = switched_on("[keys.provider.hsm1]", "keys.provider.*.");
+    if is_sdf {
+        on.replace("kind = \"pkcs11\"", "kind = \"sdf\"")
+    } else {
+        on.replace("#token = \"hangu\"", "token = \"hangu\"")
+    }
+}
+
 fn with_master() -> String {
     let on = sample::file().replace("#[keys.master]", "[keys.master]");
     on.replace("#file = \"master.key\"", "file = \"master.key\"")
@@ -174,7 +189,8 @@ fn every_example_is_valid_in_its_place() {
         let base = match table {
             "journal.postgres" => with_postgres(),
             "link.*.tcp" => with_tcp(),
-            "keys.master" => with_master(),
+            "keys.master" => sample::file().replace("#[keys.master]", "[keys.master]"),
+            "keys.provider.*" => with_provider(name.starts_with("decrypt_")),
             "keys.revocation" => with_master().replace("#[keys.revocation]", "[keys.revocation]"),
             _ => sample::file(),
         };
@@ -187,7 +203,8 @@ fn every_example_is_valid_in_its_place() {
                     here = head
                         .trim_matches(['[', ']'])
                         .replace(".centre", ".*")
-                        .replace(".platform", ".*");
+                        .replace(".platform", ".*")
+                        .replace(".hsm1", ".*");
                 }
                 if here == table && line.trim_start_matches('#').starts_with(&format!("{name} = ")) {
                     format!("{name} = {}\n", row.example)
@@ -274,7 +291,7 @@ fn the_journal_is_in_one_place() {
 #[test]
 fn what_is_shown_parses_again_and_keeps_no_password_of_a_url() {
     let mut all = String::new();
-    for text in [sample::file(), with_postgres(), with_tcp()] {
+    for text in [sample::file(), with_postgres(), with_tcp(), with_provider(false)] {
         let shown = show::table(&Config::parse(&text).unwrap());
         let again = Config::parse(&toml::to_string_pretty(&shown).unwrap()).unwrap();
         assert_eq!(show::table(&again), shown);
