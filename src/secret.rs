@@ -126,8 +126,12 @@ fn read_limited(file: File) -> std::io::Result<Zeroizing<Vec<u8>>> {
             "it has {bytes} bytes, over the limit of {FILE_BYTES_MAX}"
         )));
     }
-    // Room for all of it at once, so that no piece of a secret is left behind where it grew.
-    let mut content = Zeroizing::new(Vec::with_capacity(bytes + 1));
+    // Room for all of it at once, so that no piece of a secret is left behind where it grew; and for more, since the standard
+    // library first reads into 32 bytes of its stack where there is less room than that.
+    let mut content = Zeroizing::new(Vec::with_capacity(bytes + STACK_PROBE));
     file.take(FILE_BYTES_MAX as u64).read_to_end(&mut content)?;
     Ok(content)
 }
+
+/// More than the standard library's probe.
+const STACK_PROBE: usize = 64;

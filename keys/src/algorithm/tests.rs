@@ -42,7 +42,19 @@ fn weakness_names_what_is_weak() {
         .into_iter()
         .filter_map(|algorithm| algorithm.weakness(None))
         .collect();
-    assert_eq!(weak, ["MD5", "DES", "3DES", "AES-ECB", "AES-ECB under MD5", "3DES in ECB"]);
+    assert_eq!(
+        weak,
+        [
+            "MD5",
+            "DES",
+            "3DES",
+            "AES-ECB",
+            "AES-ECB under MD5",
+            "3DES in ECB",
+            "DES",
+            "3DES"
+        ]
+    );
     assert_eq!(Algorithm::Rsa.weakness(Some(2047)), Some("RSA under 2048 bits"));
     assert_eq!(Algorithm::Rsa.weakness(Some(2048)), None);
 }

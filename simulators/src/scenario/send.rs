@@ -15,8 +15,9 @@ impl Run<'_> {
         let is_unchanged = send.set.is_empty() && send.fault.is_none() && send.corrupt.is_none() && !send.is_fresh;
         let again = self.store.get(send.again.as_deref()).cloned();
         if let Some(kept) = again.as_ref().filter(|_| is_unchanged) {
+            // A broker's word may come later than the reply, so the place is that of before.
+            let place = self.stage.tape.length();
             self.put_same(kept).await?;
-            let place = self.stage.tape.length().saturating_sub(1);
             self.keep(send, Kept { place, ..kept.clone() });
             return Ok(());
         }
@@ -37,12 +38,13 @@ impl Run<'_> {
     }
 
     async fn put_by_centre(&mut self, send: &Send, message: Payment, manner: Manner) -> Result<(), Miss> {
-        let desk = self.stage.centre.desk();
+        let (desk, place) = (self.stage.centre.desk(), self.stage.tape.length());
         let (message, body) = desk
             .put_as(message, manner, &mut self.dice)
             .await
             .map_err(|refusal| Miss::unwritable(&refusal))?;
-        self.keep(send, self.kept(message, PartyName::Centre, Wire::queue(body), manner));
+        let kept = self.kept(message, PartyName::Centre, Wire::queue(body), manner);
+        self.keep(send, Kept { place, ..kept });
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! What can be said of the certificates of a guarded store's keys: chains, what ends first, revocation lists, double certificates.
+//! What can be said of the certificates of a guarded store's keys: chains, what ends first, revocation lists, double
+//! certificates.
 
 use super::Check;
 use hangu::config::KeysConfig;

@@ -39,6 +39,7 @@ static int line_of(const char *name, char *line, size_t size) {
     FILE *file = fopen(path, "r");
     memset(line, 0, size);
     if (!file) return -1;
+    setvbuf(file, NULL, _IONBF, 0); /* a freed buffer of the library's would keep the password */
     if (!fgets(line, (int)size, file)) line[0] = 0;
     fclose(file);
     line[strcspn(line, "\n")] = 0;
@@ -132,7 +133,7 @@ int SDF_GetPrivateKeyAccessRight(void *session, unsigned int index, unsigned cha
     fclose(file);
     line_of("password", right, sizeof right);
     int fits = strlen(right) == length && !memcmp(right, password, length);
-    memset(right, 0, sizeof right);
+    explicit_bzero(right, sizeof right);
     if (!fits) return PARDENY;
     ((Session *)session)->granted |= 1u << index;
     return OK;
