@@ -23,6 +23,8 @@ pub(super) struct Browser {
 impl Browser {
     /// Opens a page. The profile and the pipes lie in the folder.
     pub(super) fn open(folder: &Path, url: &str) -> Self {
+        let found = Command::new("sh").args(["-c", "command -v chromium"]).output().unwrap();
+        assert!(found.status.success(), "chromium is missing: apt-get install chromium");
         let pipes = ["orders", "answers"].map(|name| folder.join(name));
         assert!(Command::new("mkfifo").args(&pipes).status().unwrap().success());
         let child = Command::new("sh")
