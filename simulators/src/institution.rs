@@ -19,6 +19,22 @@ pub struct Institution {
     pub reserve_account: &'static str,
 }
 
+/// What the centre can be told to send.
+pub const BY_CENTRE: [Operation; 9] = [
+    Operation::Debit,
+    Operation::Credit,
+    Operation::Refund,
+    Operation::Cancel,
+    Operation::Sign,
+    Operation::Terminate,
+    Operation::Verify,
+    Operation::Query,
+    Operation::Echo,
+];
+
+/// What the bank's platform starts by itself.
+pub const BY_PLATFORM: [Operation; 4] = [Operation::Credit, Operation::Terminate, Operation::Query, Operation::Cancel];
+
 /// Invented institutions, by which books are grouped.
 pub const INSTITUTIONS: [Institution; 3] = [
     Institution {

@@ -3,7 +3,7 @@
 //! Customers and agreements are derived from numbers, so a million of them take no memory and no time to begin.
 
 use crate::fault::Fault;
-use crate::institution::{INSTITUTIONS, Institution};
+use crate::institution::{BY_CENTRE, BY_PLATFORM, INSTITUTIONS, Institution};
 use crate::mix::{self, Draw, Flow, Planned};
 use crate::world::Dice;
 use codecs::payment::Operation;
@@ -198,19 +198,11 @@ impl PartTable {
 }
 
 fn sendable(source: &Source, name: &str) -> Result<Operation, String> {
-    let of_centre: &[Operation] = &[
-        Operation::Debit,
-        Operation::Credit,
-        Operation::Refund,
-        Operation::Cancel,
-        Operation::Sign,
-        Operation::Terminate,
-        Operation::Verify,
-        Operation::Query,
-        Operation::Echo,
-    ];
-    let of_platform: &[Operation] = &[Operation::Credit, Operation::Terminate, Operation::Query, Operation::Cancel];
-    let known = if *source == Source::Platform { of_platform } else { of_centre };
+    let known = if *source == Source::Platform {
+        &BY_PLATFORM[..]
+    } else {
+        &BY_CENTRE
+    };
     let found = known.iter().copied().find(|operation| operation.name() == name);
     found.ok_or_else(|| {
         let names: Vec<&str> = known.iter().map(|operation| operation.name()).collect();

@@ -17,12 +17,6 @@ pub(super) fn e(z: &[u8; 32], message: &[u8]) -> [u8; 32] {
     sm3(&[z, message])
 }
 
-/// Lower-case hex.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('?');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
 /// a, b, xG and yG of the recommended curve (GB/T 32918.5), 256 bits each.
 const CURVE: [u128; 8] = [
     0xffff_fffe_ffff_ffff_ffff_ffff_ffff_ffff,

@@ -79,7 +79,7 @@ fn signed_rows(subject: &Subject, message: &Message<'_>) -> Vec<Row> {
     vec![
         ("message.text", shown),
         ("message.bytes", exact.len().to_string()),
-        ("message.sm3", digest::hex(&sm3(&[&exact]))),
+        ("message.sm3", output::hex(&sm3(&[&exact]))),
     ]
 }
 
@@ -90,7 +90,7 @@ fn masked(subject: &Subject, message: &Message<'_>, exact: &[u8]) -> String {
     match message.signed_form() {
         SignedForm::Fields => return values.fold(String::new(), |text, value| text + value + "|"),
         SignedForm::Values => return values.collect::<Vec<_>>().join("|"),
-        SignedForm::Bytes => return format!("[{} bytes, SM3 {}]", exact.len(), digest::hex(&sm3(&[exact]))),
+        SignedForm::Bytes => return format!("[{} bytes, SM3 {}]", exact.len(), output::hex(&sm3(&[exact]))),
         SignedForm::Http => {}
     }
     let start = match &subject.wire.start {
@@ -100,7 +100,7 @@ fn masked(subject: &Subject, message: &Message<'_>, exact: &[u8]) -> String {
     };
     let body = &subject.wire.body;
     let head = values.fold(start, |text, value| text + value + "\n");
-    format!("{head}[body: {} bytes, SM3 {}]", body.len(), digest::hex(&sm3(&[body])))
+    format!("{head}[body: {} bytes, SM3 {}]", body.len(), output::hex(&sm3(&[body])))
 }
 
 fn signature_rows(subject: &Subject, message: &Message<'_>, keyring: Option<&Keyring>) -> Vec<Row> {
@@ -119,7 +119,7 @@ fn signature_rows(subject: &Subject, message: &Message<'_>, keyring: Option<&Key
             rows.extend(digest_rows(subject, message, info));
         }
     }
-    rows.push(("message.value", digest::hex(found.value.bytes())));
+    rows.push(("message.value", output::hex(found.value.bytes())));
     rows
 }
 
@@ -136,8 +136,8 @@ fn digest_rows(subject: &Subject, message: &Message<'_>, info: &KeyInfo) -> Vec<
     let mut rows = vec![("message.user_id", shown)];
     let z = PublicKey::from_pem(&half.pem).ok().and_then(|key| digest::z(&key, user_id));
     if let (Some(z), Ok(exact)) = (z, message.signed_text()) {
-        rows.push(("message.z", digest::hex(&z)));
-        rows.push(("message.e", digest::hex(&digest::e(&z, &exact))));
+        rows.push(("message.z", output::hex(&z)));
+        rows.push(("message.e", output::hex(&digest::e(&z, &exact))));
     }
     rows
 }

@@ -21,12 +21,12 @@ fn z_and_e_are_those_of_the_standard() {
     let key = PrivateKey::from_bytes(&bytes("3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8")).unwrap();
     let z = digest::z(key.public(), b"1234567812345678").unwrap();
     assert_eq!(
-        digest::hex(&z),
+        output::hex(&z),
         "b2e14c5c79c6df5b85f4fe7ed8db7a262b9da7e07ccb0ea9f4747b8ccda8a4f3"
     );
     let e = digest::e(&z, b"message digest");
     assert_eq!(
-        digest::hex(&e),
+        output::hex(&e),
         "f0b43e94ba45accaace692ed534382eb17e6ab5a19ce7b31f4486fdfc0d28640"
     );
     assert_eq!(digest::z(key.public(), &[0; 8192]), None);

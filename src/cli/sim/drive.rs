@@ -10,6 +10,7 @@ use super::{Exit, Failure, Form, Settings, centre};
 use crate::cli::output;
 use hangu::config::Config;
 use simulators::fault::Fault;
+use simulators::institution::BY_CENTRE;
 use simulators::play::{Played, PlayedMessage};
 
 #[derive(clap::Args)]
@@ -111,9 +112,9 @@ fn line(message: &PlayedMessage) -> String {
 }
 
 fn operation(text: &str) -> Result<codecs::payment::Operation, String> {
-    let found = super::list::OPERATIONS.into_iter().find(|operation| operation.name() == text);
+    let found = BY_CENTRE.into_iter().find(|operation| operation.name() == text);
     found.ok_or_else(|| {
-        let names = super::list::OPERATIONS.map(codecs::payment::Operation::name);
+        let names = BY_CENTRE.map(codecs::payment::Operation::name);
         format!("one of: {}", names.join(", "))
     })
 }

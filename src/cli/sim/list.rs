@@ -2,9 +2,9 @@
 
 use super::{Exit, Failure, Form};
 use crate::cli::output;
-use codecs::payment::Operation;
 use serde::Serialize;
 use simulators::fault::Fault;
+use simulators::institution::BY_CENTRE;
 
 #[derive(Serialize)]
 struct Row {
@@ -47,7 +47,7 @@ fn scenarios() -> Result<Vec<Row>, Failure> {
 /// Every operation that the centre sends, plain and with each fault.
 fn messages() -> Vec<Row> {
     let mut rows = Vec::new();
-    for operation in OPERATIONS {
+    for operation in BY_CENTRE {
         rows.push(Row {
             name: operation.name().to_owned(),
             institution: "nps".to_owned(),
@@ -63,16 +63,3 @@ fn messages() -> Vec<Row> {
     }
     rows
 }
-
-/// What the centre can be told to send.
-pub(super) const OPERATIONS: [Operation; 9] = [
-    Operation::Debit,
-    Operation::Credit,
-    Operation::Refund,
-    Operation::Cancel,
-    Operation::Sign,
-    Operation::Terminate,
-    Operation::Verify,
-    Operation::Query,
-    Operation::Echo,
-];

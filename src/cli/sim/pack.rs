@@ -99,7 +99,7 @@ impl Pack {
         let path = self.folder.join(name);
         std::fs::write(&path, text).map_err(|error| Failure::new(Exit::Unavailable, path.display().to_string(), error))?;
         self.sums
-            .push_str(&format!("SM3 ({name}) = {}\n", hex(&sm3(&[text.as_bytes()]))));
+            .push_str(&format!("SM3 ({name}) = {}\n", output::hex(&sm3(&[text.as_bytes()]))));
         Ok(())
     }
 
@@ -141,13 +141,9 @@ fn captured(event: &Event) -> String {
     let shown = Shown::of(event);
     let line = json!({
         "at_ms": shown.at_ms, "from": shown.from, "to": shown.to, "what": shown.what, "outcome": shown.outcome, "remark": shown.remark,
-        "sm3": hex(&event.seen.digest), "body": Base64::encode_string(&event.seen.body),
+        "sm3": output::hex(&event.seen.digest), "body": Base64::encode_string(&event.seen.body),
     });
     format!("{line}\n")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 const CAPTURES: &str = "captures";

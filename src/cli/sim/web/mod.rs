@@ -71,5 +71,5 @@ fn say(url: &str, form: Form) {
 fn token() -> String {
     let mut bytes = [0; 16];
     SystemEntropy.fill(&mut bytes);
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    output::hex(&bytes)
 }

@@ -1,6 +1,5 @@
 //! The console's HTTP: three files of the page, and calls that carry the token.
 
-use super::super::list::OPERATIONS;
 use super::books;
 use super::console::{Console, Kind};
 use super::order::Order;
@@ -16,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use simulators::fault::Fault;
+use simulators::institution::{BY_CENTRE, BY_PLATFORM};
 use simulators::scenario::conduct::How;
 use simulators::scenario::{Flaw, Scenario};
 use std::net::SocketAddr;
@@ -120,7 +120,7 @@ async fn words(State(console): State<Arc<Console>>) -> Response {
     };
     given(&json!({
         "scenarios": console.shipped.iter().map(scenario).collect::<Vec<_>>(),
-        "operations": { "centre": OPERATIONS.map(Operation::name), "platform": BY_PLATFORM },
+        "operations": { "centre": BY_CENTRE.map(Operation::name), "platform": BY_PLATFORM.map(Operation::name) },
         "faults": Fault::ALL.map(Fault::name),
         "hows": How::ALL.into_iter().filter(|how| !matches!(how, How::Silent | How::Back)).map(How::name).collect::<Vec<_>>(),
         "reasons": Reason::ALL.iter().map(|one| one.name()).collect::<Vec<_>>(),
@@ -221,8 +221,6 @@ fn flawed(flaws: &[Flaw]) -> Response {
 const TOKEN: &str = "hangu-token";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const BODY_BYTES_MAX: usize = 256 * 1024;
-/// What the bank's platform starts by itself.
-const BY_PLATFORM: [&str; 4] = ["credit", "query", "cancel", "terminate"];
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
