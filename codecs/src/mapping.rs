@@ -155,6 +155,9 @@ fn failure(spec: &Spec, plan: &OutcomePlan, row: &Status, values: &Values<'_>) -
         return Outcome::Unknown;
     }
     let known = known.flatten();
+    if row.code_says.is_some() && row.code_says != known {
+        return Outcome::Unknown;
+    }
     let reason = row.reason.or(known).unwrap_or(Reason::Other);
     let text = match (clear(plan.text), code) {
         (Some(text), _) => text.to_owned(),
@@ -384,8 +387,8 @@ fn status_row<'p>(table: &'p [Status], outcome: &Outcome) -> Option<&'p Status> 
     };
     let fitting = || table.iter().filter(|row| row.verdict == verdict);
     fitting()
-        .find(|row| reason.is_some() && row.reason == reason)
-        .or_else(|| fitting().find(|row| row.reason.is_none()))
+        .find(|row| reason.is_some() && (row.reason == reason || row.code_says == reason))
+        .or_else(|| fitting().find(|row| row.reason.is_none() && row.code_says.is_none()))
 }
 
 /// The fields of a repeated element have equally many values.

@@ -243,14 +243,16 @@ fn status_row(at: &At, row: &StatusText) -> Result<Status, SpecError> {
         "unknown" => Verdict::Unknown,
         name => return at.known("outcome", name, None, ["success", "failed", "unknown"]),
     };
-    let reason = row.reason.as_deref().map(|name| reason(at, name)).transpose()?;
-    if reason.is_some() && verdict != Verdict::Failed {
+    let named = |name: &Option<String>| name.as_deref().map(|name| reason(at, name)).transpose();
+    let (reason, code_says) = (named(&row.reason)?, named(&row.code_says)?);
+    if (reason.is_some() || code_says.is_some()) && verdict != Verdict::Failed {
         return Err(at.fail("only a failure has a reason"));
     }
     Ok(Status {
         code: row.code.clone(),
         verdict,
         reason,
+        code_says,
     })
 }
 

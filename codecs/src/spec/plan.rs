@@ -261,6 +261,8 @@ pub(crate) struct Status {
     pub(crate) code: String,
     pub(crate) verdict: Verdict,
     pub(crate) reason: Option<Reason>,
+    /// Failed only where the business code beside it has this reason; with any other it settles nothing.
+    pub(crate) code_says: Option<Reason>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

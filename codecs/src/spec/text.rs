@@ -366,6 +366,7 @@ pub(super) struct StatusText {
     pub(super) code: String,
     pub(super) outcome: String,
     pub(super) reason: Option<String>,
+    pub(super) code_says: Option<String>,
     pub(super) source: Option<String>,
     pub(super) confidence: Option<Confidence>,
 }
