@@ -8,6 +8,7 @@ mod journal;
 mod keys;
 mod mq;
 mod providers;
+mod runtime;
 mod settle;
 mod tcp;
 
@@ -20,6 +21,7 @@ pub use http::HttpConfig;
 pub use journal::{JournalConfig, PostgresConfig};
 pub use mq::MqConfig;
 pub use providers::{ProviderConfig, ProviderKind};
+pub use runtime::RuntimeConfig;
 use serde::Deserialize;
 pub use settle::{InstitutionSettleConfig, LinkSettleConfig, SettleConfig};
 use std::collections::BTreeMap;
@@ -42,6 +44,8 @@ pub struct Config {
     pub settle: SettleConfig,
     #[serde(default)]
     pub stop: StopConfig,
+    #[serde(default)]
+    pub runtime: RuntimeConfig,
     /// Links by name; the keyring knows its keys by the same names.
     pub link: BTreeMap<String, LinkConfig>,
     /// Where requests go, first match wins.
@@ -186,6 +190,7 @@ impl Config {
         self.journal.check()?;
         self.keys.check()?;
         self.settle.check("settle")?;
+        self.runtime.check()?;
         for (name, link) in &self.link {
             check_link(name, link)?;
             self.settle.check_over(name, &link.settle)?;

@@ -8,6 +8,8 @@ pub const SERIAL_MAX: u64 = 99_999_999;
 pub const IN_FLIGHT_MAX: usize = 4096;
 /// Default of the same.
 pub const IN_FLIGHT_DEFAULT: usize = 256;
+/// Threads that work on messages.
+pub const WORKERS_MAX: usize = 256;
 /// Accepted requests that wait in one line for a place, unless the link's config says otherwise; only ids are kept.
 pub const LINE_DEFAULT: usize = 1024;
 pub const LINE_MAX: usize = 65_536;

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -30,10 +31,14 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     // A terminal shows lines for people; a file or a collector gets JSON lines.
     init_logs(args.log, form == Form::Json || !std::io::stderr().is_terminal());
     secrecy::guard();
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
+    let config = Config::load(&args.config)?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(config.runtime.threads())
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     let signals = Signals::heard_by(&runtime)?;
     let hangups = Hangups::heard_by(&runtime)?;
-    let config = Config::load(&args.config)?;
     if let Some(first) = super::check::obstacles(&config).into_iter().next() {
         return Err(Failure::config("hangu check", first));
     }

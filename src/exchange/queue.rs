@@ -17,7 +17,7 @@ impl Gateway {
     /// neither can be made durable it stays unacknowledged here: a broker may drop what is given back too often.
     pub async fn from_queue(&self, link: &str, delivery: Delivery) {
         let Delivery { queue, body, settle, .. } = delivery;
-        let wire = Wire::queue(body.to_vec());
+        let wire = Wire::queue(body.into());
         let mut ticket = Some(settle);
         let mut pause = GIVE_BACK_PAUSE;
         for tries in 1.. {

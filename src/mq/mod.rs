@@ -1,6 +1,6 @@
 //! Message queues: publish-and-confirm, deliveries, acknowledgement.
 //!
-//! `amqp.rs` is RabbitMQ over amqprs inside a supervisor; `memory.rs` is the embedded one. Both hide reconnection:
+//! `amqp.rs` is RabbitMQ, spoken to by ourselves inside a supervisor; `memory.rs` is the embedded one. Both hide reconnection:
 //! a consumer goes on after the broker comes back, an acknowledgement of an old connection generation is dropped.
 
 pub mod amqp;

@@ -117,7 +117,7 @@ type Rule = (&'static str, fn(&Tree, Report<'_>), &'static str);
 const RULES: &[Rule] = &[
     ("pure", layers::pure, "move it to src/shell.rs or src/cli"),
     ("dependencies", layers::dependencies, "keep codecs and keys free of runtimes, sockets and each other"),
-    ("broker_client", layers::broker_client, "go through the trait of src/mq"),
+    ("broker_client", layers::broker_client, "AMQP is spoken in src/mq/amqp, without a client library"),
     ("simulators", layers::simulators, "the gateway must not know them: move it to src/cli"),
     ("apart", layers::apart, "codecs and keys meet only in the gateway and the simulators"),
     ("spawn", layers::spawn, "let src/shell.rs start it, which waits for it at the end"),

@@ -32,6 +32,9 @@ pub(super) struct Setting {
     /// The gateway's `in_flight_max` of both links.
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(super) in_flight: u16,
+    /// The gateway's `runtime.workers`, where it is a process of its own.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
+    pub(super) workers: u16,
     /// How many institutions pay.
     #[arg(long, default_value_t = 3, value_parser = institutions)]
     pub(super) institutions: usize,
@@ -137,7 +140,7 @@ impl Setting {
     pub(super) fn object(&self) -> Value {
         json!({
             "transport": self.transport.name(), "journal": self.journal.name(), "gateways": self.gateways,
-            "engine": self.engine.name(), "in_flight_max": self.in_flight, "institutions": self.institutions,
+            "engine": self.engine.name(), "in_flight_max": self.in_flight, "workers": self.workers, "institutions": self.institutions,
             "message_bytes_min": self.message_bytes, "mix": {"debits": self.mix.debits, "credits": self.mix.credits},
         })
     }
@@ -211,7 +214,7 @@ pub(super) fn configuration(setting: &Setting, places: &Places<'_>) -> String {
         admin,
         ..
     } = places;
-    let (engine, in_flight) = (setting.engine.name(), setting.in_flight);
+    let (engine, in_flight, workers) = (setting.engine.name(), setting.in_flight, setting.workers);
     let journal = places.database.map_or_else(
         || "file = \"journal.db\"".to_owned(),
         |database| {
@@ -236,6 +239,7 @@ pub(super) fn configuration(setting: &Setting, places: &Places<'_>) -> String {
 journal = {{ {journal} }}
 keys = {{ folder = "keys/gateway", engine = "{engine}" }}
 admin = {{ listen = "{admin}" }}
+runtime = {{ workers = {workers} }}
 
 [link.centre]
 codec = "nps"

@@ -73,7 +73,7 @@ fn comment(key: &ConfigKey) -> String {
     format!("# {}\n# {}\n# {default}; {example}\n", key.en, key.zh)
 }
 
-const SECTIONS: [Section; 20] = [
+const SECTIONS: [Section; 21] = [
     Section {
         head: "",
         parent: "",
@@ -155,6 +155,13 @@ const SECTIONS: [Section; 20] = [
     Section {
         head: "[stop]",
         parent: "stop",
+        commented: true,
+        off: false,
+        set: &[],
+    },
+    Section {
+        head: "[runtime]",
+        parent: "runtime",
         commented: true,
         off: false,
         set: &[],

@@ -17,6 +17,7 @@ pub(super) fn table(config: &Config) -> Table {
         admin,
         settle,
         stop,
+        runtime,
         link,
         route,
     } = config;
@@ -57,6 +58,7 @@ pub(super) fn table(config: &Config) -> Table {
             ]),
         ),
         ("stop", nested([("grace_s", number(stop.grace_s))])),
+        ("runtime", nested([("workers", number(runtime.workers))])),
         ("link", Some(Value::Table(links))),
         ("route", Some(Value::Array(route.iter().map(of_route).collect()))),
     ])

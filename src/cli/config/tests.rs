@@ -22,6 +22,7 @@ fn keys_of_source() -> BTreeSet<String> {
         include_str!("../../config/http.rs"),
         include_str!("../../config/bulkhead.rs"),
         include_str!("../../config/envelope_reuse.rs"),
+        include_str!("../../config/runtime.rs"),
         include_str!("../../config/settle.rs"),
         include_str!("../../config/tcp.rs"),
     ];
@@ -55,6 +56,7 @@ fn every_key_of_the_configuration_is_in_the_table_and_none_more() {
         "admin",
         "institution",
         "stop",
+        "runtime",
         "link",
         "route",
         "mq",

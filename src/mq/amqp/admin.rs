@@ -3,15 +3,18 @@
 //! A wrong queue closes the channel that asked, so nothing here may touch the links that carry messages.
 
 use super::config::{Address, QueueType};
-use super::generation::{ANSWER_TIMEOUT, Generation, GenerationRuntime, OPEN_TIMEOUT};
+use super::generation::{ANSWER_TIMEOUT, Generation, OPEN_TIMEOUT};
 use super::link::Broker;
+use super::wire::{Frame, MethodId, long_string, short_string};
 use crate::mq::{MqError, QueueState, dead_letter_queue, limits};
-use amqprs::channel::QueueDeclareArguments;
-use amqprs::{FieldTable, FieldValue};
-use std::sync::Arc;
 use tokio::time::timeout;
 
 const NAME: &str = "hangu queues";
+
+const DECLARE: MethodId = (50, 10);
+const DECLARE_OK: MethodId = (50, 11);
+const PASSIVE: u8 = 1;
+const DURABLE: u8 = 2;
 
 /// What is asked about each queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,7 +28,7 @@ pub(super) enum Act {
 }
 
 /// Asks for every queue in turn, within `OPEN_TIMEOUT` and stopping at the first that is wrong.
-pub(super) async fn ask(broker: Arc<Broker>, act: Act, queues: &[String]) -> Result<Vec<QueueState>, MqError> {
+pub(super) async fn ask(broker: &Broker, act: Act, queues: &[String]) -> Result<Vec<QueueState>, MqError> {
     for queue in queues {
         if let Some(detail) = limits::name_refusal(queue) {
             return Err(MqError::Queue {
@@ -34,19 +37,11 @@ pub(super) async fn ask(broker: Arc<Broker>, act: Act, queues: &[String]) -> Res
             });
         }
     }
-    let runtime = GenerationRuntime::start().map_err(|error| MqError::Unavailable(error.to_string()))?;
-    let queues = queues.to_vec();
-    let Some(work) = runtime.spawn(async move { ask_all(&broker, act, queues).await }) else {
-        return Err(MqError::Unavailable("no runtime".to_owned()));
-    };
-    match timeout(OPEN_TIMEOUT, work).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => Err(MqError::Unavailable("the session ended abnormally".to_owned())),
-        Err(_) => Err(MqError::Unavailable(format!("no answer within {} s", OPEN_TIMEOUT.as_secs()))),
-    }
+    let asked = timeout(OPEN_TIMEOUT, ask_all(broker, act, queues)).await;
+    asked.unwrap_or_else(|_| Err(MqError::Unavailable(format!("no answer within {} s", OPEN_TIMEOUT.as_secs()))))
 }
 
-async fn ask_all(broker: &Broker, act: Act, queues: Vec<String>) -> Result<Vec<QueueState>, MqError> {
+async fn ask_all(broker: &Broker, act: Act, queues: &[String]) -> Result<Vec<QueueState>, MqError> {
     let mut generation = open_any(broker).await.map_err(MqError::Unavailable)?;
     let mut states = Vec::with_capacity(queues.len());
     for queue in queues {
@@ -75,68 +70,62 @@ fn described(address: &Address, error: &str) -> String {
     format!("{}:{}: {error}", address.host, address.port)
 }
 
-async fn ask_one(generation: &mut Generation, act: Act, queue_type: QueueType, queue: String) -> Result<QueueState, MqError> {
-    let arguments = match act {
-        Act::Check => QueueDeclareArguments::new(&queue).passive(true).finish(),
-        Act::Declare => declaration(&queue, &kind(queue_type)),
-        Act::DeclareLimited { delivery_limit } => declaration(&queue, &limited(&queue, queue_type, delivery_limit)),
+async fn ask_one(generation: &mut Generation, act: Act, queue_type: QueueType, queue: &str) -> Result<QueueState, MqError> {
+    let (how, table) = match act {
+        Act::Check => (PASSIVE, Vec::new()),
+        Act::Declare => (DURABLE, kind(queue_type)),
+        Act::DeclareLimited { delivery_limit } => (DURABLE, limited(queue, queue_type, delivery_limit)),
     };
-    let answer = timeout(ANSWER_TIMEOUT, generation.channel.queue_declare(arguments)).await;
-    let detail = match answer {
-        Ok(Ok(Some((_, messages, consumers)))) => {
-            return Ok(QueueState {
-                queue,
-                messages: u64::from(messages),
-                consumers: u64::from(consumers),
-            });
-        }
-        Ok(Ok(None)) => "the broker gave no answer".to_owned(),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => return Err(MqError::Unavailable("no answer about a queue".to_owned())),
-    };
+    let (name, table) = (short_string(queue.as_bytes()), long_string(&table));
+    let arguments = [&[0, 0], name.as_slice(), &[how], &table];
+    let asking = generation.ask(DECLARE, &arguments, DECLARE_OK);
+    let answer = timeout(ANSWER_TIMEOUT, asking).await;
+    let answer = answer.map_err(|_| MqError::Unavailable("no answer about a queue".to_owned()))?;
     // The broker says why by closing the channel: 404 for a missing queue, 406 for other arguments.
-    let detail = generation.dead().unwrap_or(detail);
-    Err(MqError::Queue { queue, detail })
+    let state = answer.and_then(|answer| counted(queue, &answer).ok_or_else(|| "the answer cannot be read".to_owned()));
+    state.map_err(|detail| MqError::Queue {
+        queue: queue.to_owned(),
+        detail,
+    })
 }
 
-/// One argument of a declaration.
-type Argument = (&'static str, FieldValue);
+fn counted(queue: &str, answer: &Frame) -> Option<QueueState> {
+    let mut fields = answer.arguments();
+    fields.short_string()?;
+    Some(QueueState {
+        queue: queue.to_owned(),
+        messages: u64::from(fields.long()?),
+        consumers: u64::from(fields.long()?),
+    })
+}
 
 /// A queue of the type classic takes no arguments, so that any tool can declare the same.
-fn kind(queue_type: QueueType) -> Vec<Argument> {
+fn kind(queue_type: QueueType) -> Vec<u8> {
     match queue_type {
         QueueType::Classic => Vec::new(),
-        QueueType::Quorum => vec![("x-queue-type", text("quorum"))],
+        QueueType::Quorum => text("x-queue-type", "quorum"),
     }
 }
 
 /// A quorum queue that gives a message up after so many failed deliveries, and loses none on the way to its dead-letter
 /// queue: at least once needs a queue that refuses rather than drops (RabbitMQ, quorum queues). A classic queue counts nothing.
-fn limited(queue: &str, queue_type: QueueType, delivery_limit: u32) -> Vec<Argument> {
-    let mut arguments = kind(queue_type);
-    if queue_type == QueueType::Quorum {
-        arguments.extend([
-            ("x-delivery-limit", FieldValue::l(i64::from(delivery_limit))),
-            ("x-dead-letter-exchange", text("")),
-            ("x-dead-letter-routing-key", text(&dead_letter_queue(queue))),
-            ("x-dead-letter-strategy", text("at-least-once")),
-            ("x-overflow", text("reject-publish")),
-        ]);
+fn limited(queue: &str, queue_type: QueueType, delivery_limit: u32) -> Vec<u8> {
+    if queue_type == QueueType::Classic {
+        return kind(queue_type);
     }
-    arguments
+    let limit = i64::from(delivery_limit).to_be_bytes();
+    let arguments = [
+        kind(queue_type),
+        [short_string(b"x-delivery-limit"), vec![b'l'], limit.to_vec()].concat(),
+        text("x-dead-letter-exchange", ""),
+        text("x-dead-letter-routing-key", &dead_letter_queue(queue)),
+        text("x-dead-letter-strategy", "at-least-once"),
+        text("x-overflow", "reject-publish"),
+    ];
+    arguments.concat()
 }
 
-fn declaration(queue: &str, arguments: &[Argument]) -> QueueDeclareArguments {
-    let mut declaration = QueueDeclareArguments::durable_client_named(queue);
-    let mut table = FieldTable::new();
-    for (key, value) in arguments {
-        if let Ok(key) = (*key).try_into() {
-            table.insert(key, value.clone());
-        }
-    }
-    declaration.arguments(table).finish()
-}
-
-fn text(value: &str) -> FieldValue {
-    FieldValue::from(value.to_owned())
+/// One entry of a table whose value is a long string.
+fn text(key: &str, value: &str) -> Vec<u8> {
+    [short_string(key.as_bytes()), vec![b'S'], long_string(value.as_bytes())].concat()
 }

@@ -3,23 +3,34 @@
 //! One link for each consumer: a missing queue or a message that kills its connection harms no other queue.
 
 use super::config::Address;
-use super::generation::{ANSWER_TIMEOUT, Generation};
+use super::generation::{ANSWER_TIMEOUT, Generation, Said, UNASKED};
 use super::link::{Broker, Ending, Session};
-use super::settlements::{Settlement, Unsettled, Word};
+use super::reading::Delivered;
+use super::settlements::{Book, Settlement};
+use super::wire::{MethodId, short_string};
 use crate::mq::{Consumer, Delivery, Settle};
-use amqprs::channel::{
-    BasicAckArguments, BasicConsumeArguments, BasicNackArguments, BasicQosArguments, Channel, ConsumerMessage,
-};
 use async_trait::async_trait;
 use bytes::Bytes;
+use std::collections::VecDeque;
 use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::{Instant, sleep, timeout};
 
 /// One channel has one consumer, so its tag need not be unique.
-const CONSUMER_TAG: &str = "hangu";
+const CONSUMER_TAG: &[u8] = b"hangu";
+const WITH_ACKNOWLEDGEMENT: u8 = 0;
+const NO_TABLE: [u8; 4] = [0; 4];
+
+/// Nobody waits for an acknowledgement while the broker has places left, so that several go out together.
+const SETTLE_PATIENCE: Duration = Duration::from_millis(10);
+
+const CONSUME: MethodId = (60, 20);
+const CONSUME_OK: MethodId = (60, 21);
 
 /// One delivery with the way back into its generation.
 pub(super) struct Item {
@@ -63,61 +74,83 @@ impl ConsumeSession {
 
     async fn work(&self, address: &Address) -> Result<(), String> {
         let mut generation = Generation::open(&self.broker.config, address, &self.name, None).await?;
-        let mut messages = match self.subscribe(&generation.channel).await {
-            Ok(messages) => messages,
-            // The broker's own words tell more than the client's.
-            Err(reason) => return Err(generation.dead().unwrap_or(reason)),
-        };
+        let subscribed = timeout(ANSWER_TIMEOUT, self.subscribe(&mut generation)).await;
+        subscribed.map_err(|_| "no answer".to_owned())??;
         generation.watch(self.prefetch);
         self.up.store(true, Ordering::Release);
         tracing::info!(link = self.name(), host = address.host, port = address.port, "broker link up");
         let (settlements, mut settled) = mpsc::channel(usize::from(self.prefetch));
-        let mut held: Option<Item> = None;
-        let mut unsettled = Unsettled::default();
-        loop {
-            tokio::select! {
-                biased;
-                reason = generation.death() => return Err(reason),
-                () = self.unwanted() => break,
-                Some(settlement) = settled.recv() => {
-                    let more = std::iter::from_fn(|| settled.try_recv().ok());
-                    settle_all(&generation.channel, unsettled.take([settlement].into_iter().chain(more))).await?;
-                }
-                permit = self.items.reserve(), if held.is_some() => {
-                    if let (Ok(permit), Some(item)) = (permit, held.take()) {
-                        permit.send(item);
-                    }
-                }
-                message = messages.recv(), if held.is_none() => {
-                    let message = message.ok_or("the client's dispatcher is gone")?;
-                    // A word about several would speak of one whose tag nobody knows, too.
-                    let item = item(message, &settlements).ok_or("a delivery without its tag")?;
-                    unsettled.add(item.tag);
-                    held = Some(item);
-                }
-            }
-        }
+        let mut book = Book::new(self.prefetch);
+        self.serve(&mut generation, &settlements, &mut settled, &mut book).await?;
         // What was settled before the end counts: the broker reads it before it hears the goodbye.
-        let rest = std::iter::from_fn(|| settled.try_recv().ok());
-        settle_all(&generation.channel, unsettled.take(rest)).await?;
+        book.note_all(None, &mut settled);
+        tell(&mut generation, &mut book);
         generation.close().await;
         Ok(())
     }
 
-    async fn subscribe(&self, channel: &Channel) -> Result<mpsc::UnboundedReceiver<ConsumerMessage>, String> {
-        let subscribing = async {
-            // The bound comes first: the client's own line behind the subscription has none (trap 10).
-            channel.basic_qos(BasicQosArguments::new(0, self.prefetch, false)).await?;
-            let arguments = BasicConsumeArguments::new(&self.queue, CONSUMER_TAG)
-                .manual_ack(true)
-                .finish();
-            channel.basic_consume_rx(arguments).await
-        };
-        let subscribed = timeout(ANSWER_TIMEOUT, subscribing).await;
-        let (_, messages) = subscribed
-            .map_err(|_| "no answer".to_owned())?
-            .map_err(|error| error.to_string())?;
-        Ok(messages)
+    /// The bound comes first: without it the broker would send everything it has.
+    async fn subscribe(&self, generation: &mut Generation) -> Result<(), String> {
+        generation.bound(self.prefetch).await?;
+        let (queue, tag) = (short_string(self.queue.as_bytes()), short_string(CONSUMER_TAG));
+        let arguments = [&[0, 0], queue.as_slice(), &tag, &[WITH_ACKNOWLEDGEMENT], &NO_TABLE];
+        generation.ask(CONSUME, &arguments, CONSUME_OK).await.map(drop)
+    }
+
+    async fn serve(
+        &self,
+        generation: &mut Generation,
+        settlements: &mpsc::Sender<Settlement>,
+        settled: &mut mpsc::Receiver<Settlement>,
+        book: &mut Book,
+    ) -> Result<(), String> {
+        let mut held = VecDeque::new();
+        let mut unwanted = self.unwanted();
+        let mut due = pin!(sleep(Duration::ZERO));
+        loop {
+            tokio::select! {
+                biased;
+                said = generation.next() => match said? {
+                    Said::Delivery(delivered) => {
+                        // A word about several would speak of one whose tag nobody knows, too.
+                        book.add(delivered.tag);
+                        self.hand_on(Item::new(delivered, settlements), &mut held)?;
+                    }
+                    Said::Answer(_) => return Err(UNASKED.to_owned()),
+                    Said::Room => {}
+                },
+                () = &mut unwanted => return Ok(()),
+                Some(settlement) = settled.recv() => {
+                    if book.is_told() {
+                        due.as_mut().reset(Instant::now() + SETTLE_PATIENCE);
+                    }
+                    book.note_all(Some(settlement), settled);
+                    if book.is_urgent() {
+                        tell(generation, book);
+                    }
+                }
+                () = &mut due, if !book.is_told() => tell(generation, book),
+                permit = self.items.reserve(), if !held.is_empty() => {
+                    if let (Ok(permit), Some(item)) = (permit, held.pop_front()) {
+                        permit.send(item);
+                    }
+                }
+            }
+        }
+    }
+
+    /// To the consumer, whose line may still hold deliveries of the generation before.
+    fn hand_on(&self, item: Item, held: &mut VecDeque<Item>) -> Result<(), String> {
+        if held.is_empty() {
+            match self.items.try_send(item) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(item) | TrySendError::Closed(item)) => held.push_back(item),
+            }
+        } else {
+            held.push_back(item);
+        }
+        let is_flooded = held.len() > usize::from(self.prefetch);
+        if is_flooded { Err(FLOODED.to_owned()) } else { Ok(()) }
     }
 
     /// Stays down until the consumer is dropped: for a name that no broker can have.
@@ -144,7 +177,7 @@ impl Session for ConsumeSession {
         }
     }
 
-    /// Every wait of this session is bounded, and its monitor probes the same channel.
+    /// Every wait of this session is bounded, and its generation probes the same channel.
     async fn watchdog(&self) -> String {
         pending().await
     }
@@ -159,39 +192,25 @@ impl Session for ConsumeSession {
     }
 }
 
-fn item(message: ConsumerMessage, settlements: &mpsc::Sender<Settlement>) -> Option<Item> {
-    let deliver = message.deliver?;
-    Some(Item {
-        body: Bytes::from(message.content.unwrap_or_default()),
-        message_id: message
-            .basic_properties
-            .and_then(|properties| properties.message_id().cloned()),
-        redelivered: deliver.redelivered(),
-        tag: deliver.delivery_tag(),
-        settlements: settlements.clone(),
-    })
-}
-
-async fn settle_all(channel: &Channel, words: Vec<Word>) -> Result<(), String> {
-    for word in words {
-        settle(channel, word).await?;
-    }
-    Ok(())
-}
-
-async fn settle(channel: &Channel, word: Word) -> Result<(), String> {
-    let settling = async {
-        match word {
-            Word::AckUpTo(tag) => channel.basic_ack(BasicAckArguments::new(tag, true)).await,
-            Word::Ack(tag) => channel.basic_ack(BasicAckArguments::new(tag, false)).await,
-            Word::Requeue(tag) => channel.basic_nack(BasicNackArguments::new(tag, false, true)).await,
+impl Item {
+    fn new(delivered: Delivered, settlements: &mpsc::Sender<Settlement>) -> Self {
+        Self {
+            body: Bytes::from(delivered.body),
+            message_id: delivered.message_id,
+            redelivered: delivered.redelivered,
+            tag: delivered.tag,
+            settlements: settlements.clone(),
         }
-    };
-    let settled = timeout(ANSWER_TIMEOUT, settling)
-        .await
-        .map_err(|_| "the client takes no settlement".to_owned())?;
-    settled.map_err(|error| error.to_string())
+    }
 }
+
+fn tell(generation: &mut Generation, book: &mut Book) {
+    for word in book.words() {
+        generation.outbound.settle(word);
+    }
+}
+
+const FLOODED: &str = "the broker sends more than was agreed";
 
 /// The user's end of a consume link.
 pub(super) struct AmqpConsumer {

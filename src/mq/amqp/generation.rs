@@ -1,68 +1,57 @@
-//! One connection generation: its own runtime, one connection, one channel, and the watch over them.
+//! One connection generation: one connection, one channel, and the watch over them.
 //!
-//! The client library dials a door of ours, behind which the broker is (`door.rs`). It loses calls and tasks when a link
-//! dies badly (facts/reliability.md 2.2). Nothing here repairs a connection: whatever looks wrong ends the generation, and
-//! dropping its runtime frees every call that is stuck in it.
+//! It is driven by whoever calls `next`, on whatever task that is: nothing of it runs by itself, so dropping it ends it
+//! wholly. Nothing here repairs a connection: whatever looks wrong ends the generation.
 
-use super::broker_side::BrokerSide;
+use super::broker_side::{BrokerSide, Wire};
 use super::config::{Address, AmqpConfig};
 use super::confirms::Confirms;
-use super::door::Door;
-use amqprs::callbacks::{ChannelCallback, ConnectionCallback};
-use amqprs::channel::{BasicQosArguments, Channel};
-use amqprs::connection::{Connection, OpenConnectionArguments};
-use amqprs::{Ack, BasicProperties, Cancel, Close, CloseChannel, Nack, Return};
-use async_trait::async_trait;
-use std::future::Future;
-use std::io;
+use super::outbound::Outbound;
+use super::pulse::Pulse;
+use super::reading::{CHANNEL, Delivered, Heard, Reading};
+use super::wire::{Frame, MethodId, broken, first_frame};
+use bytes::{Buf, BytesMut};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::io::{AsyncReadExt, ReadHalf, WriteHalf, split};
+use tokio::time::timeout;
 
 /// Longest wait for a connection with its channel.
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for one answer of the broker on an open connection.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
-const GLANCE_INTERVAL: Duration = Duration::from_millis(250);
-const HEARSAY_DELAY: Duration = Duration::from_millis(50);
-const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// Room for what one read brings: a burst of messages comes by one call.
+const READ_BYTES: usize = 64 * 1024;
 
-/// The runtime of a generation. Dropping it is the kill switch: stuck tasks are freed and the socket closes.
-pub(super) struct GenerationRuntime(Option<Runtime>);
-
-impl GenerationRuntime {
-    pub(super) fn start() -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("hangu mq link")
-            .enable_all()
-            .build()?;
-        Ok(Self(Some(runtime)))
-    }
-
-    /// Runs the work of the generation; everything of the client lives and dies inside it.
-    pub(super) fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<JoinHandle<T>> {
-        self.0.as_ref().map(|runtime| runtime.spawn(work))
-    }
-}
-
-impl Drop for GenerationRuntime {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
+const CHANNEL_OPEN: MethodId = (20, 10);
+const CHANNEL_OPEN_OK: MethodId = (20, 11);
+const CHANNEL_FLOW_OK: MethodId = (20, 21);
+const CHANNEL_CLOSE: MethodId = (20, 40);
+const CHANNEL_CLOSE_OK: MethodId = (20, 41);
+const CONNECTION_CLOSE: MethodId = (10, 50);
+const CONNECTION_CLOSE_OK: MethodId = (10, 51);
+const QOS: MethodId = (60, 10);
+const QOS_OK: MethodId = (60, 11);
+/// AMQP 0-9-1, 1.6: what was asked for is done; no method is to blame.
+const GOODBYE: &[u8] = &[0, 200, 0, 0, 0, 0, 0];
 
 /// An open connection with its one channel.
 pub(super) struct Generation {
-    pub(super) channel: Channel,
-    connection: Connection,
-    signals: Signals,
-    death: mpsc::Receiver<String>,
+    wire: ReadHalf<Box<dyn Wire>>,
+    received: BytesMut,
+    reading: Reading,
+    pub(super) outbound: Outbound<WriteHalf<Box<dyn Wire>>>,
+    pulse: Pulse,
+    frame_bytes: usize,
+    confirms: Option<Arc<Confirms>>,
+}
+
+/// What the broker said that is not for the generation itself.
+pub(super) enum Said {
+    Delivery(Delivered),
+    Answer(Frame),
+    /// Nothing; but what we say finds room again, which it had not.
+    Room,
 }
 
 impl Generation {
@@ -73,213 +62,152 @@ impl Generation {
         name: &str,
         confirms: Option<Arc<Confirms>>,
     ) -> Result<Self, String> {
-        let opening = Self::open_unbounded(config, address, name, confirms);
+        let opening = async {
+            let broker = BrokerSide::open(config, address, name).await?;
+            let mut generation = Self::over(broker, config.message_bytes_max, confirms);
+            generation.ask(CHANNEL_OPEN, &[&[0]], CHANNEL_OPEN_OK).await?;
+            Ok(generation)
+        };
         let opened = timeout(OPEN_TIMEOUT, opening).await;
         opened.unwrap_or_else(|_| Err(format!("no answer within {} s", OPEN_TIMEOUT.as_secs())))
     }
 
-    async fn open_unbounded(
-        config: &AmqpConfig,
-        address: &Address,
-        name: &str,
-        confirms: Option<Arc<Confirms>>,
-    ) -> Result<Self, String> {
-        let broker = BrokerSide::open(config, address, name).await?;
-        let tuning = broker.tuning;
-        let door = Door::open().await?;
-        let mut arguments = OpenConnectionArguments::new("127.0.0.1", door.port, "", &door.word);
-        arguments.heartbeat(tuning.heartbeat_s).connection_name(name);
-        let (died, death) = mpsc::channel(1);
-        let signals = Signals { died, confirms };
-        carry(door, broker, config.message_bytes_max, &signals);
-        let connection = Connection::open(&arguments).await.map_err(|error| error.to_string())?;
-        watch_socket(&connection, &signals);
-        connection
-            .register_callback(signals.clone())
-            .await
-            .map_err(|error| error.to_string())?;
-        let channel = connection.open_channel(None).await.map_err(|error| error.to_string())?;
-        channel
-            .register_callback(signals.clone())
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(Self {
-            channel,
-            connection,
-            signals,
-            death,
-        })
-    }
-
-    /// Starts the watch. `prefetch` is what the channel's qos stays at: the probe sets it again.
-    pub(super) fn watch(&self, prefetch: u16) {
-        let (connection, channel) = (self.connection.clone(), self.channel.clone());
-        tokio::spawn(monitor(connection, channel, self.signals.clone(), prefetch));
-    }
-
-    /// Waits for the end of the generation and says why it came.
-    pub(super) async fn death(&mut self) -> String {
-        // The senders live as long as `self.signals`, so a word always comes.
-        self.death.recv().await.unwrap_or_default()
-    }
-
-    /// The reason of a death that came already.
-    pub(super) fn dead(&mut self) -> Option<String> {
-        self.death.try_recv().ok()
-    }
-
-    /// Says goodbye, at most twice `ANSWER_TIMEOUT`; an unanswered goodbye is left to the kill switch.
-    pub(super) async fn close(self) {
-        drop(timeout(ANSWER_TIMEOUT, self.channel.close()).await);
-        drop(timeout(ANSWER_TIMEOUT, self.connection.close()).await);
-    }
-}
-
-/// Stands between the client library and the broker for as long as the generation lives.
-fn carry(door: Door, broker: BrokerSide, body_bytes_max: usize, signals: &Signals) {
-    let signals = signals.clone();
-    tokio::spawn(async move {
-        let reason = door.carry(broker, body_bytes_max).await;
-        signals.die(reason);
-    });
-}
-
-/// Listens for the end of the socket. Subscribed before anything is sent: a late listener never hears (trap 3).
-fn watch_socket(connection: &Connection, signals: &Signals) {
-    let (connection, signals) = (connection.clone(), signals.clone());
-    tokio::spawn(async move {
-        connection.listen_network_io_failure().await;
-        // The other side of the door knows more, and is about to say it.
-        sleep(HEARSAY_DELAY).await;
-        signals.die("the connection broke");
-    });
-}
-
-/// Looks at the generation until something is wrong with it.
-async fn monitor(connection: Connection, channel: Channel, signals: Signals, prefetch: u16) {
-    let mut ticks = interval(GLANCE_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut probed = Instant::now();
-    loop {
-        ticks.tick().await;
-        if let Err(reason) = glance(&connection, &channel, &signals).await {
-            return signals.die(reason);
+    fn over(broker: BrokerSide, body_bytes_max: usize, confirms: Option<Arc<Confirms>>) -> Self {
+        let (wire, to_broker) = split(broker.wire);
+        let frame_bytes = broker.tuning.frame_bytes as usize;
+        Self {
+            wire,
+            received: BytesMut::new(),
+            reading: Reading::new(body_bytes_max),
+            outbound: Outbound::new(to_broker, frame_bytes),
+            pulse: Pulse::new(broker.tuning.heartbeat_s),
+            frame_bytes,
+            confirms,
         }
+    }
+
+    /// Starts to probe. `prefetch` is what the channel's qos stays at: the probe sets it again.
+    pub(super) fn watch(&mut self, prefetch: u16) {
+        self.pulse.watch(prefetch);
+    }
+
+    /// Carries frames both ways until there is something for the session; an error ends the generation. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Result<Said, String> {
+        let had_room = self.outbound.has_room();
+        loop {
+            while let Some(heard) = self.heard()? {
+                if let Some(said) = self.note(heard)? {
+                    return Ok(said);
+                }
+            }
+            if !had_room && self.outbound.has_room() {
+                return Ok(Said::Room);
+            }
+            self.received.reserve(READ_BYTES);
+            tokio::select! {
+                biased;
+                received = self.wire.read_buf(&mut self.received) => {
+                    if received.map_err(|error| broken(&error))? == 0 {
+                        return Err(broken(&std::io::ErrorKind::UnexpectedEof.into()));
+                    }
+                    self.pulse.heard();
+                }
+                written = self.outbound.drain(), if self.outbound.is_waiting() => written?,
+                () = self.pulse.tick() => self.beat()?,
+            }
+        }
+    }
+
+    /// Asks, and waits for that answer; what is delivered meanwhile is left to the broker.
+    pub(super) async fn ask(&mut self, id: MethodId, arguments: &[&[u8]], answer: MethodId) -> Result<Frame, String> {
+        self.outbound.method(channel_of(id), id, arguments);
+        loop {
+            match self.next().await? {
+                Said::Answer(frame) if frame.method_id() == Some(answer) => return Ok(frame),
+                Said::Answer(_) => return Err(UNASKED.to_owned()),
+                Said::Delivery(_) | Said::Room => {}
+            }
+        }
+    }
+
+    /// Bounds the deliveries that may be unsettled.
+    pub(super) async fn bound(&mut self, prefetch: u16) -> Result<(), String> {
+        self.ask(QOS, &qos(&prefetch.to_be_bytes()), QOS_OK).await.map(drop)
+    }
+
+    /// Says goodbye, at most twice `ANSWER_TIMEOUT`. The channel goes first: the broker answers it after all that came before.
+    pub(super) async fn close(mut self) {
+        let channel = self.ask(CHANNEL_CLOSE, &[GOODBYE], CHANNEL_CLOSE_OK);
+        drop(timeout(ANSWER_TIMEOUT, channel).await);
+        let connection = self.ask(CONNECTION_CLOSE, &[GOODBYE], CONNECTION_CLOSE_OK);
+        drop(timeout(ANSWER_TIMEOUT, connection).await);
+    }
+
+    /// The next word that was received whole.
+    fn heard(&mut self) -> Result<Option<Heard>, String> {
+        while let Some(frame) = first_frame(&self.received, self.frame_bytes)? {
+            let (size, heard) = (frame.size(), self.reading.take(frame));
+            self.received.advance(size);
+            if let Some(heard) = heard? {
+                return Ok(Some(heard));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Books what is the generation's own; the rest is the session's.
+    fn note(&mut self, heard: Heard) -> Result<Option<Said>, String> {
+        let confirms = self.confirms.as_deref();
+        match (heard, confirms) {
+            (Heard::Ended(reason), _) => return Err(reason),
+            (Heard::Delivered(delivered), None) => return Ok(Some(Said::Delivery(delivered))),
+            (Heard::Answer(frame), _) if frame.method_id() == Some(QOS_OK) && self.pulse.probe_answered() => {}
+            (Heard::Answer(frame), _) => return Ok(Some(Said::Answer(frame))),
+            (Heard::Flow(active), _) => self.outbound.method(CHANNEL, CHANNEL_FLOW_OK, &[&[u8::from(active)]]),
+            (Heard::Acked { tag, multiple }, Some(confirms)) => confirms.acked(tag, multiple),
+            (Heard::Nacked { tag, multiple }, Some(confirms)) => confirms.nacked(tag, multiple),
+            (Heard::Returned(back), Some(confirms)) => {
+                confirms.returned(&back.queue, back.message_id.as_deref(), &back.reason);
+            }
+            (Heard::Blocked(reason), Some(confirms)) => confirms.block(reason),
+            (Heard::Unblocked, Some(confirms)) => confirms.unblock(),
+            // A link that publishes nothing is not touched by an alarm.
+            (Heard::Blocked(_) | Heard::Unblocked, None) => {}
+            (Heard::Delivered(_), Some(_)) | (Heard::Acked { .. } | Heard::Nacked { .. } | Heard::Returned(_), None) => {
+                return Err(UNASKED.to_owned());
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks whether the other side lives, and shows that we do.
+    fn beat(&mut self) -> Result<(), String> {
         // While confirms are due, their age says more than a probe, and a blocked broker answers none.
-        if probed.elapsed() < PROBE_INTERVAL || signals.awaits_confirms() {
-            continue;
-        }
-        if let Err(reason) = probe(&channel, prefetch).await {
-            return signals.die(reason);
-        }
-        probed = Instant::now();
-    }
-}
-
-/// Finds what the client knows or would rather not: a closed link, and a reader or dispatcher task that panicked while
-/// `is_open` still says true (trap 4). Such a task no longer takes callbacks.
-async fn glance(connection: &Connection, channel: &Channel, signals: &Signals) -> Result<(), &'static str> {
-    if !connection.is_open() || !channel.is_open() {
-        return Err("the connection or its channel is closed");
-    }
-    let registered = timeout(ANSWER_TIMEOUT, async {
-        connection.register_callback(signals.clone()).await?;
-        channel.register_callback(signals.clone()).await
-    });
-    match registered.await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err("the client's reader is gone"),
-        Err(_) => Err("the client's reader is stuck"),
-    }
-}
-
-/// One round trip through reader, dispatcher and the broker's channel. It asks for the qos that is set already, so it
-/// changes nothing and needs no queue.
-async fn probe(channel: &Channel, prefetch: u16) -> Result<(), &'static str> {
-    match timeout(ANSWER_TIMEOUT, channel.basic_qos(BasicQosArguments::new(0, prefetch, false))).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err("the probe failed"),
-        Err(_) => Err("the probe had no answer"),
-    }
-}
-
-/// The client's callbacks: they note and return, for they run inside its dispatcher (trap 10).
-#[derive(Clone)]
-struct Signals {
-    died: mpsc::Sender<String>,
-    confirms: Option<Arc<Confirms>>,
-}
-
-impl Signals {
-    fn die(&self, reason: impl Into<String>) {
-        // The first reason is the telling one; a full line means that one is waiting to be read.
-        drop(self.died.try_send(reason.into()));
-    }
-
-    fn awaits_confirms(&self) -> bool {
         let awaits = |confirms: &Arc<Confirms>| confirms.len() > 0 || confirms.blocked().is_some();
-        self.confirms.as_ref().is_some_and(awaits)
+        let is_quiet = !self.confirms.as_ref().is_some_and(awaits);
+        let due = self.pulse.beat(is_quiet)?;
+        if due.heartbeat {
+            self.outbound.heartbeat();
+        }
+        if let Some(prefetch) = due.probe {
+            // It asks for the qos that is set already, so it changes nothing and needs no queue.
+            self.outbound.method(CHANNEL, QOS, &qos(&prefetch.to_be_bytes()));
+        }
+        Ok(())
     }
 }
 
-#[async_trait]
-impl ConnectionCallback for Signals {
-    async fn close(&mut self, _connection: &Connection, close: Close) -> Result<(), amqprs::error::Error> {
-        self.die(format!(
-            "the broker closed the connection: {} {}",
-            close.reply_code(),
-            close.reply_text()
-        ));
-        Ok(())
-    }
-
-    async fn blocked(&mut self, _connection: &Connection, reason: String) {
-        if let Some(confirms) = &self.confirms {
-            confirms.block(reason);
-        }
-    }
-
-    async fn unblocked(&mut self, _connection: &Connection) {
-        if let Some(confirms) = &self.confirms {
-            confirms.unblock();
-        }
-    }
-
-    async fn secret_updated(&mut self, _connection: &Connection) {}
+/// No bound by size, this one by count, for each consumer.
+fn qos(prefetch: &[u8; 2]) -> [&[u8]; 3] {
+    [&[0; 4], prefetch, &[0]]
 }
 
-#[async_trait]
-impl ChannelCallback for Signals {
-    async fn close(&mut self, _channel: &Channel, close: CloseChannel) -> Result<(), amqprs::error::Error> {
-        self.die(format!("{} {}", close.reply_code(), close.reply_text()));
-        Ok(())
-    }
-
-    async fn cancel(&mut self, _channel: &Channel, _cancel: Cancel) -> Result<(), amqprs::error::Error> {
-        self.die("the broker cancelled the consumer");
-        Ok(())
-    }
-
-    async fn flow(&mut self, _channel: &Channel, active: bool) -> Result<bool, amqprs::error::Error> {
-        Ok(active)
-    }
-
-    async fn publish_ack(&mut self, _channel: &Channel, ack: Ack) {
-        if let Some(confirms) = &self.confirms {
-            confirms.acked(ack.delivery_tag(), ack.mutiple());
-        }
-    }
-
-    async fn publish_nack(&mut self, _channel: &Channel, nack: Nack) {
-        if let Some(confirms) = &self.confirms {
-            confirms.nacked(nack.delivery_tag(), nack.multiple());
-        }
-    }
-
-    async fn publish_return(&mut self, _channel: &Channel, ret: Return, properties: BasicProperties, _content: Vec<u8>) {
-        if let Some(confirms) = &self.confirms {
-            let reason = format!("unroutable: {} {}", ret.reply_code(), ret.reply_text());
-            confirms.returned(ret.routing_key(), properties.message_id().map(String::as_str), &reason);
-        }
-    }
+/// Class 10 is the connection's.
+fn channel_of((class, _): MethodId) -> u16 {
+    if class == 10 { 0 } else { CHANNEL }
 }
+
+pub(super) const UNASKED: &str = "the broker says what nobody asked for";
+
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,15 @@
 //! The supervisor of one link: generation after generation, over the address list, until it is stopped.
 //!
-//! It runs outside the runtimes that it kills, so a stuck client cannot stop it. It knows nothing of messages.
+//! Each generation is a task of its own, which is ended from outside when its watchdog says so. It knows nothing of messages.
 
 use super::config::{Address, AmqpConfig};
-use super::generation::GenerationRuntime;
 use async_trait::async_trait;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 const BACKOFF_MS_MIN: u64 = 100;
 const BACKOFF_MS_MAX: u64 = 10_000;
@@ -25,6 +25,8 @@ pub(super) struct Broker {
     pub(super) closing: CancellationToken,
     /// The publish link ends too.
     pub(super) closed: CancellationToken,
+    /// No link has any more time to end in.
+    pub(super) over: CancellationToken,
 }
 
 /// The state of all links, as readiness and metrics see it.
@@ -75,10 +77,10 @@ pub(super) trait Session: Send + Sync + 'static {
     /// Set while the link is usable.
     fn up(&self) -> &Arc<AtomicBool>;
 
-    /// Works on the generation's own runtime until it ends.
+    /// Works until the generation ends.
     async fn run(self: Arc<Self>, address: Address) -> Ending;
 
-    /// Watches from outside, on the supervisor's runtime; resolves when the generation must be killed.
+    /// Watches from outside; resolves when the generation must be killed.
     async fn watchdog(&self) -> String;
 
     /// Forgets what belonged to the generation that ended.
@@ -115,15 +117,9 @@ pub(super) async fn supervise(broker: Arc<Broker>, session: Arc<dyn Session>) {
     broker.health.delist(session.up());
 }
 
-/// One generation from its birth to its end; leaving this function pulls the kill switch.
+/// One generation from its birth to its end; leaving this function ends its task, wherever it is.
 async fn run_generation(session: &Arc<dyn Session>, address: Address) -> Ending {
-    let runtime = match GenerationRuntime::start() {
-        Ok(runtime) => runtime,
-        Err(error) => return Ending::Lost(format!("no runtime: {error}")),
-    };
-    let Some(work) = runtime.spawn(Arc::clone(session).run(address)) else {
-        return Ending::Lost("no runtime".to_owned());
-    };
+    let work = AbortOnDropHandle::new(tokio::spawn(Arc::clone(session).run(address)));
     tokio::select! {
         ending = work => ending.unwrap_or_else(|_| Ending::Lost("the session ended abnormally".to_owned())),
         reason = session.watchdog() => Ending::Lost(reason),

@@ -2,16 +2,17 @@
 
 use super::config::Address;
 use super::confirms::{Confirms, Waiter};
-use super::generation::{ANSWER_TIMEOUT, Generation};
+use super::generation::{ANSWER_TIMEOUT, Generation, Said, UNASKED};
 use super::link::{Broker, Ending, Session};
+use super::wire::MethodId;
 use crate::mq::Publication;
-use amqprs::BasicProperties;
-use amqprs::channel::{BasicPublishArguments, Channel, ConfirmSelectArguments};
 use async_trait::async_trait;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Confirms older than this mean that the broker is blocked or gone silent.
@@ -19,6 +20,9 @@ const STALL_AGE: Duration = Duration::from_secs(2);
 /// A stall outlives its generation this long, unless a confirm ends it: work comes back when the broker does.
 const STALL_TAIL: Duration = Duration::from_secs(5);
 const WATCH_INTERVAL: Duration = Duration::from_millis(100);
+
+const CONFIRM_SELECT: MethodId = (85, 10);
+const CONFIRM_SELECT_OK: MethodId = (85, 11);
 
 /// A publication on its way to the sending task.
 pub(super) struct Outgoing {
@@ -60,14 +64,9 @@ impl PublishSession {
     async fn work(&self, address: &Address) -> Result<(), String> {
         let confirms = Arc::new(Confirms::default());
         let mut generation = Generation::open(&self.broker.config, address, self.name(), Some(Arc::clone(&confirms))).await?;
-        let selected = timeout(
-            ANSWER_TIMEOUT,
-            generation.channel.confirm_select(ConfirmSelectArguments::new(false)),
-        )
-        .await;
-        selected
-            .map_err(|_| "no answer".to_owned())?
-            .map_err(|error| error.to_string())?;
+        let selecting = generation.ask(CONFIRM_SELECT, &[&[0]], CONFIRM_SELECT_OK);
+        let selected = timeout(ANSWER_TIMEOUT, selecting).await;
+        selected.map_err(|_| "no answer".to_owned())??;
         generation.watch(0);
         *self.current() = Some(Arc::clone(&confirms));
         // Publishers hold at most `unconfirmed_max` rooms, so this line is never full.
@@ -86,14 +85,23 @@ impl PublishSession {
         mut outgoing: mpsc::Receiver<Outgoing>,
         confirms: &Confirms,
     ) -> Result<(), String> {
+        let mut closed = pin!(self.broker.closed.cancelled());
         loop {
             tokio::select! {
                 biased;
-                reason = generation.death() => return Err(reason),
-                () = self.broker.closed.cancelled() => return Ok(()),
-                next = outgoing.recv() => {
+                said = generation.next() => match said? {
+                    Said::Room => {}
+                    Said::Delivery(_) | Said::Answer(_) => return Err(UNASKED.to_owned()),
+                },
+                () = &mut closed => return Ok(()),
+                next = outgoing.recv(), if generation.outbound.has_room() => {
                     let Some(next) = next else { return Ok(()) };
-                    send(&generation.channel, next, confirms).await?;
+                    send(generation, next, confirms)?;
+                    // Whoever else is about to publish does so first: all of it goes out in one write.
+                    yield_now().await;
+                    while generation.outbound.has_room() && let Ok(next) = outgoing.try_recv() {
+                        send(generation, next, confirms)?;
+                    }
                 }
             }
         }
@@ -162,29 +170,11 @@ impl Session for PublishSession {
     }
 }
 
-/// Hands one publication to the client, under the next tag.
-async fn send(channel: &Channel, outgoing: Outgoing, confirms: &Confirms) -> Result<(), String> {
+/// Says one publication, under the next tag.
+fn send(generation: &mut Generation, outgoing: Outgoing, confirms: &Confirms) -> Result<(), String> {
     let Outgoing { publication, waiter } = outgoing;
-    if confirms.enter(waiter, &publication.queue, &publication.message_id).is_none() {
-        return Err("the generation is over".to_owned());
-    }
-    let mut arguments = BasicPublishArguments::new("", &publication.queue);
-    arguments.mandatory(true);
-    let sending = channel.basic_publish(properties(&publication), publication.body.to_vec(), arguments.finish());
-    let sent = timeout(ANSWER_TIMEOUT, sending)
-        .await
-        .map_err(|_| "the client takes no message".to_owned())?;
-    sent.map_err(|error| error.to_string())
-}
-
-fn properties(publication: &Publication) -> BasicProperties {
-    let mut properties = BasicProperties::default();
-    properties
-        .with_persistence(true)
-        .with_message_id(&publication.message_id)
-        .with_content_type(publication.content_type);
-    if let Some(correlation_id) = &publication.correlation_id {
-        properties.with_correlation_id(correlation_id);
-    }
-    properties.finish()
+    let tag = confirms.enter(waiter, &publication.queue, &publication.message_id);
+    tag.ok_or("the generation is over")?;
+    generation.outbound.publish(&publication);
+    Ok(())
 }

@@ -14,13 +14,16 @@ const FRAME_END: u8 = 0xCE;
 /// First byte of a TLS alert record (RFC 8446, 5.1).
 const TLS_ALERT: u8 = 21;
 
-/// What stands around a payload: type, channel and size before it, the end octet after it.
-pub(super) const FRAME_OVERHEAD: usize = 8;
+/// Type, channel and size.
+const HEAD_BYTES: usize = 7;
+/// What stands around a payload: the head before it, the end octet after it.
+pub(super) const FRAME_OVERHEAD: usize = HEAD_BYTES + 1;
 pub(super) const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\x00\x00\x09\x01";
 
 /// Class and method.
 pub(super) type MethodId = (u16, u16);
 
+/// A frame of its own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Frame {
     pub(super) kind: u8,
@@ -28,67 +31,133 @@ pub(super) struct Frame {
     pub(super) payload: Bytes,
 }
 
+/// A frame where it lies in what was received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct View<'a> {
+    pub(super) kind: u8,
+    pub(super) channel: u16,
+    pub(super) payload: &'a [u8],
+}
+
 impl Frame {
     /// A method of the connection itself.
-    pub(super) fn method((class, method): MethodId, arguments: &[u8]) -> Self {
-        let payload = [&class.to_be_bytes(), &method.to_be_bytes(), arguments].concat();
+    pub(super) fn method(id: MethodId, arguments: &[u8]) -> Self {
         Self {
             kind: METHOD,
             channel: 0,
-            payload: payload.into(),
+            payload: [method_head(id).as_slice(), arguments].concat().into(),
         }
     }
 
     pub(super) fn method_id(&self) -> Option<MethodId> {
-        let mut fields = Fields(&self.payload);
+        self.view().method_id()
+    }
+
+    /// The arguments of a method.
+    pub(super) fn arguments(&self) -> Fields<'_> {
+        self.view().arguments()
+    }
+
+    pub(super) fn append_to(&self, buffer: &mut BytesMut) {
+        put_frame(buffer, self.kind, self.channel, std::iter::once(&self.payload[..]));
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            kind: self.kind,
+            channel: self.channel,
+            payload: &self.payload,
+        }
+    }
+}
+
+impl<'a> View<'a> {
+    pub(super) fn method_id(self) -> Option<MethodId> {
+        let mut fields = Fields(self.payload);
         let id = (fields.short()?, fields.short()?);
         (self.kind == METHOD).then_some(id)
     }
 
     /// The arguments of a method.
-    pub(super) fn arguments(&self) -> Fields<'_> {
+    pub(super) fn arguments(self) -> Fields<'a> {
         Fields(self.payload.get(4..).unwrap_or_default())
     }
 
-    pub(super) fn append_to(&self, buffer: &mut BytesMut) {
-        buffer.put_u8(self.kind);
-        buffer.put_u16(self.channel);
-        buffer.put_u32(u32::try_from(self.payload.len()).unwrap_or(u32::MAX));
-        buffer.put_slice(&self.payload);
-        buffer.put_u8(FRAME_END);
+    pub(super) fn to_frame(self) -> Frame {
+        Frame {
+            kind: self.kind,
+            channel: self.channel,
+            payload: Bytes::copy_from_slice(self.payload),
+        }
     }
+
+    /// Its bytes on the wire.
+    pub(super) fn size(self) -> usize {
+        self.payload.len() + FRAME_OVERHEAD
+    }
+}
+
+pub(super) fn put_frame<'a>(buffer: &mut BytesMut, kind: u8, channel: u16, payload: impl Iterator<Item = &'a [u8]> + Clone) {
+    let size = payload.clone().map(<[u8]>::len).sum::<usize>();
+    buffer.reserve(size + FRAME_OVERHEAD);
+    buffer.put_u8(kind);
+    buffer.put_u16(channel);
+    buffer.put_u32(u32::try_from(size).unwrap_or(u32::MAX));
+    for part in payload {
+        buffer.put_slice(part);
+    }
+    buffer.put_u8(FRAME_END);
+}
+
+pub(super) fn method_head((class, method): MethodId) -> [u8; 4] {
+    let ([a, b], [c, d]) = (class.to_be_bytes(), method.to_be_bytes());
+    [a, b, c, d]
 }
 
 /// Reads one frame of at most `frame_bytes_max`; the error is for people.
 pub(super) async fn read_frame(reader: &mut (impl AsyncRead + Unpin), frame_bytes_max: usize) -> Result<Frame, String> {
-    let mut head = [0; 7];
-    reader.read_exact(&mut head).await.map_err(|error| broken(&error))?;
-    let [kind, channel_high, channel_low, size @ ..] = head;
-    if let Some(reason) = foreign(kind) {
-        return Err(reason.to_owned());
-    }
-    let size = u32::from_be_bytes(size) as usize;
-    if size.saturating_add(FRAME_OVERHEAD) > frame_bytes_max {
-        return Err(format!("a frame claims {size} bytes, over the limit of {frame_bytes_max}"));
-    }
-    let mut payload = vec![0; size];
-    reader.read_exact(&mut payload).await.map_err(|error| broken(&error))?;
-    let end = reader.read_u8().await.map_err(|error| broken(&error))?;
-    if end != FRAME_END {
-        return Err("a frame does not end where it says".to_owned());
-    }
-    Ok(Frame {
-        kind,
-        channel: u16::from_be_bytes([channel_high, channel_low]),
-        payload: payload.into(),
-    })
+    let mut frame = vec![0; HEAD_BYTES];
+    reader.read_exact(&mut frame).await.map_err(|error| broken(&error))?;
+    let size = frame_size(&frame, frame_bytes_max)?.unwrap_or(FRAME_OVERHEAD);
+    frame.resize(size, 0);
+    let rest = frame.get_mut(HEAD_BYTES..).unwrap_or_default();
+    reader.read_exact(rest).await.map_err(|error| broken(&error))?;
+    let whole = first_frame(&frame, frame_bytes_max)?;
+    whole.map(View::to_frame).ok_or_else(|| "a frame is cut".to_owned())
 }
 
-/// Whether a whole frame is in the buffer, so that reading it waits for nobody.
-pub(super) fn holds_frame(buffer: &[u8]) -> bool {
+/// The frame that a buffer begins with, if all of it is there.
+pub(super) fn first_frame(buffer: &[u8], frame_bytes_max: usize) -> Result<Option<View<'_>>, String> {
+    let Some(size) = frame_size(buffer, frame_bytes_max)? else {
+        return Ok(None);
+    };
+    let [kind, channel_high, channel_low, _, _, _, _, payload @ .., end] = buffer.get(..size).unwrap_or_default() else {
+        return Ok(None);
+    };
+    if *end != FRAME_END {
+        return Err("a frame does not end where it says".to_owned());
+    }
+    Ok(Some(View {
+        kind: *kind,
+        channel: u16::from_be_bytes([*channel_high, *channel_low]),
+        payload,
+    }))
+}
+
+/// Bytes of the frame that begins here, once its head is there.
+fn frame_size(buffer: &[u8], frame_bytes_max: usize) -> Result<Option<usize>, String> {
+    if let Some(reason) = buffer.first().and_then(|kind| foreign(*kind)) {
+        return Err(reason.to_owned());
+    }
     let mut fields = Fields(buffer);
-    let size = fields.bytes(3).and_then(|_| fields.long());
-    size.is_some_and(|size| buffer.len().saturating_sub(FRAME_OVERHEAD) >= size as usize) && buffer.len() >= FRAME_OVERHEAD
+    let Some(payload) = fields.bytes(3).and_then(|_| fields.long()) else {
+        return Ok(None);
+    };
+    let size = (payload as usize).saturating_add(FRAME_OVERHEAD);
+    if size > frame_bytes_max {
+        return Err(format!("a frame claims {payload} bytes, over the limit of {frame_bytes_max}"));
+    }
+    Ok(Some(size))
 }
 
 pub(super) fn broken(error: &std::io::Error) -> String {
@@ -148,9 +217,15 @@ impl<'a> Fields<'a> {
 
 /// A short string; what is over 255 bytes was refused when the settings were checked.
 pub(super) fn short_string(bytes: &[u8]) -> Vec<u8> {
+    let mut string = Vec::with_capacity(bytes.len() + 1);
+    put_short_string(&mut string, bytes);
+    string
+}
+
+pub(super) fn put_short_string(buffer: &mut Vec<u8>, bytes: &[u8]) {
     let size = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
-    let kept = bytes.iter().copied().take(usize::from(size));
-    std::iter::once(size).chain(kept).collect()
+    buffer.push(size);
+    buffer.extend(bytes.iter().take(usize::from(size)));
 }
 
 /// A long string, or a table of ready entries.

@@ -94,7 +94,7 @@ fn entry_line(manifest: &str, key: &str) -> usize {
 }
 
 pub(super) fn broker_client(tree: &Tree, report: Report<'_>) {
-    ban(tree, |path| !path.starts_with("src/mq/amqp"), &["amqprs"], report);
+    ban(tree, |_| true, &["amqprs", "lapin"], report);
 }
 
 pub(super) fn simulators(tree: &Tree, report: Report<'_>) {
@@ -133,6 +133,6 @@ pub(super) fn ban(tree: &Tree, scope: impl Fn(&str) -> bool, banned: &[&str], re
 
 #[rustfmt::skip]
 const RUNTIMES_AND_SOCKETS: &[&str] = &[
-    "amqprs", "async-io", "async-std", "axum", "curl", "hangu", "hyper", "hyper-util", "mio", "native-tls", "openssl", "polling",
+    "async-io", "async-std", "axum", "curl", "hangu", "hyper", "hyper-util", "mio", "native-tls", "openssl", "polling",
     "quinn", "reqwest", "rustls", "simulators", "smol", "socket2", "tokio", "tokio-util", "tower", "ureq",
 ];

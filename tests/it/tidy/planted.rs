@@ -91,8 +91,8 @@ dependencies codecs/Cargo.toml 2 [dependencies]|keys.workspace = true
 dependencies keys/Cargo.toml 2 [target.'cfg(unix)'.dev-dependencies]|net = { package = "mio", version = "1" }
 dependencies keys/Cargo.toml 2 [build-dependencies]|codecs = { path = "codecs" }
 dependencies Cargo.lock codecs/Cargo.toml:2 package=[{name="codecs",dependencies=["nom"]},{name="nom",dependencies=["mio 1.0"]}]
-broker_client src/mq/mod.rs 1 use amqprs::channel::Channel;
-broker_client tests/it/a.rs 1 fn a() { amqprs::b() }
+broker_client src/mq/amqp/a.rs 1 use amqprs::channel::Channel;
+broker_client tests/it/a.rs 1 fn a() { lapin::b() }
 simulators src/exchange/a.rs 1 use simulators::world;
 apart codecs/src/a.rs 1 use keys::keyring::Keyring;
 apart codecs/tests/it/a.rs 1 use keys as secrets;
@@ -131,7 +131,7 @@ codecs/build.rs use std::fs;
 codecs/src/d.rs const MAC: &str = "abababababababababababababababababababababababababababababababab"; // XXXX
 src/cli/a.rs use simulators::load;|fn a() { tokio::spawn(b) }
 src/exchange/a.rs pub async fn a() { std::fs::read(b).await }
-src/mq/amqp/a.rs use amqprs::channel::Channel;
+src/mq/amqp/a.rs use super::wire::Frame;
 src/a.rs fn respawn() {}
 keys/src/a.rs const LABEL: &str = "-----BEGIN PRIVATE KEY-----";|trait B { fn c(d: [u8; 4]); }
 docs/a.md https://example.org/ho~me/a and target/wo~rk/a"##;
