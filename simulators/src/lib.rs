@@ -33,5 +33,8 @@ pub mod report;
 pub mod scenario;
 pub mod statement;
 
+// How people are told of it: pages and charts.
+pub mod page;
+
 #[cfg(test)]
 mod testing;

@@ -1,11 +1,14 @@
 //! Books, and their comparison payment by payment: centre, gateway journal, platform.
 
 mod details;
+mod shelf;
 
 #[cfg(test)]
 mod tests;
 
 pub use details::Details;
+pub use shelf::{BookFile, NoShelf, Shelf};
+pub(crate) use shelf::{Gone, Window};
 
 use codecs::payment::{Attribute, Money, Operation, Outcome, Payment};
 use serde::{Deserialize, Serialize};
@@ -36,6 +39,7 @@ pub struct BookEntry {
 /// One party's book, by business key.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Book {
+    #[serde(deserialize_with = "shelf::entries")]
     pub entries: BTreeMap<String, BookEntry>,
 }
 

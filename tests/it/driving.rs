@@ -151,7 +151,8 @@ fn the_ceiling_and_a_gateway_of_its_own_need_no_configuration() {
     let ceiling = object("drive --ceiling --payments 50 -o json");
     assert_eq!((&ceiling["payments"], &ceiling["succeeded"]), (&50.into(), &50.into()));
     std::fs::write(folder.path().join("mix.toml"), MIX).unwrap();
-    let own = object("drive --embedded --rate 10 --duration 3s --mix mix.toml --log error -o json");
+    let own = object("drive --embedded --rate 10 --duration 3s --mix mix.toml --log error --html load.html --lang zh -o json");
+    report(&std::fs::read_to_string(folder.path().join("load.html")).unwrap(), &own);
     let debits = own["by_operation"]["debit"]["success"].as_u64().unwrap();
     let refused = own["by_operation"]["debit"]["failed"].as_u64().unwrap();
     assert_eq!(
@@ -160,6 +161,51 @@ fn the_ceiling_and_a_gateway_of_its_own_need_no_configuration() {
         "{own}"
     );
     assert_eq!(own["as_planned"], 30, "{own}");
+}
+
+/// The page says what the object says, has its charts, and needs nothing else.
+fn report(page: &str, load: &Value) {
+    assert!(
+        page.contains("lang=\"zh-CN\"") && !page.contains("http") && !page.contains("<script"),
+        "{page}"
+    );
+    // A histogram, and lines of latency, rates, what waits and memory.
+    assert_eq!(page.matches("<svg class=\"chart\"").count(), 5, "{page}");
+    let bars = page
+        .split(" ms: ")
+        .skip(1)
+        .filter_map(|rest| rest.split('<').next()?.parse::<u64>().ok());
+    let timed: u64 = load["histogram_ms"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step[1].as_u64().unwrap())
+        .sum();
+    assert_eq!(bars.sum::<u64>(), timed);
+    for sample in load["samples"].as_array().unwrap() {
+        assert!(sample["memory_mb"].as_f64().unwrap() > 1.0, "{sample}");
+    }
+}
+
+/// Institutions that call, in a mix against a gateway of the driver's own; their books are kept as they end.
+#[test]
+fn institutions_take_part_in_a_load_on_the_embedded_gateway() {
+    let folder = tempfile::tempdir().unwrap();
+    let mix = "[[part]]\nshare = 1\nfrom = \"epcc\"\n[[part]]\nshare = 1\nfrom = \"unionpay-quick\"\n";
+    std::fs::write(folder.path().join("mix.toml"), mix).unwrap();
+    let words = "drive --embedded --rate 10 --duration 3s --mix mix.toml --keep kept --log error -o json";
+    let done = sim(folder.path(), &words.split(' ').collect::<Vec<_>>());
+    let load: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert!(done.status.success(), "{load}\n{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!((&load["payments"], &load["as_planned"]), (&30.into(), &30.into()), "{load}");
+    for link in ["epcc", "unionpay-quick"] {
+        let book: Value =
+            serde_json::from_slice(&std::fs::read(folder.path().join(format!("kept/{link}.json"))).unwrap()).unwrap();
+        assert!(!book["entries"].as_object().unwrap().is_empty(), "{link}");
+    }
+    std::fs::write(folder.path().join("mix.toml"), mix.replace("epcc", "nobody")).unwrap();
+    let refused = sim(folder.path(), &words.split(' ').collect::<Vec<_>>());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no such link"));
 }
 
 const MIX: &str = "people = 1_000_000\n[[part]]\nshare = 1\nfrom = \"centre\"\nsend = \"debit\"\n";

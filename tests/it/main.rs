@@ -37,6 +37,7 @@ mod mq_refusals;
 mod mq_tls;
 mod overload;
 mod pack;
+mod pages;
 mod power_cuts;
 mod process;
 mod processes;

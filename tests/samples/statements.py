@@ -7,9 +7,13 @@ Usage: tests/samples/statements.py                    writes tests/it/statements
 Only the standard library; it shares no text with the simulators. Tests read the golden files; nothing runs this script.
 """
 
+import base64
 import hashlib
+import io
 import json
 import sys
+import zipfile
+import zlib
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,6 +22,7 @@ BANK, DAY = "402100088888", "20300102"
 MONEY = {"debit": "D", "credit": "C", "refund": "C", "cancel": None}
 ZM_WIDTHS = [3, 11, 11, 6, 10, 19, 12, 4, 2, 21, 2, 32, 2, 6, 10, 13, 13, 4, 15, 2, 2, 6, 2, 4, 32, 1, 21, 15, 1, 15, 32, 13, 13, 8,
              32, 13, 13, 12, 2, 1, 32, 98]
+ZME_WIDTHS = [3, 11, 11, 6, 10, 19, 12, 4, 2, 2, 6, 10, 4, 12, 13, 13, 15, 15, 1, 12, 2, 135]
 
 
 def payment(operation, serial, fen, at, **more):
@@ -156,6 +161,30 @@ def zm(entries):
     return out
 
 
+def zme(entries):
+    """Every payment of the day given back after a dispute, which no day has; a test adjusts all as well."""
+    out = b""
+    for entry, fen, side, _ in settled(entries):
+        d, letter = entry["details"], "D" if side == "D" else "C"
+        moment = "".join(c for c in d["created_at"] if c.isdigit())[4:]
+        cells = ["E74", BANK[-11:], BANK[-11:], entry["msg_id"][-6:], moment, "", f"{fen:012}", "4900", "07", "01",
+                 entry["end_to_end_id"][-6:], moment, "9701", f"{fen:012}", "D" + "0" * 12, f"{letter}{fen:012}", BANK, "", "", "", "04", ""]
+        out += b" ".join(cell.encode("gbk").ljust(width) for cell, width in zip(cells, ZME_WIDTHS, strict=True)) + b"\r\n"
+    return out
+
+
+def content(files):
+    """`fileContent` of a file transfer: an archive in a zlib stream in Base64; nothing is compressed, so that its bytes are plain."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in files:
+            info = zipfile.ZipInfo(name)
+            info.create_system = 0
+            archive.writestr(info, data)
+            info.external_attr = 0
+    return base64.b64encode(zlib.compress(packed.getvalue(), 0))
+
+
 def fen(text):
     return int(Decimal(text) * 100)
 
@@ -205,6 +234,8 @@ def main():
     for layout, data in files.items():
         print(layout, *check(layout, data))
     files["nps-10"] = nps(entries, 10)
+    files["zme"] = b"".join(sorted(zme(entries).splitlines(keepends=True)))
+    files["content"] = content([(f"INN30010288ZM_{BANK}", files["zm"]), (f"INN30010288ZME_{BANK}", b"")])
     for name, data in files.items():
         if name.startswith("nps"):
             head, rest = data.split(b"\n", 1)

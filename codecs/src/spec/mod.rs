@@ -51,6 +51,11 @@ impl Specs {
         Ok(specs)
     }
 
+    /// Each embedded spec as it is written, by its codec: what tells one version of it from another.
+    pub fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+        crate::embedded::SPECS.iter().map(|(codec, text)| (*codec, *text))
+    }
+
     /// Loads one spec from its text, for an operator's own file or a test.
     pub fn insert(&mut self, codec: &str, text: &str) -> Result<(), SpecError> {
         self.specs.insert(codec.to_owned(), Arc::new(load::load(codec, text)?));

@@ -1,8 +1,8 @@
 //! What the centre says to the bank's requests, from its own books: once for each request, the same for each repeat.
 
-use crate::report::{BookEntry, has_effect, key_of};
+use crate::report::{BookEntry, Gone, has_effect, key_of};
 use codecs::payment::{Attribute, Money, Operation, Outcome, Payment, Reason};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Payee accounts with this ending do not exist at the other bank.
 pub(super) const UNKNOWN_PAYEE: &str = "0404";
@@ -27,6 +27,9 @@ pub(crate) struct CounterBook {
     tombstones: BTreeSet<String>,
     /// Content and reply bytes by communication key.
     replies: BTreeMap<String, (String, Vec<u8>)>,
+    /// Communication and business keys, oldest first.
+    order: VecDeque<(String, String)>,
+    gone: Gone,
 }
 
 impl CounterBook {
@@ -42,6 +45,22 @@ impl CounterBook {
     pub(super) fn store(&mut self, communication_key: &str, request: &Payment, body: Vec<u8>) {
         self.replies
             .insert(communication_key.to_owned(), (request.business_text(), body));
+        self.order.push_back((communication_key.to_owned(), key_of(request)));
+    }
+
+    /// Lets go of what is older than the last so many; gives what was booked of it.
+    pub(super) fn shed(&mut self, size: usize) -> Vec<(String, BookEntry)> {
+        let over = self.order.len().saturating_sub(size);
+        let old: Vec<(String, String)> = self.order.drain(..over).collect();
+        let forget = |(communication_key, key): (String, String)| {
+            self.replies.remove(&communication_key);
+            self.decided.remove(&key);
+            let entry = self.entries.remove(&key)?;
+            self.originals.remove(&entry.msg_id);
+            self.gone.note(&key, &entry.outcome);
+            Some((key, entry))
+        };
+        old.into_iter().filter_map(forget).collect()
     }
 
     /// Decides a request once.
@@ -56,6 +75,9 @@ impl CounterBook {
             } else {
                 Outcome::failed(Reason::Altered, "sent before with other content")
             };
+        }
+        if let Some(outcome) = self.gone.outcome(&key) {
+            return outcome;
         }
         let outcome = self.perform(request, payout_max);
         if has_effect(request.operation) {

@@ -22,7 +22,7 @@ use crate::fault::{Fault, When};
 use crate::ids::Numbering;
 use crate::institution::Sending;
 use crate::queues::Queues;
-use crate::report::Book;
+use crate::report::{Book, Shelf};
 use crate::world::World;
 use serde::{Deserialize, Serialize};
 use state::State;
@@ -238,6 +238,23 @@ impl CentreHandle {
 #[derive(Clone)]
 pub struct Desk {
     pub(crate) shared: Arc<Shared>,
+}
+
+impl Desk {
+    /// Of requests that are over so many are remembered; older ones go onto the shelf.
+    pub fn remember(&self, size: usize, shelf: Box<dyn Shelf>) {
+        self.shared.state().remember(size, shelf);
+    }
+
+    /// Puts what is still remembered onto the shelf too, and closes it.
+    pub fn shelve(&self) -> Result<(), String> {
+        self.shared.state().shelve()
+    }
+
+    /// Requests of which something is remembered.
+    pub fn remembered(&self) -> usize {
+        self.shared.state().remembered()
+    }
 }
 
 impl Shared {

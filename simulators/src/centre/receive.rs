@@ -159,7 +159,7 @@ async fn put_reply_as(shared: &Arc<Shared>, request: &Payment, outcome: Outcome,
         Err(refusal) => return tracing::error!(%refusal, code, "the centre could not write its reply"),
     };
     if let Some(key) = store {
-        shared.state().counter.store(&key, request, body.clone());
+        shared.state().store(&key, request, body.clone());
     }
     let mut dice = Dice::new(0, body.len() as u64);
     let times = match fault {

@@ -2,7 +2,7 @@
 
 use super::answers::CounterBook;
 use crate::ids::reference_key;
-use crate::report::{Book, BookEntry, has_effect, key_of};
+use crate::report::{Book, BookEntry, Shelf, Window, has_effect, key_of};
 use codecs::payment::{Operation, Outcome, Payment, Reason};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -45,18 +45,26 @@ pub(crate) struct Reply {
     pub(crate) at: Instant,
 }
 
-/// A request that was sent, until the run ends: late and repeated replies find it.
+/// A request that was sent: late and repeated replies find it.
 struct Expectation {
     business_key: String,
     /// Whether the replies go into the book; not for echoes and queries.
     booked: bool,
-    first: watch::Sender<Option<Reply>>,
-    last: watch::Sender<Option<Reply>>,
+    /// Those who wait, until the final reply: a run has many requests, and replies are large.
+    waiting: Option<Ends>,
+    /// How the final reply ended it.
+    ended: Option<&'static str>,
     /// Takes the replies while a repeat or an altered repeat is out.
     probe: Option<mpsc::UnboundedSender<Reply>>,
     /// Other content went out under this key: each copy of it is refused by a reply of its own.
     altered: bool,
     given_up: bool,
+}
+
+/// Where the first reply and the final one are handed over.
+struct Ends {
+    first: watch::Sender<Option<Reply>>,
+    last: watch::Sender<Option<Reply>>,
 }
 
 /// The two ends that a sender waits on.
@@ -72,6 +80,8 @@ pub(crate) struct State {
     entries: BTreeMap<String, BookEntry>,
     pub(super) counter: CounterBook,
     pub(super) figures: Figures,
+    /// Bounds what is remembered, where it is bounded.
+    window: Option<Window>,
 }
 
 impl State {
@@ -82,6 +92,7 @@ impl State {
             entries: BTreeMap::new(),
             counter: CounterBook::default(),
             figures: Figures::default(),
+            window: None,
         }
     }
 
@@ -98,13 +109,14 @@ impl State {
         let expectation = Expectation {
             business_key,
             booked,
-            first,
-            last,
+            waiting: Some(Ends { first, last }),
+            ended: None,
             probe: None,
             altered: false,
             given_up: false,
         };
         self.expectations.insert(communication_key.to_owned(), expectation);
+        self.shed(communication_key);
         Waiting {
             first: first_end,
             last: last_end,
@@ -206,8 +218,47 @@ impl State {
         true
     }
 
+    /// From now on so many requests are remembered that are over.
+    pub(crate) fn remember(&mut self, size: usize, shelf: Box<dyn Shelf>) {
+        self.window = Some(Window::new(size, shelf));
+    }
+
+    /// Puts everything that is still remembered onto the shelf, and closes it.
+    pub(crate) fn shelve(&mut self) -> Result<(), String> {
+        let book = self.book();
+        let Some(window) = &mut self.window else { return Ok(()) };
+        for (key, entry) in &book.entries {
+            window.put(key, entry);
+        }
+        window.close()
+    }
+
+    /// Stores a reply to a request of the bank for its repeats.
+    pub(super) fn store(&mut self, communication_key: &str, request: &Payment, body: Vec<u8>) {
+        self.counter.store(communication_key, request, body);
+        if let Some(window) = &mut self.window {
+            for (key, entry) in self.counter.shed(window.size()) {
+                window.put(&key, &entry);
+            }
+        }
+    }
+
+    fn shed(&mut self, communication_key: &str) {
+        let Some(window) = &mut self.window else { return };
+        for old in window.enter(communication_key) {
+            if self.expectations.get(&old).is_some_and(Expectation::is_open) {
+                window.stay(old);
+                continue;
+            }
+            let forgotten = self.expectations.remove(&old);
+            let key = forgotten.map(|old| old.business_key).unwrap_or_default();
+            if let Some(entry) = self.entries.remove(&key) {
+                window.put(&key, &entry);
+            }
+        }
+    }
+
     /// Requests of which something is remembered.
-    #[cfg(test)]
     pub(crate) fn remembered(&self) -> usize {
         self.expectations.len() + self.entries.len()
     }
@@ -243,19 +294,28 @@ impl Expectation {
         if self.given_up {
             figures.late += 1;
         }
-        let known = self.last.borrow().as_ref().map(|last| last.outcome.name());
+        let (known, is_final) = (self.ended, reply.outcome.is_final());
+        let is_first = self.waiting.as_ref().is_some_and(|ends| ends.first.borrow().is_none());
         match known {
-            Some(known) if known == reply.outcome.name() || !reply.outcome.is_final() => figures.repeated_replies += 1,
+            Some(known) if known == reply.outcome.name() || !is_final => figures.repeated_replies += 1,
             Some(_) => figures.contradicted += 1,
-            None if !reply.outcome.is_final() => figures.processing += 1,
-            None if self.first.borrow().is_some() => figures.final_after_processing += 1,
+            None if !is_final => figures.processing += 1,
+            None if !is_first => figures.final_after_processing += 1,
             None => {}
         }
-        if self.first.borrow().is_none() {
-            self.first.send_replace(Some(reply.clone()));
+        let Some(ends) = &self.waiting else { return };
+        if is_first {
+            ends.first.send_replace(Some(reply.clone()));
         }
-        if known.is_none() && reply.outcome.is_final() {
-            self.last.send_replace(Some(reply.clone()));
+        if is_final {
+            ends.last.send_replace(Some(reply.clone()));
+            self.ended = Some(reply.outcome.name());
+            self.waiting = None;
         }
+    }
+
+    /// Whether somebody waits, or should.
+    const fn is_open(&self) -> bool {
+        self.ended.is_none() && !self.given_up
     }
 }

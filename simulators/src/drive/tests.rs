@@ -6,7 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
-use super::{Arrivals, Curve, Ended, Mixture, Order, Source, Tally, ceiling};
+use super::{Accounts, Arrivals, Curve, Ended, Mixture, Order, Source, Tally, accounts, ceiling};
 use crate::load::{Finished, Tap, drive_at};
 use crate::mix::Flow;
 use crate::people::Person;
@@ -221,6 +221,22 @@ fn a_million_accounts_and_agreements_are_derived() {
         assert_eq!(answer.outcome == codecs::payment::Outcome::Success, works, "{index}");
     }
     assert_eq!(ledger.sum(), 0);
+}
+
+/// Each customer signs and pays; what `hangu sim drive --ceiling --accounts` does with a million of them.
+#[test]
+fn every_customer_has_an_account_and_an_agreement_of_his_own() {
+    let done = accounts(20_000, crate::testing::NOW);
+    let expected = Accounts {
+        customers: 20_000,
+        // A poor customer can sign, a frozen one cannot.
+        agreements: 19_900,
+        debited: 19_800,
+        refused: 200,
+        took: done.took,
+        ..Accounts::default()
+    };
+    assert_eq!(done, expected);
 }
 
 #[tokio::test]

@@ -212,7 +212,7 @@ impl Ledger {
         let booked = self
             .by_reference
             .get(original)
-            .and_then(|places| self.entries.get(*places.first()?))
+            .and_then(|numbers| self.entries.get(numbers.first()?))
             .cloned();
         let booked = booked.ok_or((Reason::NotSupported, "only payments can be cancelled"))?;
         let (account, refund_of) = (done.account.clone(), done.refund_of.clone());
@@ -243,6 +243,11 @@ impl Ledger {
 
     fn query(&mut self, request: &Payment) -> Result<Answer, Refused> {
         let original = self.original(request).and_then(|key| self.done.get(&key));
+        if original.is_none()
+            && let Some(answer) = self.forgotten_original(request)
+        {
+            return Ok(answer);
+        }
         let done = original.ok_or((Reason::OriginalNotFound, "the original is not known"))?;
         Ok(done.answer.clone())
     }

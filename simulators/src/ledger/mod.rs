@@ -4,6 +4,7 @@
 //! accounts is always zero. It knows no message format and no transport.
 
 mod effects;
+mod memory;
 
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,8 @@ mod tests;
 use crate::people::Person;
 use crate::report::{Book, BookEntry, business_key, has_effect, key_of};
 use codecs::payment::{Attribute, Money, Operation, Outcome, Payment, Reason};
+use memory::Memory;
+use std::collections::btree_map::Values;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Where customers' opening balances come from.
@@ -90,8 +93,10 @@ struct Done {
 pub struct Ledger {
     account_count: u64,
     balances: BTreeMap<String, Money>,
-    entries: Vec<Entry>,
-    /// Places in `entries` by business key.
+    /// By their number.
+    entries: BTreeMap<usize, Entry>,
+    entries_booked: usize,
+    /// Numbers of entries by business key.
     by_reference: BTreeMap<String, Vec<usize>>,
     agreements: BTreeMap<String, Agreement>,
     /// By idempotency key: content and business key of the request that used it, and its answer.
@@ -105,6 +110,7 @@ pub struct Ledger {
     /// What an earlier run booked; nothing of it can be asked for.
     carried: Book,
     serial: u64,
+    memory: Option<Memory>,
 }
 
 impl Ledger {
@@ -113,7 +119,8 @@ impl Ledger {
         Self {
             account_count,
             balances: BTreeMap::new(),
-            entries: Vec::new(),
+            entries: BTreeMap::new(),
+            entries_booked: 0,
             by_reference: BTreeMap::new(),
             agreements: BTreeMap::new(),
             keys: BTreeMap::new(),
@@ -123,6 +130,7 @@ impl Ledger {
             tombstones: BTreeSet::new(),
             carried: Book::default(),
             serial: 0,
+            memory: None,
         }
     }
 
@@ -142,9 +150,13 @@ impl Ledger {
         let answer = match self.done.get(&key) {
             Some(done) if same_business(request.operation, &done.content, &content) => done.answer.again(),
             Some(_) => return Answer::refused(Reason::Altered, "the payment was sent before with other content"),
-            None => self.decide(request, &key, &content),
+            None => match self.forgotten(&key) {
+                Some(answer) => return answer,
+                None => self.decide(request, &key, &content),
+            },
         };
         self.keys.insert(idempotency_key.to_owned(), (content, key, answer.clone()));
+        self.forget_requests(idempotency_key);
         answer
     }
 
@@ -191,8 +203,9 @@ impl Ledger {
         self.balances.values().map(|balance| i128::from(balance.fen())).sum()
     }
 
-    pub fn entries(&self) -> &[Entry] {
-        &self.entries
+    /// In the order of their booking.
+    pub fn entries(&self) -> Values<'_, usize, Entry> {
+        self.entries.values()
     }
 
     /// How many times money moved for payments with this end-to-end id, reversals not counted.
@@ -261,6 +274,7 @@ impl Ledger {
             cancelled: false,
         };
         self.done.insert(key.to_owned(), done);
+        self.shed(key);
     }
 
     fn is_tombstoned(&self, request: &Payment) -> bool {
@@ -281,18 +295,21 @@ impl Ledger {
         self.balances.insert(debit.to_owned(), fallen);
         self.balances.insert(credit.to_owned(), risen);
         let (debit, credit, reference) = (debit.to_owned(), credit.to_owned(), reference.to_owned());
+        let number = self.entries_booked;
+        self.entries_booked += 1;
         if !reference.is_empty() {
-            self.by_reference
-                .entry(reference.clone())
-                .or_default()
-                .push(self.entries.len());
+            self.by_reference.entry(reference.clone()).or_default().push(number);
+        } else if self.memory.is_some() {
+            // Nobody asks for it again: its amount stands in the balances.
+            return Ok(());
         }
-        self.entries.push(Entry {
+        let entry = Entry {
             debit,
             credit,
             amount,
             reference,
-        });
+        };
+        self.entries.insert(number, entry);
         Ok(())
     }
 

@@ -220,7 +220,7 @@ impl Wanted {
 }
 
 /// By its reference, by its transport, or as the very request turned into a reply.
-fn answers(event: &Event, key: &str) -> bool {
+pub(super) fn answers(event: &Event, key: &str) -> bool {
     if event.seen.answers.as_deref() == Some(key) {
         return true;
     }

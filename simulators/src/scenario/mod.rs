@@ -19,6 +19,7 @@ mod reply;
 pub mod report;
 mod run;
 mod send;
+mod span;
 pub mod tape;
 mod verdict;
 
@@ -27,6 +28,7 @@ mod tests;
 
 pub use books::Gateway;
 pub use run::{Stage, run};
+pub use span::Span;
 pub use verdict::{Check, Done, Shown, Verdict};
 
 use crate::fault::Fault;

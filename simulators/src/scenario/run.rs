@@ -3,6 +3,7 @@
 use super::books::Gateway;
 use super::kept::Store;
 use super::reply::Rules;
+use super::span::spans;
 use super::tape::Tape;
 use super::{Act, Announce, Done, Scenario, Shown, Verdict};
 use crate::centre::CentreHandle;
@@ -63,7 +64,9 @@ pub async fn run(scenario: &Scenario, seed: u64, stage: &Stage<'_>) -> Verdict {
         verdict.checks = run.final_checks().await;
     }
     verdict.passed = is_done && verdict.checks.iter().all(|check| check.ok);
-    verdict.timeline = stage.tape.events().iter().map(Shown::of).collect();
+    let events = stage.tape.events();
+    verdict.timeline = events.iter().map(Shown::of).collect();
+    verdict.spans = spans(&events);
     verdict.took_ms = stage.tape.elapsed_ms();
     verdict
 }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 pub struct Event {
     /// Since the tape was started.
     pub at_ms: u64,
+    pub at_us: u64,
     pub seen: Seen,
     /// An expectation was met by it.
     pub(super) is_taken: bool,
@@ -70,10 +71,11 @@ impl Tape {
 
 impl Witness for Tape {
     fn saw(&self, seen: Seen) {
-        let at_ms = self.elapsed_ms();
+        let at_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let mut events = self.lock();
         events.push(Event {
-            at_ms,
+            at_ms: at_us / 1000,
+            at_us,
             seen,
             is_taken: false,
         });

@@ -2,6 +2,7 @@
 
 use super::Scenario;
 use super::kept::shown;
+use super::span::Span;
 use super::tape::Event;
 use codecs::payment::{Attribute, Outcome, Payment, Value};
 use serde::Serialize;
@@ -24,6 +25,8 @@ pub struct Verdict {
     /// What must hold at every end.
     pub checks: Vec<Check>,
     pub timeline: Vec<Shown>,
+    /// Every request with the time until its answer.
+    pub spans: Vec<Span>,
 }
 
 /// One step, done.
@@ -82,6 +85,7 @@ impl Verdict {
             steps: Vec::new(),
             checks: Vec::new(),
             timeline: Vec::new(),
+            spans: Vec::new(),
         }
     }
 

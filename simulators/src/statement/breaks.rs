@@ -10,6 +10,8 @@ pub struct Breaks {
     pub missing: u64,
     pub surplus: u64,
     pub amount: u64,
+    /// Given back after a dispute, in the file of adjustments alone.
+    pub adjusted: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -18,6 +20,7 @@ pub enum BreakKind {
     Missing,
     Surplus,
     Amount,
+    Adjusted,
 }
 
 /// One thing that is wrong, and what it makes of the bank's books held against the file.
@@ -52,8 +55,9 @@ impl Effect {
 }
 
 impl Breaks {
-    /// Changes the lines and tells what was changed. No line is touched twice; when there are too few, fewer are broken.
-    pub(super) fn apply(self, lines: &mut Vec<Line>, seed: u64) -> Vec<Break> {
+    /// Changes the lines and tells what was changed, and which adjustments there are. No line is touched twice; when there are
+    /// too few, fewer are broken.
+    pub(super) fn apply(self, lines: &mut Vec<Line>, seed: u64) -> (Vec<Break>, Vec<Line>) {
         let mut dice = Dice::new(seed, 0);
         let mut places: Vec<usize> = (0..lines.len()).collect();
         let mut broken = Vec::new();
@@ -65,7 +69,17 @@ impl Breaks {
             }
             drawn
         };
-        let [amounts, models, missing] = [self.amount, self.surplus, self.missing].map(&mut draw);
+        let [amounts, models, missing, disputed] = [self.amount, self.surplus, self.missing, self.adjusted].map(&mut draw);
+        let adjusted: Vec<Line> = disputed
+            .iter()
+            .filter_map(|place| lines.get(*place))
+            .map(given_back)
+            .collect();
+        broken.extend(
+            adjusted
+                .iter()
+                .map(|line| told(BreakKind::Adjusted, line, Some(line.fen), None)),
+        );
         for place in amounts {
             broken.extend(lines.get_mut(place).map(|line| other_amount(line, seed)));
         }
@@ -83,7 +97,16 @@ impl Breaks {
         );
         lines.extend(kept.drain(..).map(|(_, line)| line).chain(surplus));
         broken.sort_by(|one, other| (one.kind, &one.end_to_end_id).cmp(&(other.kind, &other.end_to_end_id)));
-        broken
+        (broken, adjusted)
+    }
+}
+
+/// The same money the other way.
+fn given_back(line: &Line) -> Line {
+    Line {
+        side: line.side.turned(),
+        original: line.end_to_end_id.clone(),
+        ..line.clone()
     }
 }
 

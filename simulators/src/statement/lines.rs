@@ -53,7 +53,7 @@ impl Side {
         }
     }
 
-    const fn turned(self) -> Self {
+    pub(super) const fn turned(self) -> Self {
         match self {
             Self::Debit => Self::Credit,
             Self::Credit => Self::Debit,

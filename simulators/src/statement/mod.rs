@@ -9,6 +9,7 @@ mod neutral; // pipes, totals and a digest
 mod texts; // headings and widths, in layouts.toml
 mod wechat; // CSV with back ticks
 mod zip; // several files as one
+mod zlib; // and as an answer carries them
 mod zm; // fixed widths in GBK
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 pub use breaks::{Break, BreakKind, Breaks, Effect};
 pub use lines::{Line, Period, Side, Totals};
 pub use zip::zip;
+pub use zlib::zlib;
 
 use crate::report::Book;
 
@@ -47,6 +49,8 @@ pub struct Statement {
     pub member: String,
     pub period: Period,
     pub lines: Vec<Line>,
+    /// What a file of adjustments tells.
+    pub adjusted: Vec<Line>,
     /// What is wrong with it.
     pub broken: Vec<Break>,
 }
@@ -79,11 +83,12 @@ impl Statement {
     /// What a book says of a period, with so many breaks drawn by a seed.
     pub fn of(book: &Book, member: &str, period: Period, breaks: Breaks, seed: u64) -> Self {
         let mut lines = lines::of(book, member, period);
-        let broken = breaks.apply(&mut lines, seed);
+        let (broken, adjusted) = breaks.apply(&mut lines, seed);
         Self {
             member: member.to_owned(),
             period,
             lines,
+            adjusted,
             broken,
         }
     }

@@ -6,7 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
-use super::{Break, BreakKind, Breaks, Effect, Layout, Period, Statement, Totals, zip};
+use super::{Break, BreakKind, Breaks, Effect, Layout, Period, Statement, Totals, zip, zlib};
 use crate::report::Book;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,6 +55,57 @@ fn every_layout_is_what_another_hand_wrote() {
     check(Layout::Zm, None, "zm.golden");
 }
 
+/// All payments of the day given back: the lines are those that another hand wrote, and nothing moved in the other file.
+#[test]
+fn adjustments_stand_in_a_file_of_their_own() {
+    let all = Breaks {
+        adjusted: 100,
+        ..Breaks::default()
+    };
+    let statement = statement(None, all, 3);
+    let files = statement.files(Layout::Zm).unwrap();
+    let mut lines: Vec<&[u8]> = files[1].bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    lines.sort_unstable();
+    assert_eq!(text(&lines.concat()), text(&golden("zme.golden")));
+    assert_eq!(text(&files[0].bytes), text(&golden("zm.golden")));
+    assert_eq!(statement.broken.len(), 7);
+    // What was collected comes back to the bank, and what it was paid leaves it again.
+    let over = statement.broken.iter().filter(|one| one.effect == Effect::Over).count();
+    assert_eq!(over, 4);
+}
+
+#[test]
+fn a_file_transfer_carries_all_files_in_one_text() {
+    let files = statement(None, Breaks::default(), 0).files(Layout::Zm).unwrap();
+    let expected = golden("content.golden");
+    let expected: Vec<u8> = expected.split(|byte| *byte == b'\n').next().unwrap().to_vec();
+    let stream = zlib(&zip(&files).unwrap());
+    assert_eq!(hex(&stream), hex(&decoded(&expected)));
+    assert_eq!(zlib::adler32(b"Wikipedia"), 0x11e6_0398);
+    // More than a block holds.
+    let long = vec![7; 70_000];
+    let stream = zlib(&long);
+    assert_eq!((stream.len(), &stream[2..5]), (long.len() + 16, &[0, 0xff, 0xff][..]));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// Base64, by its definition.
+fn decoded(text: &[u8]) -> Vec<u8> {
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let value = |byte: u8| digits.iter().position(|digit| *digit == byte).unwrap_or(0);
+    let padding = text.rsplit(|byte| *byte != b'=').next().map_or(0, <[u8]>::len);
+    let mut bytes = Vec::new();
+    for four in text.chunks(4) {
+        let bits = four.iter().fold(0, |bits, byte| bits << 6 | value(*byte));
+        bytes.extend([bits >> 16, bits >> 8, bits].map(|part| u8::try_from(part & 0xff).unwrap()));
+    }
+    bytes.truncate(bytes.len() - padding);
+    bytes
+}
+
 #[test]
 fn hours_add_up_to_their_day() {
     let totals = |hour| statement(hour, Breaks::default(), 0).totals();
@@ -76,6 +127,7 @@ fn breaks_are_told_and_nothing_else_is_wrong() {
         missing: 1,
         surplus: 1,
         amount: 2,
+        adjusted: 0,
     };
     for seed in 0..40 {
         let (whole, broken) = (statement(None, Breaks::default(), seed), statement(None, plan, seed));

@@ -9,6 +9,7 @@ pub(super) struct Layouts {
     pub(super) wechat: Csv,
     pub(super) alipay: Alipay,
     pub(super) zm: Zm,
+    pub(super) zme: Zm,
 }
 
 #[derive(Deserialize)]

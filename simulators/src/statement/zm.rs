@@ -6,15 +6,29 @@ use super::{Statement, StatementFile};
 use crate::ids::digits;
 use codecs::payment::Operation;
 
+/// The payments, and what was adjusted of earlier ones: as often as not an empty file.
 pub(super) fn files(statement: &Statement) -> Result<Vec<StatementFile>, String> {
-    let Zm { fields } = layouts()?.zm;
+    let layouts = layouts()?;
+    let member = statement.member.as_str();
+    let settled = written(&layouts.zm, statement.lines.iter().map(|line| cells(line, member)))?;
+    let adjusted = written(&layouts.zme, statement.adjusted.iter().map(|line| adjustment(line, member)))?;
+    let date = digits(statement.period.date);
+    let day = date.get(2..).unwrap_or_default();
+    let file = |kind: &str, bytes| StatementFile {
+        name: format!("INN{day}88{kind}_{member}"),
+        bytes,
+    };
+    Ok(vec![file("ZM", settled), file("ZME", adjusted)])
+}
+
+fn written(layout: &Zm, lines: impl Iterator<Item = Vec<Cell>>) -> Result<Vec<u8>, String> {
+    let fields = &layout.fields;
     let mut bytes = Vec::new();
-    for line in &statement.lines {
-        let cells = cells(line, &statement.member);
+    for cells in lines {
         if cells.len() != fields.len() {
             return Err(format!("{} cells for {} fields", cells.len(), fields.len()));
         }
-        for (place, (cell, (_, width))) in cells.iter().zip(&fields).enumerate() {
+        for (place, (cell, (_, width))) in cells.iter().zip(fields).enumerate() {
             if place > 0 {
                 bytes.push(b' ');
             }
@@ -22,9 +36,7 @@ pub(super) fn files(statement: &Statement) -> Result<Vec<StatementFile>, String>
         }
         bytes.extend(b"\r\n");
     }
-    let date = digits(statement.period.date);
-    let name = format!("INN{}88ZM_{}", date.get(2..).unwrap_or_default(), statement.member);
-    Ok(vec![StatementFile { name, bytes }])
+    Ok(bytes)
 }
 
 /// A number is filled up with zeros before it, a text with blanks behind it.
@@ -107,6 +119,38 @@ fn cells(line: &Line, member: &str) -> Vec<Cell> {
     ]
 }
 
+/// What is given back of a payment after a dispute.
+fn adjustment(line: &Line, member: &str) -> Vec<Cell> {
+    let text = |text: &str| Cell::Text(text.to_owned());
+    let nothing = || Cell::Text(String::new());
+    let fen = line.fen.unsigned_abs();
+    let letter = if line.side == Side::Debit { 'C' } else { 'D' };
+    vec![
+        text(ADJUSTMENT),
+        text(member),
+        text(member),
+        text(tail(&line.msg_id, 6)),
+        text(&moment(line)),
+        nothing(),
+        Cell::Number(fen),
+        text("4900"),
+        text("07"),
+        text("01"),
+        text(tail(&line.original, 6)),
+        text(&moment(line)),
+        text(REASON),
+        Cell::Number(fen),
+        Cell::Signed('D', 0),
+        Cell::Signed(letter, fen),
+        text(member),
+        nothing(),
+        nothing(),
+        nothing(),
+        text("04"),
+        nothing(),
+    ]
+}
+
 /// Transaction code, type, subtype and business.
 const fn kinds(operation: Operation) -> (&'static str, &'static str, &'static str, &'static str) {
     match operation {
@@ -134,3 +178,7 @@ fn moment(line: &Line) -> String {
 fn tail(text: &str, count: usize) -> &str {
     text.get(text.len().saturating_sub(count)..).unwrap_or_default()
 }
+
+/// A credit adjustment, and the reason that is stated most.
+const ADJUSTMENT: &str = "E74";
+const REASON: &str = "9701";

@@ -14,8 +14,9 @@ use hangu::mq::{Mq, SharedMq};
 use hangu::shell::{Running, SystemClock, SystemEntropy};
 use hangu::start::{Assembled, Surroundings, assemble};
 use simulators::centre::{CentreConfig, CentreHandle, Desk, Figures, OnTimeout};
+use simulators::institution::direct::Direct;
 use simulators::people::ACCOUNTS_MAX;
-use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle};
+use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle, SharedLedger};
 use simulators::report::Book;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -145,6 +146,14 @@ impl Stage {
 
     pub(crate) fn client(&self) -> PlatformClient {
         self.client.clone()
+    }
+
+    pub(crate) fn institution(&self, link: &str) -> Option<Direct> {
+        self.company.direct(link)
+    }
+
+    pub(crate) fn ledger(&self) -> SharedLedger {
+        self.platform.ledger()
     }
 
     /// The queues and how to look at them.

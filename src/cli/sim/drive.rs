@@ -39,7 +39,9 @@ impl Args {
 
 /// What needs no configuration: the driver alone, or a gateway of its own.
 pub(super) async fn run_alone(args: &Args, form: Form) -> Result<Exit, Failure> {
-    if args.load.ceiling {
+    if let Some(customers) = args.load.accounts {
+        Ok(ceiling::run_accounts(customers, form))
+    } else if args.load.ceiling {
         ceiling::run(&args.settings, form).await
     } else {
         load::run(&args.settings, &args.load, None, form).await

@@ -1,6 +1,6 @@
 //! `hangu sim run institution`.
 
-use super::{CONCURRENCY_MAX, Exit, Failure, Settings};
+use super::{CONCURRENCY_MAX, Exit, Failure, Settings, plain};
 use crate::cli::output;
 use crate::cli::parties::world;
 use crate::cli::signals::Signals;
@@ -73,7 +73,7 @@ pub(super) async fn start(args: &Args, config: &Config) -> Result<Direct, Failur
         final_ms: args.patience_s.saturating_mul(1_000),
         ..DirectConfig::new(&gateway, args.settings.first_serial(0, 2))
     };
-    let listener = bind(link).await?;
+    let listener = bind(args, link).await?;
     direct::start(listener, party, world(), direct_config).map_err(|refusal| unavailable(&args.link, &refusal))
 }
 
@@ -97,9 +97,9 @@ fn listening(link: &LinkConfig) -> String {
 }
 
 /// Where the gateway calls the institution; nowhere over frames.
-async fn bind(link: &LinkConfig) -> Result<Option<TcpListener>, Failure> {
+async fn bind(args: &Args, link: &LinkConfig) -> Result<Option<TcpListener>, Failure> {
     let Some(http) = &link.http else { return Ok(None) };
-    let address = http.base_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let address = plain::address(&args.settings, &args.link, http)?;
     let bound = TcpListener::bind(&address).await;
     bound.map(Some).map_err(|error| unavailable(&address, &error))
 }

@@ -6,6 +6,7 @@ mod drive;
 mod institution;
 mod list;
 mod pack;
+mod plain;
 mod platform;
 mod proxy;
 mod record;
@@ -22,6 +23,7 @@ use hangu::config::{Config, LinkConfig, MqConfig};
 use hangu::shell::SystemClock;
 use simulators::centre::CentreConfig;
 use simulators::mix::{Flow, Planned};
+use simulators::page::Language;
 use simulators::report::Book;
 use std::path::{Path, PathBuf};
 
@@ -51,11 +53,13 @@ enum Command {
     /// Send chosen messages to the gateway as the centre, good or bad, and print each reply explained; or a load at a rate.
     #[command(
         after_help = "Examples:\n  hangu sim drive --operation debit --count 3\n  hangu sim drive --operation debit --count 1 --fault bad_signature\n  \
-                      hangu sim drive --rate 300 --duration 10m --mix mix.toml\n  hangu sim drive --rate 200 --duration 30s --arrivals ramp --poisson --embedded\n  hangu sim drive --ceiling"
+                      hangu sim drive --rate 300 --duration 10m --mix mix.toml --html load.html --lang zh\n  hangu sim drive --rate 200 --duration 30s --arrivals ramp --poisson --embedded\n  hangu sim drive --ceiling\n  hangu sim drive --ceiling --accounts 1000000"
     )]
     Drive(Box<drive::Args>),
     /// Make a certification pack of one institution: cases, results, reports, every byte, versions, seed, sums.
-    #[command(after_help = "Example:\n  hangu sim pack nps --to nps-pack --seed 7")]
+    #[command(
+        after_help = "Examples:\n  hangu sim pack nps --to nps-pack --seed 7\n  hangu sim pack nps --to nps-pack --with my.toml"
+    )]
     Pack(pack::Args),
     /// Record the journal's exchanges as traffic for `replay`, masked: no name, account or id of a customer is kept.
     #[command(after_help = "Example:\n  hangu sim record -c hangu.toml --to traffic.jsonl")]
@@ -103,6 +107,22 @@ enum Run {
     Institution(institution::Args),
 }
 
+/// The language of a report for people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum Lang {
+    Zh,
+    En,
+}
+
+impl Lang {
+    const fn language(self) -> Language {
+        match self {
+            Self::Zh => Language::Zh,
+            Self::En => Language::En,
+        }
+    }
+}
+
 /// What every simulated counterparty needs to know.
 #[derive(clap::Args, Clone)]
 pub(crate) struct Settings {
@@ -130,6 +150,9 @@ pub(crate) struct Settings {
     /// Write the party's book to this file at the end.
     #[arg(long)]
     pub(crate) books: Option<PathBuf>,
+    /// Where the configuration asks for TLS, speak HTTP in clear all the same: at loopback addresses of this machine alone.
+    #[arg(long)]
+    pub(crate) without_tls: bool,
     /// error, warn, info, debug or trace.
     #[arg(long, default_value = "warn")]
     pub(crate) log: tracing::Level,
@@ -245,6 +268,12 @@ fn centre_config(settings: &Settings, link: &LinkConfig, mq: &MqConfig) -> Centr
 
 fn date(text: &str) -> Result<time::Date, String> {
     time::Date::parse(text, time::macros::format_description!("[year]-[month]-[day]")).map_err(|error| error.to_string())
+}
+
+/// Writes a report if a file is named for it.
+fn write_report(file: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    let Some(file) = file else { return Ok(()) };
+    std::fs::write(file, text()).map_err(|error| Failure::new(Exit::Unavailable, file.display().to_string(), error))
 }
 
 const CONCURRENCY_MAX: usize = 1_000;

@@ -1,9 +1,12 @@
 //! `hangu sim pack`: what a tester hands over for one institution: its cases, their results, every byte, versions, seed.
 
-use super::scenario::{Conducting, Played, conduct, embedded, folder};
+mod failure; // why a case failed, and the messages to look into
+
+use super::scenario::{Conducting, Played, conduct, embedded, folder, sound};
 use super::{Exit, Failure, Form};
 use crate::cli::output;
 use base64ct::{Base64, Encoding};
+use codecs::spec::Specs;
 use hangu::clock::{BEIJING, Clock};
 use hangu::shell::SystemClock;
 use keys::sm3::sm3;
@@ -27,10 +30,13 @@ pub(super) struct Args {
     /// How many are played at a time.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
+    /// A scenario file of one's own, beside the shipped ones; those in it that are about the institution are cases too.
+    #[arg(long, value_name = "FILE")]
+    with: Vec<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
-    let cases = cases(&args.institution)?;
+    let cases = cases(args)?;
     let mut pack = Pack::begin(&args.to)?;
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     let stages = folder()?;
@@ -50,8 +56,12 @@ pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     Ok(if passed == cases.len() { Exit::Ok } else { Exit::CheckFailed })
 }
 
-fn cases(institution: &str) -> Result<Vec<Scenario>, Failure> {
-    let all = embedded()?;
+fn cases(args: &Args) -> Result<Vec<Scenario>, Failure> {
+    let institution = args.institution.as_str();
+    let mut all = embedded()?;
+    for file in &args.with {
+        all.extend(sound(file)?);
+    }
     let cases: Vec<Scenario> = all.iter().filter(|one| one.institution == institution).cloned().collect();
     if !cases.is_empty() {
         return Ok(cases);
@@ -92,14 +102,34 @@ impl Pack {
             let lines: String = one.tape.events().iter().map(captured).collect();
             self.put(&format!("{CAPTURES}/{}.jsonl", one.verdict.name), &lines)?;
         }
+        for one in played.iter().filter(|one| !one.verdict.passed) {
+            self.explain(one)?;
+        }
+        Ok(())
+    }
+
+    /// A folder for a case that failed: why, and each message as a file that `hangu message explain` reads.
+    fn explain(&mut self, one: &Played) -> Result<(), Failure> {
+        let name = format!("{FAILURES}/{}", one.verdict.name);
+        let folder = self.folder.join(&name);
+        std::fs::create_dir_all(&folder).map_err(|error| Failure::new(Exit::Unavailable, folder.display().to_string(), error))?;
+        let events = one.tape.events();
+        self.put(&format!("{name}/why.txt"), &failure::explained(&one.verdict, &events))?;
+        for (place, event) in events.iter().enumerate().filter(|(_, event)| !event.seen.body.is_empty()) {
+            self.put_bytes(&format!("{name}/{}", failure::file(place, event)), &event.seen.body)?;
+        }
         Ok(())
     }
 
     fn put(&mut self, name: &str, text: &str) -> Result<(), Failure> {
+        self.put_bytes(name, text.as_bytes())
+    }
+
+    fn put_bytes(&mut self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let path = self.folder.join(name);
-        std::fs::write(&path, text).map_err(|error| Failure::new(Exit::Unavailable, path.display().to_string(), error))?;
+        std::fs::write(&path, bytes).map_err(|error| Failure::new(Exit::Unavailable, path.display().to_string(), error))?;
         self.sums
-            .push_str(&format!("SM3 ({name}) = {}\n", output::hex(&sm3(&[text.as_bytes()]))));
+            .push_str(&format!("SM3 ({name}) = {}\n", output::hex(&sm3(&[bytes]))));
         Ok(())
     }
 
@@ -116,6 +146,7 @@ fn manifest(args: &Args, verdicts: &[Verdict]) -> Result<Value, Failure> {
     Ok(json!({
         "institution": args.institution,
         "hangu": env!("CARGO_PKG_VERSION"),
+        "codecs": codecs(),
         "system": std::env::consts::OS,
         "architecture": std::env::consts::ARCH,
         "made_at": made_at.map_err(|error| Failure::new(Exit::Unavailable, "clock", error))?,
@@ -124,6 +155,14 @@ fn manifest(args: &Args, verdicts: &[Verdict]) -> Result<Value, Failure> {
         "passed": passed,
         "again": format!("hangu sim pack {} --seed {} --to FOLDER", args.institution, args.seed),
     }))
+}
+
+/// The message specs that were played by, each with what tells its version.
+fn codecs() -> Value {
+    let texts = Specs::texts();
+    texts
+        .map(|(codec, text)| (codec.to_owned(), json!(output::hex(&sm3(&[text.as_bytes()])))))
+        .collect()
 }
 
 fn case(scenario: &Scenario) -> Value {
@@ -147,3 +186,4 @@ fn captured(event: &Event) -> String {
 }
 
 const CAPTURES: &str = "captures";
+const FAILURES: &str = "failures";

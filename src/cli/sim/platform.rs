@@ -1,7 +1,7 @@
 //! `hangu sim run platform`.
 
 use super::steer::{Party, Steered, Steering};
-use super::{Exit, Failure, Settings, queue_link};
+use super::{Exit, Failure, Settings, plain, queue_link};
 use crate::cli::parties::{party, world};
 use hangu::config::{Config, HttpConfig};
 use simulators::mix::{Flow, platform_rules};
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &Args, config: &Config) -> Result<Exit, Failure> {
 pub(super) async fn start(args: &Args, config: &Config) -> Result<(PlatformHandle, PlatformClient), Failure> {
     let (name, codec, http) = http_link(config)?;
     let keys = args.settings.keys("platform");
-    let address = http.base_url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let address = plain::address(&args.settings, name, http)?;
     let unavailable = |error: std::io::Error| Failure::new(Exit::Unavailable, address.clone(), error);
     let listener = TcpListener::bind(&address).await.map_err(unavailable)?;
     let platform =
@@ -120,11 +120,5 @@ fn http_link(config: &Config) -> Result<(&str, &str, &HttpConfig), Failure> {
         .link
         .iter()
         .find_map(|(name, link)| Some((name.as_str(), link.codec.as_str(), link.http.as_ref()?)));
-    let found = found.ok_or_else(|| Failure::config("link", "no link has an http table"))?;
-    let (name, _, http) = found;
-    if http.listen_cert_file.is_some() || http.tls_ca_file.is_some() {
-        let place = format!("link.{name}.http");
-        return Err(Failure::config(place, "the simulator speaks HTTP without TLS"));
-    }
-    Ok(found)
+    found.ok_or_else(|| Failure::config("link", "no link has an http table"))
 }

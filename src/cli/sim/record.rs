@@ -65,10 +65,15 @@ fn lines(config: &Config) -> Result<(Vec<Line>, usize), Failure> {
         began: exchanges.first().map_or(0, |exchange| exchange.accepted_at),
     };
     let all = exchanges.len();
-    for exchange in &exchanges {
-        let messages = journal.ask(Read::Messages(exchange.id), Found::messages)?;
-        // What cannot be read is counted as left out.
-        let _recorded: Option<()> = recorder.add(exchange, &messages);
+    for page in exchanges.chunks(PAGE) {
+        let ids = page.iter().map(|exchange| exchange.id).collect();
+        let kept = journal.ask(Read::Kept(ids), Found::kept)?;
+        let messages: BTreeMap<_, _> = kept.into_iter().map(|kept| (kept.exchange, kept.messages)).collect();
+        for exchange in page {
+            let messages = messages.get(&exchange.id).map_or(&[][..], Vec::as_slice);
+            // What cannot be read is counted as left out.
+            let _recorded: Option<()> = recorder.add(exchange, messages);
+        }
     }
     let left_out = all - recorder.lines.len();
     Ok((recorder.lines, left_out))
@@ -192,3 +197,6 @@ impl Recorder<'_> {
 fn span(from: i64, to: i64) -> u64 {
     u64::try_from(to - from).unwrap_or(0)
 }
+
+/// Exchanges whose messages are in memory at a time.
+const PAGE: usize = 500;

@@ -4,8 +4,9 @@ use super::{Exit, Failure, Form};
 use crate::cli::output;
 use crate::cli::parties::read_book;
 use crate::cli::texts::text;
+use base64ct::{Base64, Encoding};
 use serde_json::json;
-use simulators::statement::{Break, BreakKind, Breaks, Layout, Period, Statement, StatementFile, zip};
+use simulators::statement::{Break, BreakKind, Breaks, Layout, Period, Statement, StatementFile, zip, zlib};
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Args)]
@@ -21,7 +22,8 @@ pub(super) struct Args {
     /// One hour of it, by the time of the requests; the whole day when absent.
     #[arg(long, value_parser = clap::value_parser!(u8).range(..24))]
     hour: Option<u8>,
-    /// The file with the details; what belongs to it is written beside it. One that ends in .zip gets all in an archive.
+    /// The file with the details; what belongs to it is written beside it. One that ends in .zip gets all in an archive, one that
+    /// ends in .content the same as `UnionPay`'s file transfer carries it (`fileContent`).
     #[arg(long)]
     out: PathBuf,
     /// nps, wechat, alipay or zm, in place of the party's own.
@@ -39,6 +41,9 @@ pub(super) struct Args {
     /// Give so many another amount.
     #[arg(long, default_value_t = 0)]
     amount: u64,
+    /// Let so many have been given back after a dispute: they stand in the file of adjustments, which only zm has.
+    #[arg(long, default_value_t = 0)]
+    adjusted: u64,
     /// The same seed breaks the same payments.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -57,8 +62,13 @@ pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         missing: args.missing,
         surplus: args.surplus,
         amount: args.amount,
+        adjusted: args.adjusted,
     };
     let layout = args.layout.unwrap_or_else(|| Layout::of_party(&args.party));
+    if args.adjusted > 0 && layout != Layout::Zm {
+        let detail = format!("the layout {} has no file of adjustments; zm has", layout.name());
+        return Err(Failure::new(Exit::Usage, "--adjusted", detail));
+    }
     let statement = Statement::of(&book, &args.member, period, breaks, args.seed);
     let files = statement
         .files(layout)
@@ -76,9 +86,15 @@ pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
 /// The first file bears the name asked for, the others that of their layout, unless they stand for themselves in an archive.
 fn write(out: &Path, files: &[StatementFile]) -> Result<Vec<String>, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, out.display().to_string(), error);
-    if out.extension().is_some_and(|kind| kind == "zip") {
+    let kind = out.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+    if [ARCHIVE, CONTENT].contains(&kind) {
         let archive = zip(files).map_err(|error| failed(&error))?;
-        std::fs::write(out, archive).map_err(|error| failed(&error))?;
+        let bytes = if kind == CONTENT {
+            Base64::encode_string(&zlib(&archive)).into_bytes()
+        } else {
+            archive
+        };
+        std::fs::write(out, bytes).map_err(|error| failed(&error))?;
         return Ok(vec![out.display().to_string()]);
     }
     let mut written = Vec::new();
@@ -119,6 +135,7 @@ fn row(broken: &Break) -> String {
         BreakKind::Missing => text("statement.missing"),
         BreakKind::Surplus => text("statement.surplus"),
         BreakKind::Amount => text("statement.amount"),
+        BreakKind::Adjusted => text("statement.adjusted"),
     };
     let fen = |fen: Option<i64>| fen.map_or_else(|| "-".to_owned(), |fen| fen.to_string());
     format!(
@@ -135,3 +152,5 @@ fn layout(name: &str) -> Result<Layout, String> {
 }
 
 const FLAG: &str = ".ok";
+const ARCHIVE: &str = "zip";
+const CONTENT: &str = "content";

@@ -147,7 +147,7 @@ impl End<'_> {
     fn bookings(&self, reference: &str) -> usize {
         self.stage
             .platform
-            .with_ledger(|ledger| ledger.entries().iter().filter(|entry| entry.reference == reference).count())
+            .with_ledger(|ledger| ledger.entries().filter(|entry| entry.reference == reference).count())
     }
 
     /// What the bank asked for: its own outcome is the centre's.

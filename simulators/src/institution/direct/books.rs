@@ -1,12 +1,14 @@
 //! An institution's own books: what it asked for or was asked for, and how that ended.
 
-use crate::report::{Book, BookEntry, business_key, has_effect};
+use crate::report::{Book, BookEntry, Gone, Shelf, Window, business_key, has_effect};
 use codecs::payment::{Attribute, Operation, Outcome, Payment};
 use std::collections::BTreeMap;
 
 #[derive(Default)]
 pub(super) struct Books {
     entries: BTreeMap<String, Booked>,
+    window: Option<Window>,
+    gone: Gone,
 }
 
 /// A request and what is known of it.
@@ -27,7 +29,9 @@ impl Books {
             bank_tx_id: String::new(),
             executions: 0,
         };
-        self.entries.entry(key(request)).or_insert(booked);
+        let key = key(request);
+        self.entries.entry(key.clone()).or_insert(booked);
+        self.shed(&key);
     }
 
     /// A final outcome is never replaced.
@@ -50,7 +54,45 @@ impl Books {
             bank_tx_id,
             executions,
         };
-        self.entries.entry(key(request)).or_insert(booked).clone()
+        let key = key(request);
+        if let Some(outcome) = self.gone.outcome(&key) {
+            return Booked {
+                outcome,
+                executions: 0,
+                ..booked
+            };
+        }
+        let booked = self.entries.entry(key.clone()).or_insert(booked).clone();
+        self.shed(&key);
+        booked
+    }
+
+    /// From now on so many payments are remembered that are over.
+    pub(super) fn remember(&mut self, size: usize, shelf: Box<dyn Shelf>) {
+        self.window = Some(Window::new(size, shelf));
+    }
+
+    /// Puts everything that is still remembered onto the shelf, and closes it.
+    pub(super) fn shelve(&mut self) -> Result<(), String> {
+        let book = self.book();
+        let Some(window) = &mut self.window else { return Ok(()) };
+        for (key, entry) in &book.entries {
+            window.put(key, entry);
+        }
+        window.close()
+    }
+
+    fn shed(&mut self, key: &str) {
+        let Some(window) = &mut self.window else { return };
+        for old in window.enter(key) {
+            if self.entries.get(&old).is_some_and(|booked| !booked.outcome.is_final()) {
+                window.stay(old);
+            } else if let Some(booked) = self.entries.remove(&old).filter(|old| has_effect(old.request.operation)) {
+                let entry = booked.entry();
+                window.put(&old, &entry);
+                self.gone.note(&old, &entry.outcome);
+            }
+        }
     }
 
     /// What a query asks for: the money under the name that it gives.
@@ -62,15 +104,7 @@ impl Books {
     }
 
     pub(super) fn book(&self) -> Book {
-        let entry = |(key, booked): (&String, &Booked)| {
-            let entry = BookEntry {
-                end_to_end_id: name(&booked.request).to_owned(),
-                original: original(&booked.request),
-                executions: booked.executions,
-                ..BookEntry::of(&booked.request, &booked.outcome)
-            };
-            (key.clone(), entry)
-        };
+        let entry = |(key, booked): (&String, &Booked)| (key.clone(), booked.entry());
         Book {
             entries: self
                 .entries
@@ -78,6 +112,17 @@ impl Books {
                 .filter(|(_, booked)| has_effect(booked.request.operation))
                 .map(entry)
                 .collect(),
+        }
+    }
+}
+
+impl Booked {
+    fn entry(&self) -> BookEntry {
+        BookEntry {
+            end_to_end_id: name(&self.request).to_owned(),
+            original: original(&self.request),
+            executions: self.executions,
+            ..BookEntry::of(&self.request, &self.outcome)
         }
     }
 }

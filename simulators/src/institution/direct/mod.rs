@@ -24,7 +24,7 @@ pub use play::DirectPlayed;
 pub use request::{Order, request};
 
 use crate::counterparty::{Party, Refusal, Step};
-use crate::report::Book;
+use crate::report::{Book, Shelf};
 use crate::world::World;
 use books::Books;
 use codecs::spec::Spec;
@@ -164,6 +164,16 @@ impl Direct {
 
     pub fn books(&self) -> Book {
         held(&self.inner.books).book()
+    }
+
+    /// Of payments that are over so many are remembered; older ones go onto the shelf.
+    pub fn remember(&self, size: usize, shelf: Box<dyn Shelf>) {
+        held(&self.inner.books).remember(size, shelf);
+    }
+
+    /// Puts what is still remembered onto the shelf too, and closes it.
+    pub fn shelve(&self) -> Result<(), String> {
+        held(&self.inner.books).shelve()
     }
 
     pub fn figures(&self) -> DirectFigures {

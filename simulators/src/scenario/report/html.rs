@@ -1,35 +1,32 @@
-//! One HTML file that needs nothing else: the results, and of each scenario its steps, checks and timeline.
+//! One HTML file that needs nothing else: the results, their latencies, and of each scenario its steps, checks and messages.
 
-use super::super::{Shown, Verdict};
-use super::{Language, escaped, reasons, seconds, text};
+use super::super::Verdict;
+use super::{Language, lanes, latency, reasons, seconds, text};
+use crate::page::{escaped, page};
 
 pub fn html(verdicts: &[Verdict], language: Language) -> String {
     let t = |key: &'static str| text(key, language);
     let passed = verdicts.iter().filter(|verdict| verdict.passed).count();
-    let lang = match language {
-        Language::Zh => "zh-CN",
-        Language::En => "en",
-    };
     let seed = verdicts.first().map_or(0, |verdict| verdict.seed);
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"{lang}\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
-         <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
-         <p class=\"sum\"><b class=\"good\">{passed}</b> {} &nbsp; <b class=\"{}\">{}</b> {} &nbsp; {} {seed}</p>\n\
-         <label><input type=\"checkbox\" id=\"only\"> {}</label>\n",
+    let mut body = format!(
+        "<p class=\"sum\"><b class=\"good\">{passed}</b> {} &nbsp; <b class=\"{}\">{}</b> {} &nbsp; {} {seed}</p>\n",
         t("passed"),
         if passed == verdicts.len() { "good" } else { "bad" },
         verdicts.len() - passed,
         t("failed"),
         t("seed"),
-        t("failed_only"),
-        title = t("title"),
     );
-    page.push_str("<main>\n");
+    body.push_str(&latency::of_all(verdicts, language));
+    body.push_str(&format!(
+        "<h2>{}</h2>\n<label><input type=\"checkbox\" id=\"only\"> {}</label>\n<main>\n",
+        t("scenarios"),
+        t("failed_only")
+    ));
     for verdict in verdicts {
-        page.push_str(&section(verdict, language));
+        body.push_str(&section(verdict, language));
     }
-    page.push_str("</main>\n</body>\n</html>\n");
-    page
+    body.push_str("</main>\n");
+    page(t("title"), &body, language)
 }
 
 /// One scenario, folded unless it failed.
@@ -62,7 +59,8 @@ fn section(verdict: &Verdict, language: Language) -> String {
     }
     html.push_str(&steps(verdict, language));
     html.push_str(&checks(verdict, language));
-    html.push_str(&timeline(&verdict.timeline, language));
+    html.push_str(&latency::of_one(verdict, language));
+    html.push_str(&lanes::timeline(&verdict.timeline, language));
     let again = format!("hangu sim run {} --seed {}", escaped(&verdict.source), verdict.seed);
     html.push_str(&format!(
         "<p>{}: <code>{again}</code></p>\n</details>\n",
@@ -98,54 +96,3 @@ fn checks(verdict: &Verdict, language: Language) -> String {
     html.push_str("</ul>\n");
     html
 }
-
-/// Three lanes: the centre at the left, the gateway in the middle, the platform at the right; an arrow shows who sent.
-fn timeline(messages: &[Shown], language: Language) -> String {
-    let t = |key: &'static str| text(key, language);
-    let mut html = format!(
-        "<h3>{}</h3>\n<table>\n<tr><th>{}</th><th>{}</th><th></th><th>{}</th><th></th><th>{}</th><th>{}</th></tr>\n",
-        t("timeline"),
-        t("time"),
-        t("centre"),
-        t("gateway"),
-        t("platform"),
-        t("message")
-    );
-    for shown in messages {
-        html.push_str(&row(shown, language));
-    }
-    html.push_str("</table>\n");
-    html
-}
-
-fn row(shown: &Shown, language: Language) -> String {
-    let (is_left, leaves) = (shown.from == "centre" || shown.to == "centre", shown.to == "gateway");
-    let arrow = if is_left == leaves { "&rarr;" } else { "&larr;" };
-    let lanes = if is_left {
-        format!("<td>&#9679;</td><td>{arrow}</td><td>&#9679;</td><td></td><td></td>")
-    } else {
-        format!("<td></td><td></td><td>&#9679;</td><td>{arrow}</td><td>&#9679;</td>")
-    };
-    let mut what = format!("<b>{}</b>", escaped(&shown.what));
-    for part in [&shown.outcome, &shown.remark].into_iter().filter(|part| !part.is_empty()) {
-        what.push_str(&format!(", {}", escaped(part)));
-    }
-    let fields: Vec<String> = shown
-        .fields
-        .iter()
-        .map(|(name, value)| format!("{} = {}", escaped(name), escaped(value)))
-        .collect();
-    if !fields.is_empty() {
-        let (title, fields) = (text("fields", language), fields.join("\n"));
-        what.push_str(&format!(
-            "<details><summary>{title}, {} B</summary><pre>{fields}</pre></details>",
-            shown.bytes
-        ));
-    }
-    format!(
-        "<tr><td>{}</td>{lanes}<td class=\"what\">{what}</td></tr>\n",
-        seconds(shown.at_ms)
-    )
-}
-
-const STYLE: &str = include_str!("style.css");

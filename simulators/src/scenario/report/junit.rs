@@ -1,7 +1,8 @@
 //! `JUnit`'s XML, as continuous integration reads it: one test case for each scenario.
 
 use super::super::Verdict;
-use super::{Language, escaped, line, reasons, seconds};
+use super::{Language, line, reasons, seconds};
+use crate::page::escaped;
 
 pub fn junit(verdicts: &[Verdict]) -> String {
     let failures = verdicts.iter().filter(|verdict| !verdict.passed).count();

@@ -2,23 +2,19 @@
 
 mod html;
 mod junit;
+mod lanes; // of the HTML file: who sent what when
+mod latency; // of the HTML file: how long it took
 mod text;
 
 pub use html::html;
 pub use junit::junit;
 pub use text::{line, summary};
 
-use super::Verdict;
-use serde::Deserialize;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::sync::OnceLock;
+pub use crate::page::Language;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Language {
-    Zh,
-    En,
-}
+use super::Verdict;
+use crate::page::Texts;
+use serde_json::{Value, json};
 
 /// Everything, for programs.
 pub fn json(verdicts: &[Verdict]) -> Value {
@@ -29,20 +25,10 @@ pub fn json(verdicts: &[Verdict]) -> Value {
     })
 }
 
-#[derive(Deserialize)]
-struct Text {
-    en: String,
-    zh: String,
-}
-
 /// A text of the reports by its key.
 fn text(key: &str, language: Language) -> &str {
-    static TEXTS: OnceLock<BTreeMap<String, Text>> = OnceLock::new();
-    let texts = TEXTS.get_or_init(|| toml::from_str(include_str!("texts.toml")).unwrap_or_default());
-    texts.get(key).map_or(key, |text| match language {
-        Language::Zh => text.zh.as_str(),
-        Language::En => text.en.as_str(),
-    })
+    static TEXTS: Texts = Texts::of(include_str!("texts.toml"));
+    TEXTS.text(key, language)
 }
 
 /// Milliseconds as seconds.
@@ -50,24 +36,8 @@ fn seconds(ms: u64) -> String {
     format!("{}.{:03}", ms / 1000, ms % 1000)
 }
 
-/// What can stand in XML and HTML; control characters are not allowed there.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            c if c.is_control() && !matches!(c, '\n' | '\t') => escaped.push('?'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 /// Why a scenario failed, in lines: the step with what was expected and what came, or the checks that do not hold.
-fn reasons(verdict: &Verdict, language: Language) -> Vec<String> {
+pub fn reasons(verdict: &Verdict, language: Language) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(step) = verdict.failed_step() {
         lines.push(format!(

@@ -107,6 +107,12 @@ pub(crate) struct Performance {
 }
 
 impl Company {
+    /// An institution by its link, which is named after its codec.
+    pub(super) fn direct(&self, link: &str) -> Option<Direct> {
+        let member = self.members.iter().find(|member| member.spec.codec == link);
+        member.map(|member| member.direct.clone())
+    }
+
     /// Lets all of them play, a few courses of each at a time.
     pub(super) async fn play(&self) -> Result<Vec<Performance>, Failure> {
         let mut performances = Vec::new();

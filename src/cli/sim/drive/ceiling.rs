@@ -1,5 +1,6 @@
 //! `hangu sim drive --ceiling`: how fast the driver is when no gateway holds it up.
 
+use super::view::memory_mb;
 use super::{Exit, Failure, Form, Settings};
 use crate::cli::demo::stage;
 use crate::cli::output;
@@ -41,6 +42,32 @@ pub(super) async fn run(settings: &Settings, form: Form) -> Result<Exit, Failure
     } else {
         Exit::CheckFailed
     })
+}
+
+/// The platform's ledger alone, with so many customers.
+pub(super) fn run_accounts(customers: u64, form: Form) -> Exit {
+    let before = memory_mb();
+    let done = simulators::drive::accounts(customers, world().now());
+    let (seconds, memory) = (done.took.as_secs_f64(), memory_mb() - before);
+    output::say(&match form {
+        Form::Json => output::json(&json!({ "done": done, "seconds": seconds, "memory_mb": memory })),
+        Form::Text => format!(
+            "{} {}: {} {}, {} {}, {} {}; {seconds:.1} s, {memory:.0} MB",
+            done.customers,
+            text("drive.customers"),
+            done.agreements,
+            text("drive.agreements"),
+            done.debited,
+            text("drive.success"),
+            done.refused,
+            text("drive.failed"),
+        ),
+    });
+    if done.wrong == 0 && done.sum_fen == 0 {
+        Exit::Ok
+    } else {
+        Exit::CheckFailed
+    }
 }
 
 /// Some seconds of work for a laptop.

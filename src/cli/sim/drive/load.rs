@@ -2,11 +2,12 @@
 
 use super::field::Field;
 use super::report::Report;
-use super::view::{Sample, View};
+use super::view::View;
 use super::{Exit, Failure, Form, Settings};
 use crate::cli::output;
+use crate::cli::sim::{Lang, write_report};
 use hangu::config::Config;
-use simulators::drive::{Arrivals, Curve, Ended, Mixture, Order, Tally};
+use simulators::drive::{Arrivals, Curve, Ended, Mixture, Order, Sample, Tally};
 use simulators::load::{Finished, Tap, drive_at};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,9 +45,18 @@ pub(super) struct LoadArgs {
     /// Write the parties' books into this folder at the end.
     #[arg(long, requires = "duration")]
     keep: Option<PathBuf>,
+    /// Write a report in one HTML file that needs nothing else: latencies as charts, rates, what waited.
+    #[arg(long, requires = "duration")]
+    html: Option<PathBuf>,
+    /// Its language.
+    #[arg(long, value_enum, default_value_t = Lang::En, requires = "html")]
+    lang: Lang,
     /// No gateway at all: how many payments a second the driver itself can make, send, verify and open; `--payments` of them.
     #[arg(long, conflicts_with = "duration")]
     pub(super) ceiling: bool,
+    /// Instead, the platform's ledger alone: so many customers, each of whom signs an agreement and is debited under it.
+    #[arg(long, requires = "ceiling", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub(super) accounts: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -119,13 +129,14 @@ pub(super) async fn run(settings: &Settings, args: &LoadArgs, config: Option<&Co
     } else {
         arrivals
     };
+    let keep = args.keep.as_deref();
     let field = match config {
-        Some(config) => Field::against(settings, config, &mix, !args.platform_elsewhere).await?,
-        None => Field::embedded(&mix).await?,
+        Some(config) => Field::against(settings, config, &mix, !args.platform_elsewhere, keep).await?,
+        None => Field::embedded(settings, &mix, keep).await?,
     };
     let (shared, samples) = play(&field, settings.seed, mix, arrivals, args.under_way_max).await?;
     let took = shared.begun.elapsed();
-    field.end(args.keep.as_deref()).await?;
+    field.end().await?;
     let report = Report {
         tally: &shared.tally(),
         settings,
@@ -133,6 +144,7 @@ pub(super) async fn run(settings: &Settings, args: &LoadArgs, config: Option<&Co
         took,
         samples: &samples,
     };
+    write_report(args.html.as_deref(), || report.html(args.lang.language()))?;
     output::say(&match form {
         Form::Json => output::json(&report.object()),
         Form::Text => report.page(),
@@ -153,7 +165,7 @@ async fn play(
         started: AtomicU64::new(0),
         tally: Mutex::new(tally),
     });
-    let view = View::start(Arc::clone(&shared), field.queues.clone());
+    let view = View::start(Arc::clone(&shared), field.queues.clone(), field.remembering());
     let (players, counted) = (field.players.clone(), Arc::clone(&shared));
     let work = move |order: Order| {
         let players = players.clone();

@@ -1,10 +1,10 @@
 //! What a load came to: an object for programs, tables for people.
 
 use super::Settings;
-use super::view::Sample;
 use crate::cli::texts::{table, text, titles};
 use serde_json::{Map, Value, json};
-use simulators::drive::{Group, Tally};
+use simulators::drive::{Course, Group, Sample, Tally, html};
+use simulators::page::Language;
 use std::time::Duration;
 
 pub(super) struct Report<'a> {
@@ -39,6 +39,19 @@ impl Report<'_> {
             "by_operation": operations.collect::<Map<_, _>>(), "histogram_ms": histogram(&tally.all),
             "complaints": tally.complaints, "samples": self.samples,
         })
+    }
+
+    /// One file for people.
+    pub(super) fn html(&self, language: Language) -> String {
+        let course = Course {
+            rate_per_s: self.settings.rate,
+            seed: self.settings.seed,
+            length: self.length,
+            took: self.took,
+            tally: self.tally,
+            samples: self.samples,
+        };
+        html(&course, language)
     }
 
     pub(super) fn page(&self) -> String {

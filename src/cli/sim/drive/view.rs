@@ -2,8 +2,9 @@
 
 use super::load::Shared;
 use hangu::mq::SharedMq;
-use serde::Serialize;
-use simulators::drive::Look;
+use simulators::centre::Desk;
+use simulators::drive::{Look, Sample};
+use simulators::platform::{SharedLedger, lock};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -14,24 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::texts::text;
 
-/// One second of a load.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub(super) struct Sample {
-    pub(super) second: f64,
-    /// Arrivals, and requests that ended, in the time since the sample before.
-    pub(super) started: u64,
-    pub(super) ended: u64,
-    pub(super) success: u64,
-    pub(super) failed: u64,
-    pub(super) unknown: u64,
-    pub(super) p50_ms: f64,
-    pub(super) p99_ms: f64,
-    pub(super) max_ms: f64,
-    pub(super) under_way: u64,
-    /// Messages that wait in each queue; absent while the broker gives no answer.
-    pub(super) queues: BTreeMap<String, u64>,
-}
-
 /// The watcher of a running load.
 pub(super) struct View {
     stop: CancellationToken,
@@ -39,9 +22,9 @@ pub(super) struct View {
 }
 
 impl View {
-    pub(super) fn start(shared: Arc<Shared>, queues: (SharedMq, Vec<String>)) -> Self {
+    pub(super) fn start(shared: Arc<Shared>, queues: (SharedMq, Vec<String>), parties: Remembering) -> Self {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(watch(shared, queues, stop.clone()));
+        let task = tokio::spawn(watch(shared, queues, parties, stop.clone()));
         Self { stop, task }
     }
 
@@ -52,7 +35,12 @@ impl View {
     }
 }
 
-async fn watch(shared: Arc<Shared>, (mq, names): (SharedMq, Vec<String>), stop: CancellationToken) -> Vec<Sample> {
+async fn watch(
+    shared: Arc<Shared>,
+    (mq, names): (SharedMq, Vec<String>),
+    parties: Remembering,
+    stop: CancellationToken,
+) -> Vec<Sample> {
     let mut screen = Screen::new();
     let (mut samples, mut started_before) = (Vec::new(), 0);
     let mut ticks = tokio::time::interval(PERIOD);
@@ -68,12 +56,13 @@ async fn watch(shared: Arc<Shared>, (mq, names): (SharedMq, Vec<String>), stop: 
             (tally.look(), tally.ended)
         };
         let started = shared.started.load(Ordering::Relaxed);
-        let sample = sample(
-            &shared,
-            look,
-            (started - started_before, started.saturating_sub(ended)),
+        let counts = (started - started_before, started.saturating_sub(ended));
+        let sample = Sample {
             queues,
-        );
+            remembered: parties.count(),
+            memory_mb: memory_mb(),
+            ..sample(&shared, look, counts)
+        };
         started_before = started;
         screen.show(&shared, &sample);
         samples.push(sample);
@@ -84,7 +73,7 @@ async fn watch(shared: Arc<Shared>, (mq, names): (SharedMq, Vec<String>), stop: 
     }
 }
 
-fn sample(shared: &Shared, look: Look, (started, under_way): (u64, u64), queues: BTreeMap<String, u64>) -> Sample {
+fn sample(shared: &Shared, look: Look, (started, under_way): (u64, u64)) -> Sample {
     Sample {
         second: shared.begun.elapsed().as_secs_f64(),
         started,
@@ -96,8 +85,29 @@ fn sample(shared: &Shared, look: Look, (started, under_way): (u64, u64), queues:
         p99_ms: look.p99_ms,
         max_ms: look.max_ms,
         under_way,
-        queues,
+        ..Sample::default()
     }
+}
+
+/// Whose memory is looked at.
+pub(super) struct Remembering {
+    pub(super) desk: Desk,
+    pub(super) ledger: Option<SharedLedger>,
+}
+
+impl Remembering {
+    fn count(&self) -> u64 {
+        let platform = self.ledger.as_ref().map_or(0, |ledger| lock(ledger).remembered());
+        (self.desk.remembered() + platform) as u64
+    }
+}
+
+/// What of this process is in memory, as Linux tells it.
+pub(super) fn memory_mb() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = resident.and_then(|rest| rest.split_whitespace().next()?.parse::<u32>().ok());
+    f64::from(kilobytes.unwrap_or(0)) / 1024.0
 }
 
 async fn depths(mq: &SharedMq, names: &[String]) -> BTreeMap<String, u64> {

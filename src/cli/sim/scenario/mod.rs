@@ -5,13 +5,13 @@ mod planted;
 mod rotate;
 pub(super) mod stage;
 
+use super::{Lang, write_report};
 use crate::cli::demo::stage::Folder;
 use crate::cli::output::{self, Exit, Failure, Form};
-use clap::ValueEnum;
 use hangu::clock::Entropy;
 use hangu::config::Config;
 use hangu::shell::SystemEntropy;
-use simulators::scenario::report::{self, Language};
+use simulators::scenario::report;
 use simulators::scenario::tape::Tape;
 use simulators::scenario::{Flaw, Scenario, Verdict, library};
 use std::path::{Path, PathBuf};
@@ -55,12 +55,6 @@ pub(super) struct PlayArgs {
     log: Option<tracing::Level>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Lang {
-    Zh,
-    En,
-}
-
 pub(super) fn check(args: &CheckArgs, form: Form) -> Result<Exit, Failure> {
     let (mut good, mut flaws) = (Vec::new(), Vec::new());
     for file in &args.files {
@@ -102,12 +96,9 @@ pub(super) fn run(args: &PlayArgs, form: Form) -> Result<Exit, Failure> {
     };
     let played = runtime.block_on(conduct(&folder()?, scenarios, how, told))?;
     let verdicts: Vec<Verdict> = played.into_iter().map(|one| one.verdict).collect();
-    let language = match args.lang {
-        Lang::Zh => Language::Zh,
-        Lang::En => Language::En,
-    };
-    write(args.junit.as_deref(), || report::junit(&verdicts))?;
-    write(args.html.as_deref(), || report::html(&verdicts, language))?;
+    let language = args.lang.language();
+    write_report(args.junit.as_deref(), || report::junit(&verdicts))?;
+    write_report(args.html.as_deref(), || report::html(&verdicts, language))?;
     match form {
         Form::Json => output::say(&output::json(&report::json(&verdicts))),
         Form::Text => output::say(&report::summary(&verdicts, args.seed)),
@@ -195,7 +186,7 @@ fn chosen(words: &[String]) -> Result<Vec<Scenario>, Failure> {
         let before = chosen.len();
         chosen.extend(named.cloned());
         if chosen.len() == before {
-            chosen.extend(read(Path::new(word))?.map_err(flawed)?);
+            chosen.extend(sound(Path::new(word))?);
         }
     }
     Ok(chosen)
@@ -215,14 +206,14 @@ fn read(file: &Path) -> Result<Result<Vec<Scenario>, Vec<Flaw>>, Failure> {
     Ok(Scenario::parse(&name, &text))
 }
 
+/// The scenarios of a file; what is wrong with it is an error.
+pub(super) fn sound(file: &Path) -> Result<Vec<Scenario>, Failure> {
+    read(file)?.map_err(flawed)
+}
+
 fn flawed(flaws: Vec<Flaw>) -> Failure {
     let lines: Vec<String> = flaws.iter().map(ToString::to_string).collect();
     Failure::new(Exit::CheckFailed, "scenario", lines.join("\n"))
-}
-
-fn write(file: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Failure> {
-    let Some(file) = file else { return Ok(()) };
-    std::fs::write(file, text()).map_err(|error| Failure::new(Exit::Unavailable, file.display().to_string(), error))
 }
 
 /// In memory where the system has a folder there: what a scenario shows needs no disk, and a slow one would spoil its times.
