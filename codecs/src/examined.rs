@@ -2,8 +2,11 @@
 //!
 //! No key is needed here, and nothing here says that a message is good.
 
+use crate::mapping;
 use crate::message::Message;
+use crate::payment::{Attribute, Value};
 use crate::spec::plan::Over;
+use crate::values::Item;
 use crate::wire::Start;
 
 /// What the signed text of a message is made of.
@@ -38,7 +41,32 @@ pub struct SignedPairs {
     pub suffix: String,
 }
 
+/// A value that stands in the clear, under its canonical name.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stated {
+    pub attribute: Attribute,
+    pub value: Value,
+    /// As it stands on the wire, and where, if that is known.
+    pub sent: String,
+    pub offset: Option<usize>,
+}
+
 impl Message<'_> {
+    /// What can be read without a key, in the order of the document.
+    pub fn stated(&self) -> Vec<Stated> {
+        let stated = |item: &Item<'_>| {
+            let field = self.kind.plan.field(item.field)?;
+            Some(Stated {
+                attribute: field.map?,
+                value: mapping::value(field, item).ok()?,
+                sent: item.sent.clone().into_owned(),
+                offset: item.offset,
+            })
+        };
+        let clear = self.values.items().iter().filter(|item| !item.sealed);
+        clear.filter_map(stated).collect()
+    }
+
     /// The signature as it stands, whatever its encoding.
     pub fn signature_text(&self) -> Option<&str> {
         let at = self.kind.plan.signing.signature?;

@@ -87,7 +87,7 @@ pub(crate) fn operation(message: &MessageSpec, values: &Values<'_>) -> Result<Op
         .ok_or_else(|| Broken::new("field.operation", "its value selects no operation of this message").read(path, offset))
 }
 
-fn value(field: &Field, item: &Item<'_>) -> Result<Value, Broken> {
+pub(crate) fn value(field: &Field, item: &Item<'_>) -> Result<Value, Broken> {
     let clear = item
         .clear()
         .ok_or_else(|| Broken::new("seal.unopened", "a sealed value has not been opened"))?;

@@ -36,10 +36,14 @@ pub enum Fault {
     Drop,
     /// Sent after a wait.
     Delay,
+    /// The next message of the same way goes before it.
+    Reorder,
+    /// Its broker puts it back again and again, and refuses to confirm what is put meanwhile.
+    NackStorm,
 }
 
 impl Fault {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::BadSignature,
         Self::AlteredRepeat,
         Self::Repeat,
@@ -51,6 +55,8 @@ impl Fault {
         Self::WrongSealKey,
         Self::Drop,
         Self::Delay,
+        Self::Reorder,
+        Self::NackStorm,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -66,6 +72,8 @@ impl Fault {
             Self::WrongSealKey => "wrong_seal_key",
             Self::Drop => "drop",
             Self::Delay => "delay",
+            Self::Reorder => "reorder",
+            Self::NackStorm => "nack_storm",
         }
     }
 
@@ -86,13 +94,20 @@ impl Fault {
             | Self::Gbk
             | Self::Doctype
             | Self::Drop
-            | Self::Delay => Twist::None,
+            | Self::Delay
+            | Self::Reorder
+            | Self::NackStorm => Twist::None,
         }
     }
 
     /// Whether the message as sent must be refused by its receiver.
     pub const fn spoils(self) -> bool {
-        !matches!(self, Self::Repeat | Self::Drop | Self::Delay)
+        !matches!(self, Self::Drop) && !self.is_harmless()
+    }
+
+    /// Whether it only happens on the way: the message comes whole, late, again or out of its order.
+    pub const fn is_harmless(self) -> bool {
+        matches!(self, Self::Repeat | Self::Delay | Self::Reorder | Self::NackStorm)
     }
 
     /// Changes the finished bytes.
@@ -108,7 +123,9 @@ impl Fault {
             | Self::UnknownSerial
             | Self::WrongSealKey
             | Self::Drop
-            | Self::Delay => {}
+            | Self::Delay
+            | Self::Reorder
+            | Self::NackStorm => {}
         }
     }
 }
@@ -117,9 +134,9 @@ impl Fault {
 /// stands nowhere.
 pub fn corrupt_value(body: &mut [u8], value: &str) -> bool {
     let (wanted, mut places) = (value.as_bytes(), Vec::new());
-    for at in 1..body.len().saturating_sub(wanted.len()) {
-        let is_whole = body.get(at - 1).is_some_and(|before| b">\":".contains(before))
-            && body.get(at + wanted.len()).is_some_and(|after| b"<\",}".contains(after));
+    for at in 1..=body.len().saturating_sub(wanted.len()) {
+        let is_whole = body.get(at - 1).is_some_and(|before| b">\":=".contains(before))
+            && body.get(at + wanted.len()).is_none_or(|after| b"<\",}&".contains(after));
         if is_whole && !wanted.is_empty() && body.get(at..at + wanted.len()) == Some(wanted) {
             places.push(at + wanted.len() - 1);
         }
@@ -157,19 +174,19 @@ impl When {
     }
 }
 
-mod operation_name {
+pub(crate) mod operation_name {
     use super::Operation;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
-    pub(super) fn serialize<S: Serializer>(operation: &Option<Operation>, to: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(operation: &Option<Operation>, to: S) -> Result<S::Ok, S::Error> {
         match operation {
             Some(operation) => to.serialize_str(operation.name()),
             None => to.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Operation>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Operation>, D::Error> {
         let name = Option::<String>::deserialize(from)?;
         let parse = |name: String| Operation::parse(&name).ok_or_else(|| D::Error::custom(format!("no operation {name}")));
         name.map(parse).transpose()

@@ -11,7 +11,7 @@ pub mod world;
 
 // What a party says, and how: identifiers, customers, institutions' requests, seals and signatures.
 pub mod counterparty;
-mod frames;
+pub mod frames;
 mod http;
 pub mod ids;
 pub mod institution;

@@ -18,6 +18,15 @@ pub trait Queues: Send + Sync {
     /// Returns once the broker has confirmed the message.
     async fn put(&self, queue: &str, message_id: &str, body: Vec<u8>) -> Result<(), String>;
 
+    /// Puts a message in a storm: its broker puts it back so many times, whatever its receiver says. Queues that see no
+    /// acknowledgement put it as often as it would come.
+    async fn put_in_storm(&self, queue: &str, message_id: &str, body: Vec<u8>, times: u64) -> Result<(), String> {
+        for _ in 0..times {
+            self.put(queue, message_id, body.clone()).await?;
+        }
+        self.put(queue, message_id, body).await
+    }
+
     /// Waits for the next message. `None` once the queues are closed. Cancel-safe.
     async fn take(&self, queue: &str) -> Option<Taken>;
 }

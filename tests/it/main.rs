@@ -34,6 +34,7 @@ mod mq_every_byte;
 mod mq_faults;
 mod mq_memory;
 mod mq_refusals;
+mod mq_storm;
 mod mq_tls;
 mod overload;
 mod pack;

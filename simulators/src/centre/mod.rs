@@ -9,6 +9,7 @@ mod receive;
 mod script;
 mod send;
 mod state;
+mod way;
 
 #[cfg(test)]
 mod tests;
@@ -146,6 +147,8 @@ pub(crate) struct Shared {
     silent: AtomicBool,
     let_through: AtomicU64,
     gate: Notify,
+    /// Messages that the next ones go before.
+    overtaken: way::Overtaken,
     stop: CancellationToken,
 }
 
@@ -175,6 +178,7 @@ pub fn start(queues: Arc<dyn Queues>, party: Party, world: World, config: Centre
         silent: AtomicBool::new(false),
         let_through: AtomicU64::new(0),
         gate: Notify::new(),
+        overtaken: way::Overtaken::default(),
         stop: CancellationToken::new(),
         config,
     });

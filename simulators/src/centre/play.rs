@@ -117,7 +117,9 @@ impl Desk {
                 self.alter(&sent, script).await?;
                 script.ends(sent.exchanged);
             }
-            Fault::Delay => script.ends(self.send_with(request, Some(fault), &mut dice).await?.exchanged),
+            Fault::Delay | Fault::Reorder | Fault::NackStorm => {
+                script.ends(self.send_with(request, Some(fault), &mut dice).await?.exchanged);
+            }
             Fault::BadSignature
             | Fault::CorruptByte
             | Fault::Truncate

@@ -175,7 +175,9 @@ async fn put_reply_as(shared: &Arc<Shared>, request: &Payment, outcome: Outcome,
     }
     let remark = fault.map_or("", Fault::name);
     for _ in 0..times {
-        shared.put_body(&named(reply.clone(), &code), body.clone(), remark).await;
+        shared
+            .put_body(&named(reply.clone(), &code), body.clone(), (remark, fault))
+            .await;
     }
 }
 
@@ -186,7 +188,7 @@ async fn put_reply(shared: &Arc<Shared>, code: &str, mut reply: Payment) {
     }
     match shared.party.emit(code, &reply, shared.world.now(), &mut shared.world.rng()) {
         Ok(wire) => {
-            shared.put_body(&named(reply, code), wire.body, "").await;
+            shared.put_body(&named(reply, code), wire.body, ("", None)).await;
         }
         Err(refusal) => tracing::error!(%refusal, code, "the centre could not write a message"),
     }
@@ -255,16 +257,16 @@ impl Shared {
         self.state().counter.decide(request, payout_max)
     }
 
-    async fn put_stored(&self, request: &Payment, body: Vec<u8>) {
+    async fn put_stored(self: &Arc<Self>, request: &Payment, body: Vec<u8>) {
         let mut reply = request.clone();
         reply.role = Role::Reply;
-        self.put_body(&reply, body, "the stored reply").await;
+        self.put_body(&reply, body, ("the stored reply", None)).await;
     }
 
-    async fn put_body(&self, reply: &Payment, body: Vec<u8>, remark: &str) {
+    async fn put_body(self: &Arc<Self>, reply: &Payment, body: Vec<u8>, (remark, fault): (&str, Option<Fault>)) {
         self.world.tell(|| Seen::sent(NAME, reply, &body).remarking(remark));
         let id = reply.text(Attribute::MsgId).unwrap_or_default();
-        if let Err(error) = self.queues.put(&self.config.queue_replies, id, body).await {
+        if let Err(error) = self.deliver(&self.config.queue_replies, id, body, fault).await {
             tracing::warn!(%error, "a reply could not be put");
         }
     }

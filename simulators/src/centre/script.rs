@@ -92,7 +92,7 @@ impl Desk {
             tokio::time::sleep(Duration::from_millis(200 + dice.below(800))).await;
         }
         if manner.fault != Some(Fault::Drop) {
-            shared.put_remarked(&prepared, remark(manner)).await;
+            shared.put_faulty(&prepared, remark(manner), manner.fault).await;
         }
         if manner.fault == Some(Fault::Repeat) {
             shared.put_remarked(&prepared, "repeat").await;

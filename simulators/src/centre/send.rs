@@ -9,6 +9,7 @@ use crate::play::Exchanged;
 use crate::witness::Seen;
 use crate::world::Dice;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -69,9 +70,9 @@ impl Desk {
                 tokio::time::sleep(Duration::from_millis(200 + dice.below(800))).await;
                 self.shared.put(&prepared).await;
             }
-            _ => self.shared.put(&prepared).await,
+            _ => self.shared.put_faulty(&prepared, "", fault).await,
         }
-        let patient = fault.is_none_or(|fault| matches!(fault, Fault::Repeat | Fault::Delay));
+        let patient = fault.is_none_or(Fault::is_harmless);
         Ok(self.shared.await_answer(prepared, waiting, patient).await)
     }
 
@@ -128,21 +129,27 @@ impl Shared {
         })
     }
 
-    pub(super) async fn put(&self, prepared: &Prepared) {
+    pub(super) async fn put(self: &Arc<Self>, prepared: &Prepared) {
         self.put_remarked(prepared, "").await;
     }
 
-    pub(super) async fn put_remarked(&self, prepared: &Prepared, remark: &str) {
+    pub(super) async fn put_remarked(self: &Arc<Self>, prepared: &Prepared, remark: &str) {
+        self.put_faulty(prepared, remark, None).await;
+    }
+
+    /// Puts a request on a way on which this happens to it.
+    pub(super) async fn put_faulty(self: &Arc<Self>, prepared: &Prepared, remark: &str, fault: Option<Fault>) {
         self.state().figures.sent += 1;
         self.world
             .tell(|| Seen::sent(NAME, &prepared.request, &prepared.body).remarking(remark));
         let id = prepared.request.text(Attribute::MsgId).unwrap_or_default();
-        if let Err(error) = self.queues.put(&self.config.queue_requests, id, prepared.body.clone()).await {
+        let body = prepared.body.clone();
+        if let Err(error) = self.deliver(&self.config.queue_requests, id, body, fault).await {
             tracing::warn!(%error, "a request could not be put");
         }
     }
 
-    async fn await_answer(&self, prepared: Prepared, mut waiting: Waiting, patient: bool) -> Sent {
+    async fn await_answer(self: &Arc<Self>, prepared: Prepared, mut waiting: Waiting, patient: bool) -> Sent {
         let mut sends = 1;
         let mut last = within(&mut waiting.last, self.reply_wait()).await;
         if last.is_none() && patient {
@@ -155,7 +162,7 @@ impl Shared {
     }
 
     /// The first deadline is over without a final answer.
-    async fn after_timeout(&self, prepared: &Prepared, waiting: &mut Waiting, sends: &mut u32) -> Option<Reply> {
+    async fn after_timeout(self: &Arc<Self>, prepared: &Prepared, waiting: &mut Waiting, sends: &mut u32) -> Option<Reply> {
         let rest = self.final_wait().saturating_sub(self.reply_wait());
         match self.config.on_timeout {
             OnTimeout::Repeat => return self.repeat(prepared, waiting, rest, sends).await,
@@ -167,7 +174,13 @@ impl Shared {
         within(&mut waiting.last, rest).await
     }
 
-    async fn repeat(&self, prepared: &Prepared, waiting: &mut Waiting, rest: Duration, sends: &mut u32) -> Option<Reply> {
+    async fn repeat(
+        self: &Arc<Self>,
+        prepared: &Prepared,
+        waiting: &mut Waiting,
+        rest: Duration,
+        sends: &mut u32,
+    ) -> Option<Reply> {
         let deadline = tokio::time::Instant::now() + rest;
         loop {
             let left = deadline.saturating_duration_since(tokio::time::Instant::now());
@@ -184,7 +197,7 @@ impl Shared {
     }
 
     /// Asks for the outcome, or takes the payment back; a reply that comes first decides.
-    async fn settle_by(&self, prepared: &Prepared, waiting: &mut Waiting, rest: Duration) -> Option<Reply> {
+    async fn settle_by(self: &Arc<Self>, prepared: &Prepared, waiting: &mut Waiting, rest: Duration) -> Option<Reply> {
         let cancels = self.config.on_timeout == OnTimeout::Cancel;
         let operation = if cancels { Operation::Cancel } else { Operation::Query };
         let asked = self.follow_up(operation, &prepared.request, rest).await;
@@ -202,7 +215,7 @@ impl Shared {
         within(&mut waiting.last, rest).await
     }
 
-    async fn follow_up(&self, operation: Operation, original: &Payment, wait: Duration) -> Option<Reply> {
+    async fn follow_up(self: &Arc<Self>, operation: Operation, original: &Payment, wait: Duration) -> Option<Reply> {
         let mut request = Payment::new(operation, Role::Request);
         let sending = self.sending();
         sending.address(&mut request, self.next_serial(), self.world.now());

@@ -3,6 +3,7 @@
 //! It executes each request once whatever it answers; its faults are in the answer, never in the books.
 
 mod client;
+mod line;
 mod script;
 mod server;
 
@@ -43,6 +44,10 @@ pub enum PlatformFault {
     Garbage,
     /// Executes, and answers correctly with one bit of the tag flipped.
     BadMac,
+    /// Executes, and answers a few bytes at a time, over this many milliseconds.
+    Drip(u64),
+    /// Executes, answers, and cuts the connection behind its answer.
+    HangUp,
 }
 
 /// A fault and the requests it happens on.

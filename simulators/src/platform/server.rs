@@ -1,5 +1,6 @@
 //! The platform's HTTP server: one handler, which receives, executes, answers.
 
+use super::line::{Line, Tap};
 use super::script::Conduct;
 use super::{NAME, PlatformFault, Shared, lock};
 use crate::counterparty::{Refusal, Twist};
@@ -8,18 +9,19 @@ use crate::ledger::Answer;
 use crate::people::Person;
 use crate::witness::Seen;
 use axum::Router;
-use axum::body::Body;
-use axum::extract::State;
+use axum::body::{Body, HttpBody};
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::{Extension, State};
 use axum::http::{Request, Response, StatusCode};
 use axum::routing::get;
-use axum::serve::Listener;
+use axum::serve::{IncomingStream, Listener};
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Role};
 use codecs::wire::Wire;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 /// Larger than any request of the platform codec.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -33,7 +35,8 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         .fallback(handle)
         .with_state(Arc::clone(&shared));
     let gate = Gate { listener, shared };
-    let served = axum::serve(gate, router).with_graceful_shutdown(async move { stop.cancelled().await });
+    let service = router.into_make_service_with_connect_info::<Line>();
+    let served = axum::serve(gate, service).with_graceful_shutdown(async move { stop.cancelled().await });
     if let Err(error) = served.await {
         tracing::warn!(%error, "the platform's server ended");
     }
@@ -46,10 +49,10 @@ struct Gate {
 }
 
 impl Listener for Gate {
-    type Io = TcpStream;
+    type Io = Tap;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+    async fn accept(&mut self) -> (Tap, SocketAddr) {
         loop {
             let (stream, address) = Listener::accept(&mut self.listener).await;
             if self.shared.refusing.load(Ordering::SeqCst) {
@@ -58,12 +61,18 @@ impl Listener for Gate {
             if let Err(error) = stream.set_nodelay(true) {
                 tracing::debug!(%error, "no-delay could not be set");
             }
-            return (stream, address);
+            return (Tap::new(stream), address);
         }
     }
 
     fn local_addr(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, Gate>> for Line {
+    fn connect_info(stream: IncomingStream<'_, Gate>) -> Self {
+        stream.io().line()
     }
 }
 
@@ -73,7 +82,11 @@ async fn books(State(shared): State<Arc<Shared>>) -> Response<Body> {
     plain(StatusCode::OK, "application/json", json)
 }
 
-async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response<Body> {
+async fn handle(
+    State(shared): State<Arc<Shared>>,
+    Extension(ConnectInfo(line)): Extension<ConnectInfo<Line>>,
+    request: Request<Body>,
+) -> Response<Body> {
     let (head, body) = request.into_parts();
     let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
         return plain(StatusCode::PAYLOAD_TOO_LARGE, "text/plain", b"too large".to_vec());
@@ -109,6 +122,14 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Re
         shared.repeated.fetch_add(1, Ordering::Relaxed);
     }
     let response = respond(&shared, &request, answer, conduct).await;
+    match conduct.fault {
+        Some(PlatformFault::Drip(milliseconds)) => {
+            let length = response.body().size_hint().lower();
+            line.drip(Duration::from_millis(milliseconds), length);
+        }
+        Some(PlatformFault::HangUp) => line.hang_up(),
+        _ => {}
+    }
     if conduct.dies {
         shared.silent.store(true, Ordering::SeqCst);
         shared.refusing.store(true, Ordering::SeqCst);
@@ -137,7 +158,7 @@ fn acknowledge(shared: &Shared, notice: &Payment) -> Response<Body> {
 async fn respond(shared: &Shared, request: &Payment, mut answer: Answer, conduct: Conduct) -> Response<Body> {
     let mut twist = Twist::None;
     match conduct.fault {
-        None => {}
+        None | Some(PlatformFault::Drip(_) | PlatformFault::HangUp) => {}
         Some(PlatformFault::Delay(milliseconds)) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
         Some(PlatformFault::Never) => return never(shared).await,
         Some(PlatformFault::Processing) => answer.outcome = Outcome::Unknown,

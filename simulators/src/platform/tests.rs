@@ -6,6 +6,8 @@
     reason = "tests fail by panicking"
 )]
 
+mod line;
+
 use super::{PlatformFault, PlatformHandle, PlatformRule, lock};
 use crate::counterparty::{Step, Twist};
 use crate::fault::When;

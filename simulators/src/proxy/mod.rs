@@ -1,22 +1,29 @@
 //! A proxy that goes wrong on purpose, between a gateway and a counterparty that somebody else started.
 //!
-//! It knows where one message ends and the next begins, and nothing else of what it carries: it holds no keys, so whatever it
-//! changes must be found out by whoever gets it.
+//! It knows where one message ends and the next begins and, with the spec of a link, what stands in it in the clear. It holds no
+//! keys, so whatever it changes must be found out by whoever gets it.
 
+mod amqp; // messages between a gateway and its broker, and the words about them
+mod content; // what can be read of a message
 mod frame; // one message on a stream
+mod judge; // whose turn it is
 mod relay; // one connection, both ways
 mod rules; // what goes wrong, and when
 mod shift; // messages between two queues
+mod waiting; // messages that are held
 
 #[cfg(test)]
 mod tests;
 
+pub use content::Reading;
 pub use frame::Framing;
-pub use rules::{Direction, Mishap, Rule, Rules, Told};
-pub use shift::shift;
+pub use rules::{Carrier, Direction, Mishap, Rule, Rules, Told};
+pub use shift::{Shift, shift};
 
+use amqp::Fate;
 use async_trait::async_trait;
-use rules::Judge;
+use judge::Judge;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -54,6 +61,8 @@ impl Handshake for InClear {
 pub struct Route {
     pub target: String,
     pub framing: Framing,
+    /// How its fields are read, for rules that ask for them.
+    pub reading: Option<Reading>,
     pub inbound: Arc<dyn Handshake>,
     pub outbound: Arc<dyn Handshake>,
 }
@@ -66,6 +75,10 @@ struct Shared {
     dead_until: Mutex<Option<Instant>>,
     /// Counts deaths; every connection ends with the one that follows its beginning.
     deaths: watch::Sender<u64>,
+    /// Messages that were passed on: requests, replies.
+    passed: [watch::Sender<u64>; 2],
+    /// How often contents are still put back or refused, by their digest.
+    storms: Mutex<BTreeMap<[u8; 32], u64>>,
 }
 
 /// A running proxy.
@@ -91,6 +104,8 @@ impl Proxy {
             judge: Mutex::new(Judge::new(rules, seed, Box::new(told))),
             dead_until: Mutex::default(),
             deaths: watch::Sender::new(0),
+            passed: [watch::Sender::new(0), watch::Sender::new(0)],
+            storms: Mutex::default(),
         });
         let stop = CancellationToken::new();
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), stop.clone()));
@@ -141,17 +156,41 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationTo
 
 impl Shared {
     fn judge(&self) -> MutexGuard<'_, Judge> {
-        self.judge.lock().unwrap_or_else(PoisonError::into_inner)
+        held(&self.judge)
+    }
+
+    const fn passed(&self, direction: Direction) -> &watch::Sender<u64> {
+        let [requests, replies] = &self.passed;
+        match direction {
+            Direction::Request => requests,
+            Direction::Reply => replies,
+        }
+    }
+
+    fn one_more(&self, direction: Direction) {
+        self.passed(direction).send_modify(|passed| *passed += 1);
+    }
+
+    /// What becomes of a content whose storm has begun; behind its last time it passes, and is looked at as ever afterwards.
+    fn in_storm(&self, digest: &[u8; 32]) -> Option<Fate> {
+        let mut storms = held(&self.storms);
+        let left = storms.get_mut(digest)?;
+        if let Some(fewer) = left.checked_sub(1) {
+            *left = fewer;
+            return Some(Fate::Back);
+        }
+        storms.remove(digest);
+        Some(Fate::Plain)
     }
 
     fn is_dead(&self) -> bool {
-        let until = *self.dead_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *held(&self.dead_until);
         until.is_some_and(|until| Instant::now() < until)
     }
 
     /// Cuts every connection, and takes none for a while.
     fn die(&self, length: Duration) {
-        *self.dead_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + length);
+        *held(&self.dead_until) = Some(Instant::now() + length);
         self.deaths.send_modify(|deaths| *deaths += 1);
     }
 
@@ -163,4 +202,9 @@ impl Shared {
             drop(deaths.changed().await);
         }
     }
+}
+
+/// What is behind the locks is whole between any two calls.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

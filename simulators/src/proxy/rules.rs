@@ -1,6 +1,6 @@
-//! What goes wrong, and with which messages. The same seed and the same order of messages give the same mishaps.
+//! What goes wrong, and with which messages: the file that a tester writes.
 
-use crate::world::Dice;
+use codecs::payment::{Attribute, Money, Operation};
 use serde::{Deserialize, Serialize};
 
 /// The rules of a proxy, in order: the first whose conditions hold is taken.
@@ -23,11 +23,27 @@ pub struct Rule {
     pub chance_percent: Option<u64>,
     /// These bytes stand in the message.
     pub contains: Option<String>,
+    #[serde(default, with = "crate::fault::operation_name")]
+    pub operation: Option<Operation>,
+    pub institution: Option<String>,
+    /// In yuan.
+    pub amount: Option<String>,
+    /// Of payer or payee.
+    pub account: Option<String>,
     /// Not more often than this.
     pub times: Option<u64>,
-    /// Of a delay, between two pieces of a drip, or of a death.
+    /// Of a delay, between two pieces of a drip, of a death; how long at most a message is held for others.
     #[serde(default = "wait_ms")]
     pub ms: u64,
+    /// How many overtake, how many more copies, how often it is put back.
+    pub count: Option<u64>,
+    /// Of a piece of a drip; what is left of a message; by how much a length lies.
+    pub bytes: Option<usize>,
+    /// The length says less than there is.
+    #[serde(default)]
+    pub fewer: bool,
+    /// Which field is corrupted, by its canonical name.
+    pub field: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -38,16 +54,40 @@ pub enum Mishap {
     /// Swallowed, and the connection stays open.
     Never,
     Delay,
-    /// Passed on twice: of HTTP a request, whose second answer nobody gets.
+    /// Passed on again: of HTTP a request, whose second answer nobody gets.
     Repeat,
-    /// Two thirds of it, then the connection is cut.
+    /// The next ones go before it.
+    Reorder,
+    /// Its beginning, then the connection is cut.
     Truncate,
+    /// Its beginning, then nothing more; the connection stays open.
+    Stall,
     /// One byte of the content is another one.
     CorruptByte,
-    /// Sixteen bytes at a time.
+    /// The last character of a field is another one.
+    CorruptField,
+    /// The length before the content is wrong.
+    WrongLength,
+    /// Held, and written at once with the next one.
+    Join,
+    /// So many bytes at a time.
     Drip,
     /// Passed on; then every connection is cut, and none taken for a while.
     Die,
+    /// A delivery is put back though it was acknowledged; a publication is refused though it was taken.
+    NackStorm,
+}
+
+/// What carries the messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Carrier {
+    Http,
+    /// Frames over TCP.
+    Counted,
+    /// Between a gateway and its broker.
+    Amqp,
+    /// From one queue to another.
+    Queues,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -71,122 +111,125 @@ pub struct Told {
     pub bytes: usize,
 }
 
-/// What is to be done with one message.
-pub(super) struct Verdict {
-    pub(super) fault: Mishap,
-    pub(super) ms: u64,
-    pub(super) dice: Dice,
-}
-
-/// Decides over each message in turn.
-pub(super) struct Judge {
-    rules: Vec<State>,
-    seed: u64,
-    carried: [u64; 2],
-    told: Box<dyn FnMut(Told) + Send>,
-}
-
-struct State {
-    rule: Rule,
-    fitting: u64,
-    applied: u64,
-}
-
 impl Rules {
+    /// Reads a file of `[[rule]]` tables.
     pub fn parse(text: &str) -> Result<Self, String> {
         let rules: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        for (place, rule) in rules.rule.iter().enumerate() {
-            let wrong = if rule.nth == Some(0) {
-                "nth counts from 1"
-            } else if rule.chance_percent.is_some_and(|chance| chance > 100) {
-                "chance_percent is at most 100"
+        rules.each(|rule| {
+            let is_percent = rule.chance_percent.is_none_or(|chance| chance <= 100);
+            if rule.nth == Some(0) {
+                Err("nth counts from 1".to_owned())
+            } else if rule.bytes == Some(0) || rule.count == Some(0) {
+                Err("bytes and count begin with 1".to_owned())
             } else if rule.contains.as_deref() == Some("") {
-                "contains nothing"
+                Err("contains nothing".to_owned())
+            } else if !is_percent {
+                Err("chance_percent is at most 100".to_owned())
             } else {
-                continue;
-            };
-            return Err(format!("rule {}: {wrong}", place + 1));
-        }
+                rule.named()
+            }
+        })?;
         Ok(rules)
     }
+
+    /// Refuses what cannot happen on a carrier, and conditions on fields that nobody can read.
+    pub fn fit(&self, carrier: Carrier, can_read: bool) -> Result<(), String> {
+        self.each(|rule| match rule.fault.impossible(carrier, rule.on) {
+            Some(reason) => Err(format!("{}: {reason}", rule.fault.name())),
+            None if rule.reads() && !can_read => Err("fields are read by the spec of a link: which one?".to_owned()),
+            None => Ok(()),
+        })
+    }
+
+    fn each(&self, check: impl Fn(&Rule) -> Result<(), String>) -> Result<(), String> {
+        let mut numbered = (1..).zip(&self.rule);
+        numbered.try_for_each(|(number, rule): (u32, _)| check(rule).map_err(|flaw| format!("rule {number}: {flaw}")))
+    }
 }
 
-impl Judge {
-    pub(super) fn new(rules: Rules, seed: u64, told: Box<dyn FnMut(Told) + Send>) -> Self {
-        let state = |rule| State {
-            rule,
-            fitting: 0,
-            applied: 0,
-        };
-        Self {
-            rules: rules.rule.into_iter().map(state).collect(),
-            seed,
-            carried: [0; 2],
-            told,
+impl Rule {
+    pub(super) fn amount(&self) -> Option<Money> {
+        self.amount.as_deref().and_then(Money::parse_yuan)
+    }
+
+    pub(super) fn field(&self) -> Option<Attribute> {
+        self.field.as_deref().and_then(Attribute::parse)
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        let usual = if self.fault == Mishap::NackStorm { PUT_BACKS } else { 1 };
+        self.count.unwrap_or(usual)
+    }
+
+    fn named(&self) -> Result<(), String> {
+        if self.amount.is_some() && self.amount().is_none() {
+            return Err("amount is in yuan, such as \"12.34\"".to_owned());
+        }
+        match (&self.field, self.field()) {
+            (Some(name), None) => Err(format!("no field `{name}`")),
+            (None, _) if self.fault == Mishap::CorruptField => Err("corrupt_field says which with field".to_owned()),
+            _ => Ok(()),
         }
     }
 
-    pub(super) const fn carried(&self) -> [u64; 2] {
-        self.carried
+    /// Whether it looks into the message.
+    fn reads(&self) -> bool {
+        let texts = [&self.institution, &self.amount, &self.account, &self.field];
+        self.operation.is_some() || texts.into_iter().any(Option::is_some)
+    }
+}
+
+impl Mishap {
+    pub const ALL: [Self; 14] = [
+        Self::Drop,
+        Self::Never,
+        Self::Delay,
+        Self::Repeat,
+        Self::Reorder,
+        Self::Truncate,
+        Self::Stall,
+        Self::CorruptByte,
+        Self::CorruptField,
+        Self::WrongLength,
+        Self::Join,
+        Self::Drip,
+        Self::Die,
+        Self::NackStorm,
+    ];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Never => "never",
+            Self::Delay => "delay",
+            Self::Repeat => "repeat",
+            Self::Reorder => "reorder",
+            Self::Truncate => "truncate",
+            Self::Stall => "stall",
+            Self::CorruptByte => "corrupt_byte",
+            Self::CorruptField => "corrupt_field",
+            Self::WrongLength => "wrong_length",
+            Self::Join => "join",
+            Self::Drip => "drip",
+            Self::Die => "die",
+            Self::NackStorm => "nack_storm",
+        }
     }
 
-    /// Every rule counts every message that fits it, whichever rule is taken in the end.
-    pub(super) fn over(&mut self, direction: Direction, message: &[u8]) -> Option<Verdict> {
-        let [requests, replies] = &mut self.carried;
-        let number = match direction {
-            Direction::Request => requests,
-            Direction::Reply => replies,
-        };
-        *number += 1;
-        let (number, seed) = (*number, self.seed);
-        let mut taken = None;
-        for (place, state) in self.rules.iter_mut().enumerate() {
-            let Some(dice) = state.draw(direction, message, seed ^ (place as u64 + 1) << 48) else {
-                continue;
-            };
-            if taken.is_none() {
-                state.applied += 1;
-                taken = Some((place, state.rule.fault, state.rule.ms, dice));
+    /// Why it cannot happen there.
+    pub const fn impossible(self, carrier: Carrier, on: Direction) -> Option<&'static str> {
+        match (carrier, self, on) {
+            (Carrier::Queues, _, Direction::Reply) => Some("between two queues there is one direction"),
+            (Carrier::Http | Carrier::Counted, Self::NackStorm, _) => Some("only a broker puts back or refuses to confirm"),
+            (Carrier::Queues, Self::NackStorm, _) => Some("what its receiver acknowledges is seen only by `--frames amqp`"),
+            (Carrier::Http, Self::Repeat, Direction::Reply) => Some("a request over HTTP has one answer"),
+            (Carrier::Http, Self::Join, _) => Some("the next message on a connection waits for the answer to this one"),
+            (Carrier::Amqp, Self::Repeat, _) => Some("a delivery and a confirm have one number; `--queues` repeats"),
+            (Carrier::Amqp, Self::Reorder, Direction::Request) => Some("confirms are numbered in the order of publications"),
+            (Carrier::Queues, Self::Stall | Self::WrongLength | Self::Join | Self::Drip, _) => {
+                Some("a queue hands over whole messages; `--frames amqp` sees their bytes")
             }
-        }
-        let (place, fault, ms, dice) = taken?;
-        (self.told)(Told {
-            direction,
-            message: number,
-            rule: place + 1,
-            fault,
-            bytes: message.len(),
-        });
-        Some(Verdict { fault, ms, dice })
-    }
-}
-
-impl State {
-    /// The dice of this rule at this message, if its conditions hold.
-    fn draw(&mut self, direction: Direction, message: &[u8], seed: u64) -> Option<Dice> {
-        let rule = &self.rule;
-        let is_in = |wanted: &String| message.windows(wanted.len()).any(|part| part == wanted.as_bytes());
-        if rule.on != direction || !rule.contains.as_ref().is_none_or(is_in) {
-            return None;
-        }
-        self.fitting += 1;
-        let mut dice = Dice::new(seed, self.fitting);
-        let is_due = rule.nth.is_none_or(|nth| self.fitting.is_multiple_of(nth));
-        let is_drawn = rule.chance_percent.is_none_or(|chance| dice.below(100) < chance);
-        let is_left = rule.times.is_none_or(|times| self.applied < times);
-        (is_due && is_drawn && is_left).then_some(dice)
-    }
-}
-
-impl Verdict {
-    /// Another byte somewhere in the content, whose first byte stands at `from`.
-    pub(super) fn corrupt(&mut self, message: &mut [u8], from: usize) {
-        let Some(content) = message.get_mut(from..).filter(|content| !content.is_empty()) else {
-            return;
-        };
-        let place = usize::try_from(self.dice.below(content.len() as u64)).unwrap_or(0);
-        if let Some(byte) = content.get_mut(place) {
-            *byte = if *byte == b'#' { b'%' } else { b'#' };
+            _ => None,
         }
     }
 }
@@ -194,3 +237,5 @@ impl Verdict {
 const fn wait_ms() -> u64 {
     1_000
 }
+
+const PUT_BACKS: u64 = 3;

@@ -6,7 +6,9 @@
     reason = "tests fail by panicking"
 )]
 
-use super::{Framing, InClear, Proxy, Route, Rules, Told, shift};
+mod faults;
+
+use super::{Framing, InClear, Proxy, Reading, Route, Rules, Shift, Told, shift};
 use crate::queues::{MemoryQueues, Queues};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -49,18 +51,44 @@ struct Line {
     told: Arc<Mutex<Vec<Told>>>,
 }
 
+/// A proxy before another side, yet to be started.
+struct Setting {
+    target: String,
+    framing: Framing,
+    reading: Option<Reading>,
+    rules: String,
+    seed: u64,
+}
+
+impl Setting {
+    fn of(other: &Other, framing: Framing, rules: &str, seed: u64) -> Self {
+        Self {
+            target: other.address.clone(),
+            framing,
+            reading: None,
+            rules: rules.to_owned(),
+            seed,
+        }
+    }
+
+    async fn start(self) -> Line {
+        let told = Arc::<Mutex<Vec<Told>>>::default();
+        let (kept, listener) = (Arc::clone(&told), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let route = Route {
+            target: self.target,
+            framing: self.framing,
+            reading: self.reading,
+            inbound: Arc::new(InClear),
+            outbound: Arc::new(InClear),
+        };
+        let rules = Rules::parse(&self.rules).unwrap();
+        let proxy = Proxy::start(listener, route, rules, self.seed, move |one| kept.lock().unwrap().push(one)).unwrap();
+        Line { proxy, told }
+    }
+}
+
 async fn line(other: &Other, framing: Framing, rules: &str, seed: u64) -> Line {
-    let told = Arc::<Mutex<Vec<Told>>>::default();
-    let (kept, listener) = (Arc::clone(&told), TcpListener::bind("127.0.0.1:0").await.unwrap());
-    let route = Route {
-        target: other.address.clone(),
-        framing,
-        inbound: Arc::new(InClear),
-        outbound: Arc::new(InClear),
-    };
-    let rules = Rules::parse(rules).unwrap();
-    let proxy = Proxy::start(listener, route, rules, seed, move |one| kept.lock().unwrap().push(one)).unwrap();
-    Line { proxy, told }
+    Setting::of(other, framing, rules, seed).start().await
 }
 
 impl Line {
@@ -245,11 +273,22 @@ async fn messages_are_moved_between_queues() {
         got
     };
     let got = tokio::select! {
-        () = shift(&queues, "from", "to", rules.unwrap(), 1, |_| {}) => panic!("the queues are open"),
+        () = shift(moving(&queues, rules.unwrap()), |_| {}) => panic!("the queues are open"),
         got = moved => got,
     };
     let wanted = ["message 0", "message 2", "message 2", "messag", "message 4", "message 5"];
     assert_eq!(got, wanted);
+}
+
+fn moving(queues: &MemoryQueues, rules: Rules) -> Shift<'_> {
+    Shift {
+        queues,
+        from: "from",
+        to: "to",
+        rules,
+        seed: 1,
+        reading: None,
+    }
 }
 
 #[test]

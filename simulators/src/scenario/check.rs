@@ -85,6 +85,9 @@ impl Checked<'_, '_, '_> {
         if send.by == PartyName::Platform && send.fault == Some(Fault::WrongSealKey) {
             self.flaw("the platform's link seals nothing".to_owned());
         }
+        if send.by == PartyName::Platform && matches!(send.fault, Some(Fault::Reorder | Fault::NackStorm)) {
+            self.flaw("only a broker puts messages back or out of their order; the platform has none".to_owned());
+        }
         if send.by == PartyName::Centre && send.operation == Operation::Notice {
             self.flaw("the centre sends no notice of an outcome".to_owned());
         }

@@ -20,12 +20,20 @@ pub enum How {
     WrongSealKey,
     Error500,
     Garbage,
+    /// The next reply goes before it.
+    Reorder,
+    /// Its broker puts it back again and again.
+    NackStorm,
+    /// A few bytes at a time.
+    SlowDrip,
+    /// Whole; then its connection is cut, and the party silent.
+    ReplyThenDie,
     Silent,
     Back,
 }
 
 impl How {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::Normal,
         Self::Refuse,
         Self::Processing,
@@ -38,6 +46,10 @@ impl How {
         Self::WrongSealKey,
         Self::Error500,
         Self::Garbage,
+        Self::Reorder,
+        Self::NackStorm,
+        Self::SlowDrip,
+        Self::ReplyThenDie,
         Self::Silent,
         Self::Back,
     ];
@@ -56,6 +68,10 @@ impl How {
             Self::WrongSealKey => "wrong_seal_key",
             Self::Error500 => "error_500",
             Self::Garbage => "garbage",
+            Self::Reorder => "reorder",
+            Self::NackStorm => "nack_storm",
+            Self::SlowDrip => "slow_drip",
+            Self::ReplyThenDie => "reply_then_die",
             Self::Silent => "silent",
             Self::Back => "back",
         }
@@ -65,17 +81,21 @@ impl How {
         Self::ALL.into_iter().find(|how| how.name() == name)
     }
 
-    /// Whether a party can do this at all: an HTTP answer comes once, and a queue has no status codes.
+    /// Whether a party can do this at all: an HTTP answer comes once and on its own connection, and a queue has neither status
+    /// codes nor bytes that come slowly.
     pub const fn is_for(self, party: PartyName) -> bool {
         match self {
-            Self::Twice | Self::Truncate | Self::UnknownSerial | Self::WrongSealKey => matches!(party, PartyName::Centre),
-            Self::Error500 | Self::Garbage => matches!(party, PartyName::Platform),
+            Self::Twice | Self::Truncate | Self::UnknownSerial | Self::WrongSealKey | Self::Reorder | Self::NackStorm => {
+                matches!(party, PartyName::Centre)
+            }
+            Self::Error500 | Self::Garbage | Self::SlowDrip => matches!(party, PartyName::Platform),
             Self::Normal
             | Self::Refuse
             | Self::Processing
             | Self::Late
             | Self::Never
             | Self::BadSignature
+            | Self::ReplyThenDie
             | Self::Silent
             | Self::Back => true,
         }
@@ -93,13 +113,23 @@ impl Reply {
             How::Truncate => reply(Fault::Truncate),
             How::UnknownSerial => reply(Fault::UnknownSerial),
             How::WrongSealKey => reply(Fault::WrongSealKey),
-            How::Normal | How::Refuse | How::Late | How::Error500 | How::Garbage | How::Silent | How::Back => None,
+            How::Reorder => reply(Fault::Reorder),
+            How::NackStorm => reply(Fault::NackStorm),
+            How::Normal
+            | How::Refuse
+            | How::Late
+            | How::Error500
+            | How::Garbage
+            | How::SlowDrip
+            | How::ReplyThenDie
+            | How::Silent
+            | How::Back => None,
         };
         centre::Conduct {
             fault,
             refusal: (self.how == How::Refuse).then_some(self.reason),
             late_ms: if self.how == How::Late { self.after_ms } else { 0 },
-            dies: self.dies,
+            dies: self.dies || self.how == How::ReplyThenDie,
         }
     }
 
@@ -111,19 +141,23 @@ impl Reply {
             How::BadSignature => Some(PlatformFault::BadMac),
             How::Error500 => Some(PlatformFault::Status500),
             How::Garbage => Some(PlatformFault::Garbage),
+            How::SlowDrip => Some(PlatformFault::Drip(self.after_ms)),
+            How::ReplyThenDie => Some(PlatformFault::HangUp),
             How::Normal
             | How::Refuse
             | How::Twice
             | How::Truncate
             | How::UnknownSerial
             | How::WrongSealKey
+            | How::Reorder
+            | How::NackStorm
             | How::Silent
             | How::Back => None,
         };
         platform::Conduct {
             fault,
             refusal: (self.how == How::Refuse).then_some(self.reason),
-            dies: self.dies,
+            dies: self.dies || self.how == How::ReplyThenDie,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Flaw, Scenario};
 
 /// Every embedded file: name and text.
-pub const FILES: [(&str, &str); 63] = [
+pub const FILES: [(&str, &str); 71] = [
     (
         "altered-repeat-contract.toml",
         include_str!("../../scenarios/altered-repeat-contract.toml"),
@@ -73,6 +73,7 @@ pub const FILES: [(&str, &str); 63] = [
     ),
     ("key-retired.toml", include_str!("../../scenarios/key-retired.toml")),
     ("key-rotation.toml", include_str!("../../scenarios/key-rotation.toml")),
+    ("nack-storm.toml", include_str!("../../scenarios/nack-storm.toml")),
     (
         "notice-contradicts.toml",
         include_str!("../../scenarios/notice-contradicts.toml"),
@@ -104,11 +105,24 @@ pub const FILES: [(&str, &str); 63] = [
         "payout-late-after-cancel.toml",
         include_str!("../../scenarios/payout-late-after-cancel.toml"),
     ),
+    (
+        "payout-nack-storm.toml",
+        include_str!("../../scenarios/payout-nack-storm.toml"),
+    ),
     ("payout-refused.toml", include_str!("../../scenarios/payout-refused.toml")),
     ("payout-repeat.toml", include_str!("../../scenarios/payout-repeat.toml")),
+    (
+        "payout-replies-reorder.toml",
+        include_str!("../../scenarios/payout-replies-reorder.toml"),
+    ),
     ("payout.toml", include_str!("../../scenarios/payout.toml")),
     ("platform-answer.toml", include_str!("../../scenarios/platform-answer.toml")),
     ("platform-dies.toml", include_str!("../../scenarios/platform-dies.toml")),
+    (
+        "platform-drips-late.toml",
+        include_str!("../../scenarios/platform-drips-late.toml"),
+    ),
+    ("platform-drips.toml", include_str!("../../scenarios/platform-drips.toml")),
     ("platform-silent.toml", include_str!("../../scenarios/platform-silent.toml")),
     ("query-in-work.toml", include_str!("../../scenarios/query-in-work.toml")),
     (
@@ -132,9 +146,12 @@ pub const FILES: [(&str, &str); 63] = [
         include_str!("../../scenarios/refused-by-platform.toml"),
     ),
     ("refused-frozen.toml", include_str!("../../scenarios/refused-frozen.toml")),
+    ("reorder-cancel.toml", include_str!("../../scenarios/reorder-cancel.toml")),
+    ("reorder.toml", include_str!("../../scenarios/reorder.toml")),
     ("repeat-in-work.toml", include_str!("../../scenarios/repeat-in-work.toml")),
     ("repeat-new-ids.toml", include_str!("../../scenarios/repeat-new-ids.toml")),
     ("repeat.toml", include_str!("../../scenarios/repeat.toml")),
+    ("reply-then-die.toml", include_str!("../../scenarios/reply-then-die.toml")),
     ("stale-date.toml", include_str!("../../scenarios/stale-date.toml")),
     ("stale-status.toml", include_str!("../../scenarios/stale-status.toml")),
     (

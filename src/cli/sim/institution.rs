@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Seconds until it gives up waiting for a final outcome.
     #[arg(long, default_value_t = PATIENCE_S)]
     patience_s: u64,
+    /// Over frames: also send some that are no good, and good ones in unusual segments.
+    #[arg(long)]
+    bad_frames: bool,
 }
 
 impl Args {
@@ -35,6 +38,7 @@ impl Args {
             settings: settings.clone(),
             gateway: None,
             patience_s: PATIENCE_S,
+            bad_frames: false,
         }
     }
 }
@@ -71,6 +75,7 @@ pub(super) async fn start(args: &Args, config: &Config) -> Result<Direct, Failur
     let gateway = args.gateway.clone().unwrap_or_else(|| listening(link));
     let direct_config = DirectConfig {
         final_ms: args.patience_s.saturating_mul(1_000),
+        bad_frames: args.bad_frames,
         ..DirectConfig::new(&gateway, args.settings.first_serial(0, 2))
     };
     let listener = bind(args, link).await?;

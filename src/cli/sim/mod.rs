@@ -76,10 +76,11 @@ enum Command {
                       hangu sim statement centre --date 2030-01-02 --hour 9 --out NPS.txt --missing 1 --surplus 1 --amount 2 --seed 7"
     )]
     Statement(statement::Args),
-    /// Stand between a gateway and its counterparty, and go wrong: HTTP and TCP, in clear or under TLS, and queues.
+    /// Stand between a gateway and its counterparty, and go wrong: HTTP, TCP and AMQP, in clear or under TLS, and queues.
     #[command(
         after_help = "Examples:\n  hangu sim proxy --listen 127.0.0.1:9400 --to 127.0.0.1:8200 --rules rules.toml --seed 7\n  \
-                      hangu sim proxy --listen 127.0.0.1:9401 --to 127.0.0.1:8583 --frames counted --rules rules.toml\n  hangu sim proxy -c hangu.toml --queues nps.B.req.raw=nps.B.req --rules rules.toml"
+                      hangu sim proxy --listen 127.0.0.1:9401 --to 127.0.0.1:8583 --frames counted --rules rules.toml\n  \
+                      hangu sim proxy --listen 127.0.0.1:9402 --to 127.0.0.1:5672 --frames amqp --rules rules.toml\n  hangu sim proxy -c hangu.toml --queues nps.B.req.raw=nps.B.req --rules rules.toml"
     )]
     Proxy(Box<proxy::Args>),
 }

@@ -8,7 +8,7 @@ use crate::cli::queues::MqQueues;
 use crate::cli::signals::Signals;
 use hangu::config::Config;
 use serde_json::json;
-use simulators::proxy::{Framing, Proxy, Route, Rules, Told, shift};
+use simulators::proxy::{Carrier, Framing, Proxy, Reading, Route, Rules, Shift, Told, shift};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// The other side, as host:port.
     #[arg(long, required_unless_present = "queues")]
     to: Option<String>,
-    /// How messages are told apart: HTTP/1.1, or two bytes that count.
+    /// How messages are told apart: HTTP/1.1, two bytes that count, or AMQP 0-9-1 between a gateway and its broker.
     #[arg(long, value_enum, default_value_t = Frames::Http)]
     frames: Frames,
     #[command(flatten)]
@@ -31,9 +31,13 @@ pub(super) struct Args {
     /// Move messages from one queue to another of the configured broker, as FROM=TO.
     #[arg(long, value_parser = queues, conflicts_with_all = ["listen", "to"])]
     queues: Option<(String, String)>,
-    /// The configuration whose broker is used.
+    /// The configuration whose broker or link is used.
     #[arg(short, long, default_value = "hangu.toml")]
     config: PathBuf,
+    /// The configuration's link whose spec says how fields are read, for rules about an operation, institution, amount, account
+    /// or field. No key is needed.
+    #[arg(long)]
+    link: Option<String>,
     /// What goes wrong and when; docs/proxy.md shows it. Without rules everything passes.
     #[arg(long)]
     rules: Option<PathBuf>,
@@ -49,16 +53,27 @@ pub(super) struct Args {
 enum Frames {
     Http,
     Counted,
+    Amqp,
+}
+
+impl Frames {
+    const fn framing(self) -> (Framing, Carrier) {
+        match self {
+            Self::Http => (Framing::Http, Carrier::Http),
+            Self::Counted => (Framing::Counted, Carrier::Counted),
+            Self::Amqp => (Framing::Amqp, Carrier::Amqp),
+        }
+    }
 }
 
 pub(super) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     hangu::telemetry::init_logs(args.log, form == Form::Json);
-    let rules = rules(args)?;
+    let (reading, rules) = (reading(args)?, rules(args)?);
     let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(Exit::Unavailable, "runtime", error))?;
     runtime.block_on(async {
         match (&args.queues, args.listen, &args.to) {
-            (Some((from, to)), _, _) => move_messages(args, from, to, rules).await,
-            (None, Some(listen), Some(to)) => relay(args, listen, to, rules).await,
+            (Some((from, to)), _, _) => move_messages(args, from, to, (rules, reading)).await,
+            (None, Some(listen), Some(to)) => relay(args, listen, to, (rules, reading)).await,
             (None, _, _) => Err(Failure::new(Exit::Usage, "--listen", "where, and --to whom?")),
         }
     })
@@ -70,20 +85,46 @@ fn rules(args: &Args) -> Result<Rules, Failure> {
     };
     let place = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| Failure::new(Exit::Usage, place.clone(), error))?;
-    Rules::parse(&text).map_err(|error| Failure::config(place, error))
+    let carrier = if args.queues.is_some() {
+        Carrier::Queues
+    } else {
+        args.frames.framing().1
+    };
+    let fit = |rules: Rules| rules.fit(carrier, args.link.is_some()).map(|()| rules);
+    Rules::parse(&text)
+        .and_then(fit)
+        .map_err(|error| Failure::config(place, error))
 }
 
-async fn relay(args: &Args, listen: SocketAddr, to: &str, rules: Rules) -> Result<Exit, Failure> {
+/// How the chosen link's messages are read.
+fn reading(args: &Args) -> Result<Option<Reading>, Failure> {
+    let Some(name) = &args.link else { return Ok(None) };
+    let config = Config::load(&args.config)?;
+    let no_link = || Failure::config("--link", format!("no link is named {name}"));
+    let link = config.link.get(name).ok_or_else(no_link)?;
+    let specs = config.specs()?;
+    let suite = link.suite.as_deref().unwrap_or_default();
+    let found = specs.spec(&link.codec);
+    let spec = found.and_then(|spec| if suite.is_empty() { Some(spec) } else { spec.in_suite(suite) });
+    let spec = spec.ok_or_else(|| Failure::config("--link", format!("no codec {}", link.codec)))?;
+    Ok(Some(Reading {
+        spec: Arc::clone(spec),
+        is_addressed: link.tcp.as_ref().is_some_and(|tcp| tcp.tpdu),
+    }))
+}
+
+/// What is to go wrong, and how the conditions on it are read.
+type Plan = (Rules, Option<Reading>);
+
+async fn relay(args: &Args, listen: SocketAddr, to: &str, (rules, reading): Plan) -> Result<Exit, Failure> {
     let mut signals = Signals::heard()?;
     let unavailable = |error: std::io::Error| Failure::new(Exit::Unavailable, listen.to_string(), error);
     let listener = TcpListener::bind(listen).await.map_err(unavailable)?;
     let (inbound, outbound) = args.tls.handshakes(to)?;
     let route = Route {
         target: to.to_owned(),
-        framing: match args.frames {
-            Frames::Http => Framing::Http,
-            Frames::Counted => Framing::Counted,
-        },
+        framing: args.frames.framing().0,
+        reading,
         inbound,
         outbound,
     };
@@ -98,7 +139,7 @@ async fn relay(args: &Args, listen: SocketAddr, to: &str, rules: Rules) -> Resul
     Ok(Exit::Ok)
 }
 
-async fn move_messages(args: &Args, from: &str, to: &str, rules: Rules) -> Result<Exit, Failure> {
+async fn move_messages(args: &Args, from: &str, to: &str, (rules, reading): Plan) -> Result<Exit, Failure> {
     let mut signals = Signals::heard()?;
     let config = Config::load(&args.config)?;
     let (name, _, mq) = queue_link(&config)?;
@@ -110,8 +151,16 @@ async fn move_messages(args: &Args, from: &str, to: &str, rules: Rules) -> Resul
     let queues = MqQueues::new(Arc::clone(&mq));
     let (told, count) = teller();
     output::say(&json!({ "from": from, "to": to }).to_string());
+    let way = Shift {
+        queues: &queues,
+        from,
+        to,
+        rules,
+        seed: args.seed,
+        reading,
+    };
     tokio::select! {
-        () = shift(&queues, from, to, rules, args.seed, told) => {}
+        () = shift(way, told) => {}
         () = signals.one() => {}
     }
     mq.close().await;

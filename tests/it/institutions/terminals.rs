@@ -1,6 +1,7 @@
 //! UnionPay's terminals through the whole gateway, over a real socket: messages that another implementation packed, answers read
 //! byte by byte, and what one connection may not do to another.
 
+mod framing;
 mod signing_in;
 
 use super::{Entry, GRACE, emit, enter, route};

@@ -66,7 +66,7 @@ impl Direct {
         Ok(self.read(&answer, request).map(|outcome| (outcome, answer)))
     }
 
-    fn read(&self, answer: &Wire, request: &Payment) -> Option<Outcome> {
+    pub(super) fn read(&self, answer: &Wire, request: &Payment) -> Option<Outcome> {
         let reply = match self.inner.party.receive(answer, self.inner.world.now()) {
             Ok(reply) => reply,
             Err(refusal) => {
@@ -160,7 +160,7 @@ impl Direct {
         Ok(Some((wire, self.emitted(code, &acknowledgement, Twist::None)?)))
     }
 
-    fn written(&self, request: &Payment, twist: Twist) -> Result<Wire, Refusal> {
+    pub(super) fn written(&self, request: &Payment, twist: Twist) -> Result<Wire, Refusal> {
         let code = request.text(Attribute::MessageCode).ok_or_else(|| Refusal {
             step: Step::Build,
             text: "the request names no message".to_owned(),

@@ -1,5 +1,6 @@
 //! What is played with one institution: which requests follow each other, and how each must end.
 
+use crate::frames::Shape;
 use codecs::payment::{Operation, Role};
 use codecs::spec::{MessageSpec, Spec};
 
@@ -15,6 +16,8 @@ pub enum Course {
     Repeat,
     /// A request, or a notice, whose signature does not fit.
     Forged,
+    /// A debit in a frame of an odd shape.
+    Framed(Shape),
 }
 
 /// How an institution that the bank calls treats a request.
@@ -52,6 +55,13 @@ pub(super) fn calling(spec: &Spec) -> Vec<Course> {
         ]);
     }
     courses
+}
+
+/// What goes wrong with frames, where there are any.
+pub(super) fn framed(spec: &Spec) -> Vec<Course> {
+    let debits = spec.speaks_frames() && operations(spec.requests_to_us()).contains(&Operation::Debit);
+    let shapes = Shape::ODD.into_iter().filter(|_| debits);
+    shapes.map(Course::Framed).collect()
 }
 
 /// The courses of an institution that the bank calls, begun by the bank's platform.

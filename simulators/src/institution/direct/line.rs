@@ -1,7 +1,7 @@
 //! How bytes go to the gateway and come back. Another transport is another variant here and another listener beside `server`.
 
 use crate::counterparty::Refusal;
-use crate::frames;
+use crate::frames::{self, Shape};
 use crate::http::{HttpClient, request_of};
 use codecs::wire::{Start, Wire};
 use std::time::Duration;
@@ -41,6 +41,17 @@ impl Line {
             Self::Frames { address } => tokio::time::timeout(limit, frames::round_trip(address, &wire.body)).await,
         };
         Ok(answered.unwrap_or_else(|_| Err("no answer in time".to_owned())))
+    }
+
+    /// Sends messages over one connection of frames in this shape, and waits so long for all answers.
+    pub(super) async fn call_in(&self, shape: Shape, messages: &[&[u8]], limit: Duration) -> Result<Vec<Wire>, String> {
+        match self {
+            Self::Http { .. } => Err("HTTP has no frames".to_owned()),
+            Self::Frames { address } => {
+                let answered = tokio::time::timeout(limit, frames::round_trips(address, messages, shape)).await;
+                answered.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+            }
+        }
     }
 
     /// Sends a message that must be refused, and says whether it was. Over HTTP a status says so; a frame gets no answer.

@@ -6,6 +6,7 @@
 mod books; // what it knows of each payment
 mod client; // what it sends, and its notices
 mod course; // what is played
+mod framing; // frames that are no good
 mod habits; // what no spec says
 mod line; // transports
 mod material; // which keys a link needs
@@ -50,6 +51,8 @@ pub struct DirectConfig {
     pub pause_ms: u64,
     /// Until it stops asking.
     pub final_ms: u64,
+    /// It also sends frames that are no good, and good ones in unusual segments.
+    pub bad_frames: bool,
 }
 
 impl DirectConfig {
@@ -60,6 +63,7 @@ impl DirectConfig {
             attempt_ms: 5_000,
             pause_ms: 200,
             final_ms: 60_000,
+            bad_frames: false,
         }
     }
 }
@@ -154,7 +158,15 @@ impl Direct {
 
     /// How many courses it begins itself before they begin again; none for an institution that only answers.
     pub fn calling(&self) -> Result<u64, Refusal> {
-        Ok(course::calling(self.spec()?).len() as u64)
+        Ok(self.courses()?.len() as u64)
+    }
+
+    fn courses(&self) -> Result<Vec<Course>, Refusal> {
+        let mut courses = course::calling(self.spec()?);
+        if self.inner.config.bad_frames {
+            courses.extend(course::framed(self.spec()?));
+        }
+        Ok(courses)
     }
 
     /// How many courses the bank's platform begins with it.

@@ -1,7 +1,7 @@
 //! One course from beginning to end, and whether it went as it must.
 
 use super::client::Sent;
-use super::course::{Course, Manner, called, calling};
+use super::course::{Course, Manner, called};
 use super::request::{Order, request};
 use super::{Direct, held};
 use crate::counterparty::Refusal;
@@ -39,7 +39,7 @@ impl Direct {
     }
 
     async fn act(&self, n: u64) -> Result<Vec<DirectPlayed>, Refusal> {
-        let courses = calling(self.spec()?);
+        let courses = self.courses()?;
         let Some(&course) = courses.get(place(n, courses.len())) else {
             return Ok(Vec::new());
         };
@@ -57,6 +57,7 @@ impl Direct {
                 let refused = self.forge_request(&forged).await?;
                 Ok(complain(!refused, Operation::Notice, "a forged request was not refused"))
             }
+            Course::Framed(shape) => self.ask_in(shape, n).await,
         }
     }
 
@@ -81,7 +82,7 @@ impl Direct {
                 let refused = self.forge_notice(&about).await?;
                 Ok(complain(!refused, Operation::Notice, "a forged notice was not refused"))
             }
-            Course::Refused | Course::Repeat => Ok(Vec::new()),
+            Course::Refused | Course::Repeat | Course::Framed(_) => Ok(Vec::new()),
         }
     }
 
@@ -165,7 +166,13 @@ impl Direct {
         self.inner.config.first_serial + n * SERIALS_EACH + step
     }
 
-    fn request(&self, operation: Operation, n: u64, step: u64, original: Option<&Payment>) -> Result<Payment, Refusal> {
+    pub(super) fn request(
+        &self,
+        operation: Operation,
+        n: u64,
+        step: u64,
+        original: Option<&Payment>,
+    ) -> Result<Payment, Refusal> {
         let serial = self.serial(n, step);
         let amount = Dice::new(serial, 7).between(AMOUNT_FEN_MIN, AMOUNT_FEN_MAX);
         // A part of a debit is given back; what is cancelled is cancelled whole.
@@ -196,7 +203,7 @@ impl Direct {
     }
 }
 
-fn judged(operation: Operation, outcome: &Outcome, expected: &str, latency: Option<Duration>) -> DirectPlayed {
+pub(super) fn judged(operation: Operation, outcome: &Outcome, expected: &str, latency: Option<Duration>) -> DirectPlayed {
     let complaint = (outcome.name() != expected).then(|| match outcome {
         Outcome::Failed { reason, text } => format!("{operation}: expected {expected}, was failed ({reason}: {text})"),
         Outcome::Success | Outcome::Unknown => format!("{operation}: expected {expected}, was {}", outcome.name()),

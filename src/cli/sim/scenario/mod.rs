@@ -4,6 +4,7 @@
 mod planted;
 mod rotate;
 pub(super) mod stage;
+mod storm;
 
 use super::{Lang, write_report};
 use crate::cli::demo::stage::Folder;

@@ -1,6 +1,7 @@
 //! The stage of one scenario: a gateway, a centre and a platform in this process, with a clock and a journal of their own.
 
 use super::rotate::Keys;
+use super::storm::Storms;
 use crate::cli::output::{Exit, Failure};
 use crate::cli::parties;
 use crate::cli::queues::MqQueues;
@@ -155,14 +156,15 @@ impl Stage {
             seed,
         };
         let platform = start_platform(parties.platform.clone(), &world).await?;
+        let storms = Storms::default();
         let wiring = Wiring {
-            mq: (place.between)(queues.connect()?, &keys)?,
+            mq: storms.over((place.between)(queues.connect()?, &keys)?),
             queues: &names,
             platform: platform.address(),
         };
         let (running, address, journal) = surroundings.start_gateway(&own, &keys, wiring).await?;
         let centre = simulators::centre::start(
-            Arc::new(MqQueues::new(queues.connect()?)),
+            storms.begun_by(MqQueues::new(queues.connect()?)),
             parties.centre.clone(),
             world.clone(),
             centre_config(names),

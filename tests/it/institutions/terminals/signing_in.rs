@@ -2,7 +2,7 @@
 
 use super::*;
 
-const MASTERS: [(&str, &str, &str); 4] = [
+pub(super) const MASTERS: [(&str, &str, &str); 4] = [
     ("des", "terminal-des", "0723c80db5f4cd3d"),
     ("3des", "terminal-3des", "70f2a84ccbc2ae8625cbb0f2c22ab923"),
     ("sm4", "terminal-sm4", "12345678901234567890123456789012"),
