@@ -214,7 +214,7 @@ impl Party {
         let mut draft = self.spec()?.draft(code, payment).map_err(|error| Refusal::build(&error))?;
         self.seal(&mut draft, now, rng, twist)?;
         let wire = self.sign(draft, now, rng, twist)?;
-        let sealed = capsule::seal(self.spec()?, wire, (&*self.keyring(), &self.link), now);
+        let sealed = capsule::seal(self.spec()?, wire, (&*self.keyring(), &self.link), now, twist);
         sealed.map_err(|error| Refusal::new(Step::Seal, error))
     }
 
@@ -302,24 +302,24 @@ impl Party {
         rng.fill_bytes(&mut random);
         draft.set_nonce(&random);
         let keyring = self.keyring();
-        whole::seal(draft, (&keyring, &self.link), now).map_err(|error| Refusal::new(Step::Seal, error))?;
+        whole::seal(draft, (&keyring, &self.link), now, twist).map_err(|error| Refusal::new(Step::Seal, error))?;
         let targets = draft.seal_targets();
         if targets.is_empty() {
             return Ok(());
         }
         if let Some(SealingScheme::TextKey(cipher)) = draft.sealing_scheme() {
             let keys = (keyring.as_ref(), self.link.as_str());
-            let sealed = text_key::seal(draft, &targets, cipher, keys, now, rng);
+            let sealed = text_key::seal(draft, &targets, cipher, keys, (now, twist), rng);
             return sealed.map_err(|error| Refusal::new(Step::Seal, error));
         }
         if let Some(SealingScheme::Session(cipher)) = draft.sealing_scheme() {
             let keys = (keyring.as_ref(), self.link.as_str());
-            let sealed = session::seal(draft, &targets, cipher, keys, now, rng);
+            let sealed = session::seal(draft, &targets, cipher, keys, (now, twist), rng);
             return sealed.map_err(|error| Refusal::new(Step::Seal, error));
         }
         if let Some(SealingScheme::Each(cipher)) = draft.sealing_scheme() {
             let keys = (keyring.as_ref(), self.link.as_str());
-            let sealed = each::seal(draft, &targets, cipher, keys, now, rng);
+            let sealed = each::seal(draft, &targets, cipher, keys, (now, twist), rng);
             return sealed.map_err(|error| Refusal::new(Step::Seal, error));
         }
         let mut data_key = [0; 16];
@@ -339,10 +339,7 @@ impl Party {
             .map_err(|error| Refusal::new(Step::Seal, error))?
             .wrap(&data_key, rng)
             .map_err(|error| Refusal::new(Step::Seal, error))?;
-        // What the right key opens to another clear text is what a wrong key sees: C3 does not fit.
-        if let (Twist::WrongSealKey, Some(first)) = (twist, wrapped.c2.first_mut()) {
-            *first ^= 1;
-        }
+        text_key::misfit(&mut wrapped.c2, twist);
         draft.set_envelope(
             &wrapper.info.serial,
             &RawCiphertext {

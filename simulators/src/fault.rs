@@ -202,9 +202,12 @@ fn corrupt(body: &mut [u8], dice: &mut Dice) {
     }
 }
 
-/// Puts bytes into the first value of an id, or at the end when there is none.
+/// Puts bytes into the first value of an id, else into the first one of an XML document, a JSON object or a form, or at the end.
 fn insert(body: &mut Vec<u8>, bytes: &[u8]) {
-    let place = find(body, b"<MsgId>").map_or(body.len(), |start| start + b"<MsgId>".len());
+    let after = |mark: &[u8]| find(body, mark).map(|start| start + mark.len());
+    let first = after(b"<MsgId>").or_else(|| find(body, b"</"));
+    let first = first.or_else(|| after(b"\":\"")).or_else(|| after(b"="));
+    let place = first.unwrap_or(body.len());
     body.splice(place..place, bytes.iter().copied());
 }
 

@@ -8,6 +8,7 @@ mod check;
 mod codec;
 mod config;
 mod demo;
+mod institutions;
 mod journal;
 mod key;
 mod message;

@@ -201,8 +201,11 @@ fn the_pages_for_testers_are_what_happens() {
     for page in ["docs/testers.md", "docs/testers.zh-CN.md"] {
         let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
         let scene = Scene::new();
-        let scenario = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-        scene.write("refund-twice.toml", scenario);
+        for block in page.split("```toml\n").skip(1) {
+            let scenario = block.split("```").next().unwrap();
+            let name = scenario.split('"').nth(1).unwrap();
+            scene.write(&format!("{name}.toml"), scenario);
+        }
         let run = |line: &str| {
             let mut run = Command::new(env!("CARGO_BIN_EXE_hangu"));
             let done = run

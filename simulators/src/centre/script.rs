@@ -51,6 +51,16 @@ impl Manner {
         }
     }
 
+    /// What a watcher is told of it.
+    pub(crate) const fn remark(self) -> &'static str {
+        match self.fault {
+            Some(fault) => fault.name(),
+            None if self.alters => "altered",
+            None if self.corrupts.is_some() => "corrupt field",
+            None => "",
+        }
+    }
+
     /// Whether its sender may count on an outcome.
     pub fn is_honest(self) -> bool {
         !self.alters && self.corrupts.is_none() && !self.fault.is_some_and(|fault| fault.spoils() || fault == Fault::Drop)
@@ -92,7 +102,7 @@ impl Desk {
             tokio::time::sleep(Duration::from_millis(200 + dice.below(800))).await;
         }
         if manner.fault != Some(Fault::Drop) {
-            shared.put_faulty(&prepared, remark(manner), manner.fault).await;
+            shared.put_faulty(&prepared, manner.remark(), manner.fault).await;
         }
         if manner.fault == Some(Fault::Repeat) {
             shared.put_remarked(&prepared, "repeat").await;
@@ -149,14 +159,5 @@ fn texts(message: &Payment, field: Attribute) -> Vec<String> {
         Some(Value::Date(date)) => vec![date.to_string(), digits(*date)],
         Some(value @ (Value::Text(_) | Value::List(_))) => vec![value.canonical()],
         None => Vec::new(),
-    }
-}
-
-fn remark(manner: Manner) -> &'static str {
-    match manner.fault {
-        Some(fault) => fault.name(),
-        None if manner.alters => "altered",
-        None if manner.corrupts.is_some() => "corrupt field",
-        None => "",
     }
 }

@@ -1,5 +1,7 @@
 //! Messages whose whole content is sealed under a key that both sides hold.
 
+use super::Twist;
+use super::text_key::misfit;
 use codecs::spec::Spec;
 use codecs::wire::Wire;
 use keys::keyring::Keyring;
@@ -20,10 +22,11 @@ pub(super) fn open<'w>(spec: &Spec, wire: &'w Wire, (keyring, link): Keys<'_>, n
     Ok(Cow::Owned(spec.opened_content(wire, clear)?))
 }
 
-pub(super) fn seal(spec: &Spec, wire: Wire, (keyring, link): Keys<'_>, now: OffsetDateTime) -> Outcome<Wire> {
+pub(super) fn seal(spec: &Spec, wire: Wire, (keyring, link): Keys<'_>, now: OffsetDateTime, twist: Twist) -> Outcome<Wire> {
     if !spec.seals_content(&wire) {
         return Ok(wire);
     }
-    let ciphertext = keyring.sealer(link, now)?.key.seal_framed(&wire.body)?;
+    let mut ciphertext = keyring.sealer(link, now)?.key.seal_framed(&wire.body)?;
+    misfit(&mut ciphertext, twist);
     Ok(spec.with_sealed_content(wire, &ciphertext)?)
 }

@@ -1,6 +1,7 @@
 //! Values that are sealed each by itself under the receiver's public key: RSA or SM2.
 
-use super::text_key::{Keys, Outcome};
+use super::Twist;
+use super::text_key::{Keys, Outcome, misfit};
 use codecs::envelope::{EachCipher, RawCiphertext, Wrapped, ciphertext_to_der};
 use codecs::message::{Draft, Message, SealTarget};
 use keys::legacy::RsaPadding;
@@ -34,7 +35,7 @@ pub(super) fn seal(
     targets: &[SealTarget],
     cipher: EachCipher,
     (keyring, link): Keys<'_>,
-    now: OffsetDateTime,
+    (now, twist): (OffsetDateTime, Twist),
     rng: &mut dyn CryptoRng,
 ) -> Outcome {
     let theirs = keyring.wrapper(link, now)?;
@@ -42,9 +43,12 @@ pub(super) fn seal(
     for target in targets {
         let clear = target.clear.as_bytes();
         let bytes = if let Some(padding) = padding(cipher) {
-            theirs.rsa()?.wrap(padding, clear, rng)?
+            let mut wrapped = theirs.rsa()?.wrap(padding, clear, rng)?;
+            misfit(&mut wrapped, twist);
+            wrapped
         } else {
-            let Ciphertext { c1, c3, c2 } = theirs.sm2()?.wrap(clear, rng)?;
+            let Ciphertext { c1, c3, mut c2 } = theirs.sm2()?.wrap(clear, rng)?;
+            misfit(&mut c2, twist);
             ciphertext_to_der(&RawCiphertext { c1, c3, c2 })
         };
         draft.set_sealed_blocks(target.slot, &bytes);

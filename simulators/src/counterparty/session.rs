@@ -1,6 +1,7 @@
 //! Sealing under a session key whose bytes are wrapped: triple DES under RSA, SM4 under SM2.
 
-use super::text_key::{Keys, Outcome};
+use super::Twist;
+use super::text_key::{Keys, Outcome, misfit};
 use codecs::envelope::session::key_bytes;
 use codecs::envelope::{RawCiphertext, SessionCipher, Wrapped};
 use codecs::message::{Draft, Message, SealTarget};
@@ -32,7 +33,7 @@ pub(super) fn seal(
     targets: &[SealTarget],
     cipher: SessionCipher,
     (keyring, link): Keys<'_>,
-    now: OffsetDateTime,
+    (now, twist): (OffsetDateTime, Twist),
     rng: &mut dyn CryptoRng,
 ) -> Outcome {
     let mut key = vec![0; key_bytes(cipher)];
@@ -40,10 +41,13 @@ pub(super) fn seal(
     let theirs = keyring.wrapper(link, now)?;
     match cipher {
         SessionCipher::TripleDes => {
-            draft.set_rsa_envelope(&theirs.info.serial, &theirs.rsa()?.wrap(RsaPadding::Pkcs1, &key, rng)?);
+            let mut wrapped = theirs.rsa()?.wrap(RsaPadding::Pkcs1, &key, rng)?;
+            misfit(&mut wrapped, twist);
+            draft.set_rsa_envelope(&theirs.info.serial, &wrapped);
         }
         SessionCipher::Sm4 => {
-            let Ciphertext { c1, c3, c2 } = theirs.sm2()?.wrap(&key, rng)?;
+            let Ciphertext { c1, c3, mut c2 } = theirs.sm2()?.wrap(&key, rng)?;
+            misfit(&mut c2, twist);
             draft.set_envelope(&theirs.info.serial, &RawCiphertext { c1, c3, c2 });
         }
     }

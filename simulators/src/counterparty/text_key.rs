@@ -1,5 +1,6 @@
 //! Sealing under a key that travels as text: `01|` and an AES key, `02|` and an SM4 key, each value in ECB by itself.
 
+use super::Twist;
 use codecs::envelope::text_key::{key_bytes, key_of, prefix};
 use codecs::envelope::{RawCiphertext, TextCipher, Wrapped};
 use codecs::message::{Draft, Message, SealTarget};
@@ -37,12 +38,19 @@ pub(super) fn open(message: &mut Message<'_>, cipher: TextCipher, (keyring, link
     Ok(())
 }
 
+/// What the right key opens to another clear text is what a wrong key sees.
+pub(super) fn misfit(sealed: &mut [u8], twist: Twist) {
+    if let (Twist::WrongSealKey, Some(first)) = (twist, sealed.first_mut()) {
+        *first ^= 1;
+    }
+}
+
 pub(super) fn seal(
     draft: &mut Draft<'_>,
     targets: &[SealTarget],
     cipher: TextCipher,
     (keyring, link): Keys<'_>,
-    now: OffsetDateTime,
+    (now, twist): (OffsetDateTime, Twist),
     rng: &mut dyn CryptoRng,
 ) -> Outcome {
     let mut key = vec![0; key_bytes(cipher)];
@@ -54,9 +62,14 @@ pub(super) fn seal(
     let text = [prefix(cipher), &key].concat();
     let theirs = keyring.wrapper(link, now)?;
     match cipher {
-        TextCipher::Aes256 => draft.set_rsa_envelope(&theirs.info.serial, &theirs.rsa()?.wrap(RsaPadding::Pkcs1, &text, rng)?),
+        TextCipher::Aes256 => {
+            let mut wrapped = theirs.rsa()?.wrap(RsaPadding::Pkcs1, &text, rng)?;
+            misfit(&mut wrapped, twist);
+            draft.set_rsa_envelope(&theirs.info.serial, &wrapped);
+        }
         TextCipher::Sm4 | TextCipher::Sm4Bytes => {
-            let Ciphertext { c1, c3, c2 } = theirs.sm2()?.wrap(&text, rng)?;
+            let Ciphertext { c1, c3, mut c2 } = theirs.sm2()?.wrap(&text, rng)?;
+            misfit(&mut c2, twist);
             draft.set_envelope(&theirs.info.serial, &RawCiphertext { c1, c3, c2 });
         }
     }

@@ -1,5 +1,7 @@
 //! Objects that are sealed whole under a key that both sides hold, such as what a notice is about.
 
+use super::Twist;
+use super::text_key::misfit;
 use codecs::message::{Draft, Message};
 use keys::keyring::Keyring;
 use time::OffsetDateTime;
@@ -22,10 +24,12 @@ pub(super) fn open(message: &mut Message<'_>, (keyring, link): Keys<'_>, now: Of
 }
 
 /// Under a nonce of its own for every clear text, which is enough for a party that sends no secrets.
-pub(super) fn seal(draft: &mut Draft<'_>, (keyring, link): Keys<'_>, now: OffsetDateTime) -> Outcome {
+pub(super) fn seal(draft: &mut Draft<'_>, (keyring, link): Keys<'_>, now: OffsetDateTime, twist: Twist) -> Outcome {
     let Some(target) = draft.whole_target() else { return Ok(()) };
     if !target.scheme.is_bound() {
-        draft.set_whole_blocks(&keyring.sealer(link, now)?.key.seal_blocks(&target.clear)?);
+        let mut sealed = keyring.sealer(link, now)?.key.seal_blocks(&target.clear)?;
+        misfit(&mut sealed, twist);
+        draft.set_whole_blocks(&sealed);
         return Ok(());
     }
     let digest = keys::sm3::sm3(&[&target.clear]);
@@ -33,7 +37,8 @@ pub(super) fn seal(draft: &mut Draft<'_>, (keyring, link): Keys<'_>, now: Offset
     let nonce: [u8; 12] = text.as_bytes().try_into()?;
     let key = keyring.sealer(link, now)?.key;
     let sealed = key.seal_authenticated(&nonce, &target.additional, &target.clear);
-    let (ciphertext, tag) = sealed?;
+    let (mut ciphertext, tag) = sealed?;
+    misfit(&mut ciphertext, twist);
     draft.set_whole(&text, &ciphertext, &tag);
     Ok(())
 }

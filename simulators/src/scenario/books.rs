@@ -49,7 +49,7 @@ impl Run<'_> {
         let id = kept
             .and_then(|kept| kept.message.text(Attribute::EndToEndId))
             .unwrap_or_default();
-        let executed = self.stage.platform.executions(id) as u64;
+        let executed = self.executions(id);
         if executed == times {
             return Ok(());
         }
@@ -83,7 +83,7 @@ impl Run<'_> {
             let gateway = self.stage.gateway;
             let open = gateway.open().await.map_err(Miss::plain)?;
             let book = gateway.book().await.map_err(Miss::plain)?;
-            let comparison = compare(&self.stage.centre.books(), &book, &self.stage.platform.books());
+            let comparison = compare(&self.outer_book(), &book, &self.stage.platform.books());
             if (open == 0 && comparison.equal) || Instant::now() >= deadline {
                 return Ok((open, comparison));
             }
@@ -95,7 +95,8 @@ impl Run<'_> {
     pub(super) async fn final_checks(&self) -> Vec<Check> {
         let figures = self.stage.centre.figures();
         let rejected = self.stage.platform.rejected();
-        let unreadable = figures.bad_signature + figures.unreadable + rejected;
+        let by_institution = self.stage.institution.map_or(0, |one| one.direct.figures().rejected);
+        let unreadable = figures.bad_signature + figures.unreadable + rejected + by_institution;
         let sum = crate::platform::lock(&self.stage.platform.ledger()).sum();
         let check = |name, ok, detail| Check { name, ok, detail };
         let mut checks = match self.settled().await {

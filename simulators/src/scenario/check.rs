@@ -1,18 +1,23 @@
 //! What holds between the steps of a scenario: names are given before they are used, and each verb's keys fit together.
 
+use super::check_parties::Parties;
 use super::language::nearest;
 use super::read::Reader;
 use super::{Act, Expect, PartyName, Reply, Scenario, Send, Step};
-use crate::fault::Fault;
 use codecs::payment::{Attribute, Operation};
 
 /// Adds the flaws that only the whole shows.
 pub(super) fn check(scenario: &Scenario, reader: &mut Reader<'_>) {
+    let parties = match Parties::of(&scenario.institution) {
+        Ok(parties) => parties,
+        Err(flaw) => return reader.flaw(1, flaw),
+    };
     let mut known = Vec::new();
     for step in &scenario.steps {
         let mut checked = Checked {
             line: step.line,
             known: &known,
+            parties: &parties,
             reader,
         };
         checked.step(step);
@@ -37,6 +42,7 @@ fn named(step: &Step) -> Option<String> {
 struct Checked<'a, 'r, 't> {
     line: usize,
     known: &'a [String],
+    parties: &'a Parties,
     reader: &'r mut Reader<'t>,
 }
 
@@ -75,21 +81,9 @@ impl Checked<'_, '_, '_> {
         if send.outcome.is_some() != (send.operation == Operation::Notice && send.again.is_none()) {
             self.flaw("`outcome` is what a notice says, and a notice says one".to_owned());
         }
-        let starts = matches!(
-            send.operation,
-            Operation::Credit | Operation::Terminate | Operation::Query | Operation::Cancel | Operation::Notice
-        );
-        if send.by == PartyName::Platform && !starts {
-            self.flaw(format!("the platform does not send a {}", send.operation));
-        }
-        if send.by == PartyName::Platform && send.fault == Some(Fault::WrongSealKey) {
-            self.flaw("the platform's link seals nothing".to_owned());
-        }
-        if send.by == PartyName::Platform && matches!(send.fault, Some(Fault::Reorder | Fault::NackStorm)) {
-            self.flaw("only a broker puts messages back or out of their order; the platform has none".to_owned());
-        }
-        if send.by == PartyName::Centre && send.operation == Operation::Notice {
-            self.flaw("the centre sends no notice of an outcome".to_owned());
+        self.takes_part(send.by);
+        if let Some(text) = self.parties.unsendable(send) {
+            self.flaw(text);
         }
     }
 
@@ -100,6 +94,7 @@ impl Checked<'_, '_, '_> {
             .fields
             .iter()
             .for_each(|(attribute, text)| self.value(*attribute, text, false));
+        expect.at.iter().for_each(|party| self.takes_part(*party));
         if expect.at.is_none() && expect.to.is_none() {
             self.flaw("`at` says who gets it; only with `to` is it known".to_owned());
         }
@@ -112,6 +107,7 @@ impl Checked<'_, '_, '_> {
     }
 
     fn reply(&mut self, reply: &Reply) {
+        self.takes_part(reply.party);
         reply.about.iter().for_each(|name| self.refers(name));
         self.amount(reply.amount.as_ref());
         for text in [&reply.account, &reply.institution].into_iter().flatten() {
@@ -122,6 +118,12 @@ impl Checked<'_, '_, '_> {
         }
         if reply.nth == Some(0) {
             self.flaw("`nth` counts from 1".to_owned());
+        }
+    }
+
+    fn takes_part(&mut self, party: PartyName) {
+        if let Some(absence) = self.parties.absent(party) {
+            self.flaw(absence);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{PartyName, Reply};
 use crate::centre::{self, CentreFault};
 use crate::fault::Fault;
+use crate::institution::direct::{self, DirectFault};
 use crate::platform::{self, PlatformFault};
 
 /// What `how` takes.
@@ -16,6 +17,7 @@ pub enum How {
     Twice,
     BadSignature,
     Truncate,
+    Gbk,
     UnknownSerial,
     WrongSealKey,
     Error500,
@@ -33,7 +35,7 @@ pub enum How {
 }
 
 impl How {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Normal,
         Self::Refuse,
         Self::Processing,
@@ -42,6 +44,7 @@ impl How {
         Self::Twice,
         Self::BadSignature,
         Self::Truncate,
+        Self::Gbk,
         Self::UnknownSerial,
         Self::WrongSealKey,
         Self::Error500,
@@ -64,6 +67,7 @@ impl How {
             Self::Twice => "twice",
             Self::BadSignature => "bad_signature",
             Self::Truncate => "truncate",
+            Self::Gbk => "gbk",
             Self::UnknownSerial => "unknown_serial",
             Self::WrongSealKey => "wrong_seal_key",
             Self::Error500 => "error_500",
@@ -85,17 +89,17 @@ impl How {
     /// codes nor bytes that come slowly.
     pub const fn is_for(self, party: PartyName) -> bool {
         match self {
-            Self::Twice | Self::Truncate | Self::UnknownSerial | Self::WrongSealKey | Self::Reorder | Self::NackStorm => {
-                matches!(party, PartyName::Centre)
-            }
-            Self::Error500 | Self::Garbage | Self::SlowDrip => matches!(party, PartyName::Platform),
+            Self::Twice | Self::Reorder | Self::NackStorm => matches!(party, PartyName::Centre),
+            Self::Truncate | Self::Gbk | Self::UnknownSerial | Self::WrongSealKey => !matches!(party, PartyName::Platform),
+            Self::Error500 | Self::Garbage => !matches!(party, PartyName::Centre),
+            Self::SlowDrip => matches!(party, PartyName::Platform),
+            Self::ReplyThenDie => !matches!(party, PartyName::Institution),
             Self::Normal
             | Self::Refuse
             | Self::Processing
             | Self::Late
             | Self::Never
             | Self::BadSignature
-            | Self::ReplyThenDie
             | Self::Silent
             | Self::Back => true,
         }
@@ -111,6 +115,7 @@ impl Reply {
             How::Twice => reply(Fault::Repeat),
             How::BadSignature => reply(Fault::BadSignature),
             How::Truncate => reply(Fault::Truncate),
+            How::Gbk => reply(Fault::Gbk),
             How::UnknownSerial => reply(Fault::UnknownSerial),
             How::WrongSealKey => reply(Fault::WrongSealKey),
             How::Reorder => reply(Fault::Reorder),
@@ -147,6 +152,7 @@ impl Reply {
             | How::Refuse
             | How::Twice
             | How::Truncate
+            | How::Gbk
             | How::UnknownSerial
             | How::WrongSealKey
             | How::Reorder
@@ -158,6 +164,37 @@ impl Reply {
             fault,
             refusal: (self.how == How::Refuse).then_some(self.reason),
             dies: self.dies || self.how == How::ReplyThenDie,
+        }
+    }
+
+    pub(super) fn at_institution(&self) -> direct::Conduct {
+        let answer = |fault| Some(DirectFault::Answer(fault));
+        let fault = match self.how {
+            How::Processing => Some(DirectFault::Processing),
+            How::Late => Some(DirectFault::Delay(self.after_ms)),
+            How::Never => Some(DirectFault::Never),
+            How::Error500 => Some(DirectFault::Status500),
+            How::Garbage => Some(DirectFault::Garbage),
+            How::BadSignature => answer(Fault::BadSignature),
+            How::Truncate => answer(Fault::Truncate),
+            How::Gbk => answer(Fault::Gbk),
+            How::UnknownSerial => answer(Fault::UnknownSerial),
+            How::WrongSealKey => answer(Fault::WrongSealKey),
+            How::Normal
+            | How::Refuse
+            | How::Twice
+            | How::Reorder
+            | How::NackStorm
+            | How::SlowDrip
+            | How::ReplyThenDie
+            | How::Silent
+            | How::Back => None,
+        };
+        direct::Conduct {
+            fault,
+            refusal: (self.how == How::Refuse).then_some(self.reason),
+            dies: self.dies,
+            tells: false,
         }
     }
 }

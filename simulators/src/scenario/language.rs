@@ -1,5 +1,6 @@
 //! The table of the language: which keys there are, where they stand, what they take.
 
+use super::PartyName;
 use super::conduct::How;
 use super::rotate::{Rotated, Stage};
 use crate::fault::Fault;
@@ -110,7 +111,7 @@ impl Kind {
     pub fn values(self) -> Option<Vec<&'static str>> {
         Some(match self {
             Self::Operation => Operation::ALL.iter().map(|operation| operation.name()).collect(),
-            Self::Party => vec!["centre", "platform"],
+            Self::Party => PartyName::ALL.map(PartyName::name).to_vec(),
             Self::Customer => vec!["plain", "poor", "frozen", "unknown"],
             Self::Fault => Fault::ALL.iter().map(|fault| fault.name()).collect(),
             Self::Field => Attribute::ALL.iter().map(|attribute| attribute.name()).collect(),

@@ -3,7 +3,7 @@
 use super::{Flaw, Scenario};
 
 /// Every embedded file: name and text.
-pub const FILES: [(&str, &str); 71] = [
+pub const FILES: [(&str, &str); 116] = [
     (
         "altered-repeat-contract.toml",
         include_str!("../../scenarios/altered-repeat-contract.toml"),
@@ -62,6 +62,44 @@ pub const FILES: [(&str, &str); 71] = [
         include_str!("../../scenarios/debit-insufficient-funds.toml"),
     ),
     ("delayed-request.toml", include_str!("../../scenarios/delayed-request.toml")),
+    ("from-altered.toml", include_str!("../../scenarios/from-altered.toml")),
+    ("from-answer.toml", include_str!("../../scenarios/from-answer.toml")),
+    (
+        "from-bad-signature.toml",
+        include_str!("../../scenarios/from-bad-signature.toml"),
+    ),
+    (
+        "from-corrupt-field.toml",
+        include_str!("../../scenarios/from-corrupt-field.toml"),
+    ),
+    ("from-frozen.toml", include_str!("../../scenarios/from-frozen.toml")),
+    ("from-good-after.toml", include_str!("../../scenarios/from-good-after.toml")),
+    ("from-good.toml", include_str!("../../scenarios/from-good.toml")),
+    (
+        "from-lost-then-query.toml",
+        include_str!("../../scenarios/from-lost-then-query.toml"),
+    ),
+    (
+        "from-refund-exceeds.toml",
+        include_str!("../../scenarios/from-refund-exceeds.toml"),
+    ),
+    (
+        "from-refused-by-platform.toml",
+        include_str!("../../scenarios/from-refused-by-platform.toml"),
+    ),
+    ("from-refused.toml", include_str!("../../scenarios/from-refused.toml")),
+    (
+        "from-repeat-in-work.toml",
+        include_str!("../../scenarios/from-repeat-in-work.toml"),
+    ),
+    ("from-repeat.toml", include_str!("../../scenarios/from-repeat.toml")),
+    ("from-status-stop.toml", include_str!("../../scenarios/from-status-stop.toml")),
+    ("from-unknown-key.toml", include_str!("../../scenarios/from-unknown-key.toml")),
+    ("from-unreadable.toml", include_str!("../../scenarios/from-unreadable.toml")),
+    (
+        "from-wrong-seal-key.toml",
+        include_str!("../../scenarios/from-wrong-seal-key.toml"),
+    ),
     ("good-cancel.toml", include_str!("../../scenarios/good-cancel.toml")),
     ("good-echo.toml", include_str!("../../scenarios/good-echo.toml")),
     ("good-path.toml", include_str!("../../scenarios/good-path.toml")),
@@ -124,6 +162,15 @@ pub const FILES: [(&str, &str); 71] = [
     ),
     ("platform-drips.toml", include_str!("../../scenarios/platform-drips.toml")),
     ("platform-silent.toml", include_str!("../../scenarios/platform-silent.toml")),
+    ("pos-altered.toml", include_str!("../../scenarios/pos-altered.toml")),
+    (
+        "pos-bad-signature.toml",
+        include_str!("../../scenarios/pos-bad-signature.toml"),
+    ),
+    ("pos-cancel-first.toml", include_str!("../../scenarios/pos-cancel-first.toml")),
+    ("pos-cancel-lost.toml", include_str!("../../scenarios/pos-cancel-lost.toml")),
+    ("pos-date-change.toml", include_str!("../../scenarios/pos-date-change.toml")),
+    ("pos-truncated.toml", include_str!("../../scenarios/pos-truncated.toml")),
     ("query-in-work.toml", include_str!("../../scenarios/query-in-work.toml")),
     (
         "query-unknown-original.toml",
@@ -159,6 +206,55 @@ pub const FILES: [(&str, &str); 71] = [
         include_str!("../../scenarios/status-stop-resume.toml"),
     ),
     ("terminate-twice.toml", include_str!("../../scenarios/terminate-twice.toml")),
+    ("to-altered.toml", include_str!("../../scenarios/to-altered.toml")),
+    (
+        "to-answer-unknown-key.toml",
+        include_str!("../../scenarios/to-answer-unknown-key.toml"),
+    ),
+    (
+        "to-answer-wrong-seal-key.toml",
+        include_str!("../../scenarios/to-answer-wrong-seal-key.toml"),
+    ),
+    ("to-answer.toml", include_str!("../../scenarios/to-answer.toml")),
+    ("to-cancel-first.toml", include_str!("../../scenarios/to-cancel-first.toml")),
+    ("to-dies.toml", include_str!("../../scenarios/to-dies.toml")),
+    ("to-good-after.toml", include_str!("../../scenarios/to-good-after.toml")),
+    ("to-good.toml", include_str!("../../scenarios/to-good.toml")),
+    (
+        "to-late-after-cancel.toml",
+        include_str!("../../scenarios/to-late-after-cancel.toml"),
+    ),
+    ("to-lost-after.toml", include_str!("../../scenarios/to-lost-after.toml")),
+    ("to-lost-credit.toml", include_str!("../../scenarios/to-lost-credit.toml")),
+    ("to-notice-bad.toml", include_str!("../../scenarios/to-notice-bad.toml")),
+    (
+        "to-notice-contradicts.toml",
+        include_str!("../../scenarios/to-notice-contradicts.toml"),
+    ),
+    (
+        "to-notice-repeated.toml",
+        include_str!("../../scenarios/to-notice-repeated.toml"),
+    ),
+    (
+        "to-notice-unknown-key.toml",
+        include_str!("../../scenarios/to-notice-unknown-key.toml"),
+    ),
+    (
+        "to-notice-wrong-seal-key.toml",
+        include_str!("../../scenarios/to-notice-wrong-seal-key.toml"),
+    ),
+    ("to-notice.toml", include_str!("../../scenarios/to-notice.toml")),
+    (
+        "to-query-unusable.toml",
+        include_str!("../../scenarios/to-query-unusable.toml"),
+    ),
+    ("to-refused.toml", include_str!("../../scenarios/to-refused.toml")),
+    (
+        "to-repeat-in-work.toml",
+        include_str!("../../scenarios/to-repeat-in-work.toml"),
+    ),
+    ("to-repeat.toml", include_str!("../../scenarios/to-repeat.toml")),
+    ("to-status-stop.toml", include_str!("../../scenarios/to-status-stop.toml")),
     ("unknown-key.toml", include_str!("../../scenarios/unknown-key.toml")),
     ("unreadable.toml", include_str!("../../scenarios/unreadable.toml")),
     ("wrong-seal-key.toml", include_str!("../../scenarios/wrong-seal-key.toml")),

@@ -4,6 +4,7 @@
 
 // The language: its table, what a file says, how it is read.
 mod check;
+mod check_parties;
 pub mod conduct;
 pub mod language;
 pub mod library;
@@ -13,6 +14,7 @@ mod section;
 
 // A run: what is seen of it, its steps, what it left, how that is shown.
 mod books;
+mod direct;
 mod expect;
 mod kept;
 mod reply;
@@ -27,7 +29,7 @@ mod verdict;
 mod tests;
 
 pub use books::Gateway;
-pub use run::{Stage, run};
+pub use run::{Institution, Stage, run};
 pub use span::Span;
 pub use verdict::{Check, Done, Shown, Verdict};
 
@@ -78,18 +80,23 @@ pub enum Act {
 pub enum PartyName {
     Centre,
     Platform,
+    /// The one that the scenario is about, where it has a link of its own.
+    Institution,
 }
 
 impl PartyName {
+    pub const ALL: [Self; 3] = [Self::Centre, Self::Platform, Self::Institution];
+
     pub const fn name(self) -> &'static str {
         match self {
             Self::Centre => "centre",
             Self::Platform => "platform",
+            Self::Institution => "institution",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::Centre, Self::Platform].into_iter().find(|party| party.name() == name)
+        Self::ALL.into_iter().find(|party| party.name() == name)
     }
 }
 

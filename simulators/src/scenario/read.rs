@@ -5,6 +5,7 @@ use super::language::{HEAD, Key, Kind, language, nearest};
 use super::section::{Item, Section};
 use super::{Flaw, Scenario, Step};
 use codecs::payment::{Attribute, Money};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -28,24 +29,34 @@ pub(super) fn scenarios(file: &str, text: &str) -> Result<Vec<Scenario>, Vec<Fla
 fn expand(file: &str, text: &str) -> Result<Vec<(String, String)>, Vec<Flaw>> {
     let mut reader = Reader::new(file, text);
     let table = reader.table().ok_or_else(|| reader.flaws.clone())?;
-    let each = table.get("each").and_then(|each| each.get_ref().as_table().cloned());
-    let mut instances = vec![(String::new(), text.to_owned())];
-    for (name, values) in each.into_iter().flatten() {
-        let texts = |value: &Spanned<DeValue<'_>>| value.get_ref().as_str().map(str::to_owned);
-        let values: Vec<String> = values
-            .get_ref()
-            .as_array()
-            .into_iter()
-            .flat_map(|list| list.iter().filter_map(texts))
-            .collect();
-        let mark = format!("${{{}}}", name.get_ref());
-        let with = |(suffix, text): &(String, String)| -> Vec<(String, String)> {
-            let one = |value: &String| (format!("{suffix}-{}", value.replace('_', "-")), text.replace(&mark, value));
-            values.iter().map(one).collect()
-        };
-        instances = instances.iter().flat_map(with).collect();
+    let plain = || vec![(String::new(), text.to_owned())];
+    let Some(each) = table.get("each") else { return Ok(plain()) };
+    let rows = rows(each.get_ref()).into_iter();
+    let instances: Vec<(String, String)> = rows.flat_map(|row| row.iter().fold(plain(), multiplied)).collect();
+    Ok(if instances.is_empty() { plain() } else { instances })
+}
+
+/// The tables of `each`: one, or several whose instances follow each other.
+fn rows<'v, 't>(each: &'v DeValue<'t>) -> Vec<&'v DeTable<'t>> {
+    match each {
+        DeValue::Table(table) => vec![table],
+        DeValue::Array(list) => list.iter().filter_map(|row| row.get_ref().as_table()).collect(),
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => Vec::new(),
     }
-    Ok(instances)
+}
+
+/// Each instance once for every value of one list.
+fn multiplied(
+    instances: Vec<(String, String)>,
+    (name, values): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>),
+) -> Vec<(String, String)> {
+    let mark = format!("${{{}}}", name.get_ref());
+    let values = texts(values.get_ref()).unwrap_or_default();
+    let with = |(suffix, text): &(String, String)| -> Vec<(String, String)> {
+        let one = |value: &String| (format!("{suffix}-{}", value.replace('_', "-")), text.replace(&mark, value));
+        values.iter().map(one).collect()
+    };
+    instances.iter().flat_map(with).collect()
 }
 
 pub(super) struct Reader<'a> {
@@ -189,13 +200,13 @@ fn item(key: &Key, value: &DeValue<'_>) -> Result<Item, String> {
         Kind::Integer | Kind::Milliseconds => number().map(Item::Number).ok_or_else(|| wanted("a whole number")),
         Kind::Texts => texts(value).map(Item::Texts).ok_or_else(|| wanted("a list of texts")),
         Kind::Lists => {
-            let is_lists = value
-                .as_table()
-                .is_some_and(|table| table.values().all(|list| texts(list.get_ref()).is_some()));
-            if is_lists {
+            let rows = rows(value);
+            let are_lists = |row: &&DeTable<'_>| row.values().all(|list| texts(list.get_ref()).is_some());
+            let are_rows = value.as_array().is_none_or(|list| list.len() == rows.len());
+            if !rows.is_empty() && are_rows && rows.iter().all(are_lists) {
                 Ok(Item::Bool(true))
             } else {
-                Err(wanted("a table of lists"))
+                Err(wanted("a table of lists, or a list of such tables"))
             }
         }
         Kind::Counts => counts(value).map(Item::Counts).ok_or_else(|| wanted("a table of counts")),

@@ -17,7 +17,7 @@ struct Rule {
     seen: u64,
 }
 
-/// The rules of both parties.
+/// The rules of all parties.
 #[derive(Clone, Default)]
 pub(super) struct Rules(Arc<Mutex<Vec<Rule>>>);
 
@@ -47,6 +47,11 @@ impl Run<'_> {
                 self.stage.platform.go_silent(is_silent);
                 self.stage.platform.refuse_connections(false);
             }
+            PartyName::Institution => {
+                if let Some(institution) = self.stage.institution {
+                    institution.direct.go_silent(is_silent);
+                }
+            }
         }
     }
 
@@ -57,6 +62,11 @@ impl Run<'_> {
         let at_platform = move |request: &Payment| platform.of(PartyName::Platform, request).map(|reply| reply.at_platform());
         self.stage.centre.set_script(Some(Arc::new(at_centre)));
         self.stage.platform.set_script(Some(Arc::new(at_platform)));
+        if let Some(institution) = self.stage.institution {
+            let rules = self.rules.clone();
+            let at_it = move |request: &Payment| rules.of(PartyName::Institution, request).map(|reply| reply.at_institution());
+            institution.direct.set_script(Some(Arc::new(at_it)));
+        }
     }
 }
 

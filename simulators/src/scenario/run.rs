@@ -9,6 +9,7 @@ use super::{Act, Announce, Done, Scenario, Shown, Verdict};
 use crate::centre::CentreHandle;
 use crate::counterparty::Refusal;
 use crate::ids::{communication_key, reference_key};
+use crate::institution::direct::Direct;
 use crate::platform::{PlatformClient, PlatformHandle};
 use crate::world::{Dice, World};
 use codecs::payment::{Payment, Role};
@@ -24,12 +25,21 @@ pub struct Stage<'a> {
     pub centre: &'a CentreHandle,
     pub platform: &'a PlatformHandle,
     pub client: &'a PlatformClient,
+    pub institution: Option<Institution<'a>>,
     pub gateway: &'a dyn Gateway,
     /// Watches the world of centre, platform and client.
     pub tape: Arc<Tape>,
     pub world: World,
     /// The settlement date on which the run begins.
     pub first_day: Date,
+}
+
+/// An institution with a link of its own.
+#[derive(Clone, Copy)]
+pub struct Institution<'a> {
+    pub direct: &'a Direct,
+    /// What the platform asks of it goes by this one, if it is an institution that the bank calls.
+    pub client: Option<&'a PlatformClient>,
 }
 
 /// Plays a scenario. The same seed gives the same ids, amounts, customers and faults.

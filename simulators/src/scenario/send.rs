@@ -34,6 +34,7 @@ impl Run<'_> {
         match send.by {
             PartyName::Centre => self.put_by_centre(send, message, manner).await,
             PartyName::Platform => self.put_by_platform(send, message, manner),
+            PartyName::Institution => self.put_by_institution(send, message, manner).await,
         }
     }
 
@@ -49,7 +50,7 @@ impl Run<'_> {
     }
 
     fn put_by_platform(&mut self, send: &Send, message: Payment, manner: Manner) -> Result<(), Miss> {
-        let client = self.stage.client.clone();
+        let client = self.asking().clone();
         let wire = client
             .write_as(&message, manner, &mut self.dice)
             .map_err(|refusal| Miss::unwritable(&refusal))?;
@@ -71,15 +72,16 @@ impl Run<'_> {
                     .await;
             }
             PartyName::Platform => {
-                let (client, message) = (self.stage.client.clone(), kept.message.clone());
+                let (client, message) = (self.asking().clone(), kept.message.clone());
                 self.puts
                     .spawn(async move { client.put_as(&message, &wire, Manner::default()).await });
             }
+            PartyName::Institution => self.put_institutions_same(kept.message.clone(), wire)?,
         }
         Ok(())
     }
 
-    fn kept(&self, message: Payment, party: PartyName, wire: Wire, manner: Manner) -> Kept {
+    pub(super) fn kept(&self, message: Payment, party: PartyName, wire: Wire, manner: Manner) -> Kept {
         Kept {
             message,
             party,
@@ -90,7 +92,7 @@ impl Run<'_> {
         }
     }
 
-    fn keep(&mut self, send: &Send, kept: Kept) {
+    pub(super) fn keep(&mut self, send: &Send, kept: Kept) {
         if let Some(name) = &send.name {
             self.store.kept.insert(name.clone(), kept);
         }
@@ -117,11 +119,14 @@ impl Run<'_> {
     /// A message as its template makes it.
     fn made(&mut self, send: &Send) -> Result<Payment, Miss> {
         let original = self.store.get(send.of.as_deref()).map(|kept| kept.message.clone());
+        if let Some(direct) = self.at_own_link(send.by) {
+            return self.made_directly(&direct, send, original.as_ref());
+        }
         let order = self.order(send, original.as_ref())?;
         let now = self.stage.world.now();
         let sending = match send.by {
             PartyName::Centre => self.stage.centre.desk().sending_on(self.day),
-            PartyName::Platform => self.stage.client.sending_on(self.day),
+            PartyName::Platform | PartyName::Institution => self.stage.client.sending_on(self.day),
         };
         if send.operation == Operation::Notice {
             return Ok(notice(send, original.as_ref(), order.serial));
@@ -137,7 +142,7 @@ impl Run<'_> {
         self.serial += 1;
         let base = match send.by {
             PartyName::Centre => 1,
-            PartyName::Platform => PLATFORM_SERIAL,
+            PartyName::Platform | PartyName::Institution => PLATFORM_SERIAL,
         };
         let drawn = Money::from_fen(self.dice.between(100, AMOUNT_FEN_MAX));
         let half = original
@@ -161,7 +166,7 @@ impl Run<'_> {
     }
 
     /// The scenario's customer, or one who lives next door and has the wanted kind of account.
-    fn person(&self, customer: Customer) -> Person {
+    pub(super) fn person(&self, customer: Customer) -> Person {
         Person::at(match customer {
             Customer::Plain => self.customers + self.plain,
             Customer::Poor => self.customers + 198,

@@ -77,6 +77,62 @@ fn each_makes_one_scenario_for_each_value() {
     );
 }
 
+/// Institutions have different operations: each row of a list is multiplied by itself.
+#[test]
+fn each_may_be_a_list_of_tables() {
+    let head = HEAD_LINES.replace("'nps'", "'${institution}'");
+    let text = "each = [{ institution = ['epcc'], operation = ['debit', 'sign'] }, { institution = ['unionpay-pos'], operation = ['debit'] }]\n\
+                [[step]]\nsend = '${operation}'\nby = 'institution'\n";
+    let found = Scenario::parse("n.toml", &format!("{head}{text}")).unwrap();
+    let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["n-epcc-debit", "n-epcc-sign", "n-unionpay-pos-debit"]);
+    let told = Scenario::parse(
+        "n.toml",
+        &format!("{head}each = [{{ institution = 'epcc' }}]\n[[step]]\nwait_ms = 1\n"),
+    );
+    let told = told.unwrap_err()[0].to_string();
+    assert!(
+        told.starts_with("n.toml:6: `each`: takes a table of lists, or a list of such tables"),
+        "{told}"
+    );
+}
+
+/// Who takes part follows from the institution that the scenario is about.
+#[test]
+fn who_cannot_send_is_told_what_they_can() {
+    let check = |institution: &str, steps: &str, expected: &str| {
+        let head = HEAD_LINES.replace("nps", institution);
+        let told = Scenario::parse("n.toml", &format!("{head}{steps}")).expect_err(steps);
+        assert_eq!(told[0].to_string(), format!("n.toml:{expected}"), "{steps}");
+    };
+    check(
+        "alypay",
+        "[[step]]\nsend = 'debit'\n",
+        "1: no institution `alypay`; did you mean `alipay`?",
+    );
+    check(
+        "nps",
+        "[[step]]\nreply = 'institution'\nhow = 'late'\n",
+        "6: `nps` has no link of its own for an `institution`; these have one: alipay, epcc, jdpay, tenpay, tenpay-v2, \
+         unionpay-form, unionpay-pos, unionpay-quick",
+    );
+    check(
+        "unionpay-quick",
+        "[[step]]\nsend = 'credit'\nby = 'institution'\n",
+        "6: with unionpay-quick the institution does not send a credit; it sends sign, terminate, debit, refund",
+    );
+    check(
+        "jdpay",
+        "[[step]]\nsend = 'credit'\nby = 'platform'\n",
+        "6: with jdpay the platform does not send a credit; it sends terminate, debit, refund, cancel, query",
+    );
+    check(
+        "epcc",
+        "[[step]]\nsend = 'sign'\nby = 'platform'\n",
+        "6: the platform does not send a sign",
+    );
+}
+
 /// Each flaw names its line and, where a word is nearly right, the right one.
 #[test]
 fn flaws_are_told_before_anything_is_sent() {

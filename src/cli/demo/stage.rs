@@ -1,10 +1,10 @@
 //! The stage of a demo: queues, keys, gateway, centre and platform in one process, and what is left when it ends.
 
 use super::institutions::{Cast, Company, Performance};
+use crate::cli::institutions::Addresses;
 use crate::cli::output::{self, Exit, Failure};
 use crate::cli::parties::{self, party, world};
 use crate::cli::queues::MqQueues;
-use codecs::spec::Spec;
 use hangu::clock::{BEIJING, Clock, Random};
 use hangu::config::Config;
 use hangu::exchange::Gateway;
@@ -19,7 +19,6 @@ use simulators::people::ACCOUNTS_MAX;
 use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle, SharedLedger};
 use simulators::report::Book;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,26 +38,6 @@ pub(crate) struct Stage {
     mq: SharedMq,
     /// The whole configuration, with the addresses of this run.
     configuration: String,
-}
-
-/// Where the gateway listens, by link.
-pub(crate) struct Addresses(BTreeMap<String, SocketAddr>);
-
-impl Addresses {
-    pub(crate) fn url(&self, link: &str) -> Result<String, Failure> {
-        self.address(link).map(|address| format!("http://{address}"))
-    }
-
-    /// For an institution whose link has its codec's name, by the transport that it speaks.
-    pub(super) fn of_institution(&self, spec: &Spec) -> Result<String, Failure> {
-        let scheme = if spec.speaks_frames() { "tcp" } else { "http" };
-        self.address(&spec.codec).map(|address| format!("{scheme}://{address}"))
-    }
-
-    fn address(&self, link: &str) -> Result<&SocketAddr, Failure> {
-        let address = self.0.get(link);
-        address.ok_or_else(|| Failure::new(Exit::Unavailable, "gateway", format!("no listener for {link}")))
-    }
 }
 
 /// What is left at the end.
@@ -330,11 +309,9 @@ async fn start_gateway(
         entropy: Arc::new(SystemEntropy),
         mqs: BTreeMap::from([("centre".to_owned(), mq)]),
     };
-    let Assembled { gateway, queues, https } = assemble(config, surroundings).await?;
-    let listening = https
-        .iter()
-        .filter_map(|link| Some((link.name.clone(), link.listener.local_addr().ok()?)));
-    let addresses = Addresses(listening.collect());
+    let assembled = assemble(config, surroundings).await?;
+    let addresses = Addresses::of(&assembled);
+    let Assembled { gateway, queues, https } = assembled;
     let running = Running::start(gateway, queues, https)
         .await
         .map_err(|error| unavailable(&error))?;

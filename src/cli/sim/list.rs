@@ -30,7 +30,7 @@ pub(super) fn run(form: Form) -> Result<Exit, Failure> {
 }
 
 fn say(row: &Row) {
-    output::say(&format!("{:<48}{:<10}{}", row.name, row.institution, row.operation));
+    output::say(&format!("{:<48}{:<16}{}", row.name, row.institution, row.operation));
 }
 
 fn scenarios() -> Result<Vec<Row>, Failure> {

@@ -49,7 +49,7 @@ async fn play(args: &Args, lines: &[Line]) -> Result<Replayed, Failure> {
         broker: None,
         between: stage::nothing,
     };
-    let stage = Stage::set(place, args.seed, Arc::default()).await?;
+    let stage = Stage::set(place, "nps", args.seed, Arc::default()).await?;
     let replayed = stage.replay(lines, args.speed).await;
     stage.end().await;
     replayed

@@ -103,6 +103,17 @@ impl Books {
             .find(|booked| booked.request.operation.moves_money() && name(&booked.request) == id)
     }
 
+    /// What was booked under an end-to-end id.
+    pub(super) fn named(&self, id: &str) -> Option<&Booked> {
+        self.entries.values().find(|booked| name(&booked.request) == id)
+    }
+
+    /// How often requests of the bank's under this id were executed.
+    pub(super) fn executions(&self, id: &str) -> u64 {
+        let named = self.entries.values().filter(|booked| name(&booked.request) == id);
+        named.map(|booked| u64::from(booked.executions)).sum()
+    }
+
     pub(super) fn book(&self) -> Book {
         let entry = |(key, booked): (&String, &Booked)| (key.clone(), booked.entry());
         Book {

@@ -6,7 +6,7 @@ use super::{Direct, held, one_more};
 use crate::counterparty::{Refusal, Step, Twist};
 use crate::ids::stamp;
 use codecs::payment::{Attribute, Operation, Outcome, Payment, Role};
-use codecs::wire::{Start, Wire};
+use codecs::wire::Wire;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -76,13 +76,7 @@ impl Direct {
             }
         };
         one_more(&self.inner.counts.verified);
-        let same = |attribute| {
-            let (said, asked) = (reply.value(attribute), request.value(attribute));
-            said.is_none() || asked.is_none() || said == asked
-        };
-        let fits = reply.role == Role::Reply && reply.operation == request.operation;
-        let fits = fits && same(Attribute::EndToEndId) && same(Attribute::Amount);
-        reply.outcome.filter(|outcome| fits && outcome.is_final())
+        fitting(&reply, request)
     }
 
     /// Sends a request whose signature does not fit; says whether it was refused.
@@ -95,7 +89,7 @@ impl Direct {
     pub(super) async fn forge_notice(&self, about: &Payment) -> Result<bool, Refusal> {
         let number = self.bank_tx_id()?;
         match self.notice(about, &Outcome::Success, &number, Twist::BadSignature)? {
-            Some((wire, _)) => self.forge(&wire).await,
+            Some((_, wire)) => self.forge(&wire).await,
             None => Ok(false),
         }
     }
@@ -112,15 +106,15 @@ impl Direct {
 
     /// Tells how a request of the bank's ended, until that is acknowledged. Nothing where the spec has no such notice.
     pub(super) async fn tell(&self, about: &Payment, outcome: &Outcome, bank_tx_id: &str) -> Result<(), Refusal> {
-        let Some((wire, acknowledged)) = self.notice(about, outcome, bank_tx_id, Twist::None)? else {
+        let Some((notice, wire)) = self.notice(about, outcome, bank_tx_id, Twist::None)? else {
             return Ok(());
         };
         let config = &self.inner.config;
         for _ in 0..NOTICES_MAX {
             tokio::time::sleep(Duration::from_millis(config.pause_ms)).await;
-            let answer = self.inner.line.call(&wire, Duration::from_millis(config.attempt_ms)).await?;
-            let taken = |answer: &Wire| answer.body == acknowledged.body && matches!(answer.start, Start::Status(200..=299));
-            if answer.as_ref().is_ok_and(taken) {
+            let limit = Duration::from_millis(config.attempt_ms);
+            let answer = self.put_once(&notice, &wire, "", limit).await?;
+            if answer.is_some_and(|answer| answer.role == Role::Ack) {
                 one_more(&self.inner.counts.notices);
                 return Ok(());
             }
@@ -137,9 +131,16 @@ impl Direct {
         outcome: &Outcome,
         bank_tx_id: &str,
         twist: Twist,
-    ) -> Result<Option<(Wire, Wire)>, Refusal> {
-        let spec = self.spec()?;
-        let Some(kind) = spec.notice_of(about.operation) else {
+    ) -> Result<Option<(Payment, Wire)>, Refusal> {
+        let Some(notice) = self.notice_about(about, outcome, bank_tx_id)? else {
+            return Ok(None);
+        };
+        let wire = self.written(&notice, twist)?;
+        Ok(Some((notice, wire)))
+    }
+
+    pub(super) fn notice_about(&self, about: &Payment, outcome: &Outcome, bank_tx_id: &str) -> Result<Option<Payment>, Refusal> {
+        let Some(kind) = self.spec()?.notice_of(about.operation) else {
             return Ok(None);
         };
         let now = self.inner.world.now();
@@ -153,11 +154,20 @@ impl Direct {
             .set_text(Attribute::BankTxId, bank_tx_id)
             .set_text(Attribute::CreatedAt, stamp(now));
         notice.outcome = Some(outcome.clone());
-        let wire = self.emitted(&kind.code, &notice, twist)?;
+        Ok(Some(notice))
+    }
+
+    /// What acknowledges a notice; nothing for any other message.
+    pub(super) fn acknowledgement(&self, notice: &Payment) -> Result<Option<(Payment, Wire)>, Refusal> {
+        if notice.role != Role::Notice {
+            return Ok(None);
+        }
+        let kind = self.spec()?.message(notice.text(Attribute::MessageCode).unwrap_or_default());
+        let code = kind.and_then(|kind| kind.reply.clone()).unwrap_or_default();
         let mut acknowledgement = Payment::new(Operation::Ack, Role::Ack);
-        acknowledgement.copy(&notice, &[Attribute::Sender, Attribute::CreatedAt]);
-        let code = kind.reply.as_deref().unwrap_or_default();
-        Ok(Some((wire, self.emitted(code, &acknowledgement, Twist::None)?)))
+        acknowledgement.copy(notice, &[Attribute::Sender, Attribute::CreatedAt]);
+        let wire = self.emitted(&code, &acknowledgement, Twist::None)?;
+        Ok(Some((acknowledgement, wire)))
     }
 
     pub(super) fn written(&self, request: &Payment, twist: Twist) -> Result<Wire, Refusal> {
@@ -172,6 +182,17 @@ impl Direct {
         let (party, world) = (&self.inner.party, &self.inner.world);
         party.emit_twisted(code, payment, world.now(), &mut world.rng(), twist)
     }
+}
+
+/// The final outcome that a reply brings to a request, if it is one to it.
+pub(super) fn fitting(reply: &Payment, request: &Payment) -> Option<Outcome> {
+    let same = |attribute| {
+        let (said, asked) = (reply.value(attribute), request.value(attribute));
+        said.is_none() || asked.is_none() || said == asked
+    };
+    let fits = reply.role == Role::Reply && reply.operation == request.operation;
+    let fits = fits && same(Attribute::EndToEndId) && same(Attribute::Amount);
+    reply.outcome.clone().filter(|outcome| fits && outcome.is_final())
 }
 
 const NOTICES_MAX: u32 = 20;

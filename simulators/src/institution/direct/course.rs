@@ -1,8 +1,11 @@
 //! What is played with one institution: which requests follow each other, and how each must end.
 
+use super::script::{Conduct, DirectFault};
+use crate::fault::Fault;
 use crate::frames::Shape;
-use codecs::payment::{Operation, Role};
+use codecs::payment::{Operation, Reason, Role};
 use codecs::spec::{MessageSpec, Spec};
+use std::collections::BTreeSet;
 
 /// A course that the institution begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +34,33 @@ pub enum Manner {
     Silent,
     /// Executes it and signs its answer wrongly; tells when it is asked.
     SignsWrongly,
+}
+
+impl Manner {
+    /// What it comes to for one request.
+    pub(super) fn conduct(self) -> Conduct {
+        let plain = Conduct::default();
+        match self {
+            Self::Executes => plain,
+            Self::Refuses => Conduct {
+                refusal: Some(Reason::InsufficientFunds),
+                ..plain
+            },
+            Self::TellsLater => Conduct {
+                fault: Some(DirectFault::Processing),
+                tells: true,
+                ..plain
+            },
+            Self::Silent => Conduct {
+                fault: Some(DirectFault::Never),
+                ..plain
+            },
+            Self::SignsWrongly => Conduct {
+                fault: Some(DirectFault::Answer(Fault::BadSignature)),
+                ..plain
+            },
+        }
+    }
 }
 
 /// The courses of an institution that calls the bank.
@@ -94,6 +124,15 @@ pub(super) fn called(spec: &Spec) -> Vec<(Course, Manner)> {
         courses.push((Course::Forged, Manner::Executes));
     }
     courses
+}
+
+/// What the bank asks of it. One that is asked for outcomes alone is not called.
+pub fn asked(spec: &Spec) -> Vec<Operation> {
+    let asked: BTreeSet<Operation> = spec.requests_of_ours().flat_map(MessageSpec::operations).copied().collect();
+    if asked.iter().all(|operation| *operation == Operation::Query) {
+        return Vec::new();
+    }
+    asked.into_iter().collect()
 }
 
 /// Operations in an order in which they make sense; what has no effect and is no business is left out.

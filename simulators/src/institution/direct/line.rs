@@ -31,6 +31,10 @@ impl Line {
         }
     }
 
+    pub(super) const fn is_http(&self) -> bool {
+        matches!(self, Self::Http { .. })
+    }
+
     /// Sends a message and waits so long for its answer. `Ok(Err)` is no answer, whose reason is for people.
     pub(super) async fn call(&self, wire: &Wire, limit: Duration) -> Result<Result<Wire, String>, Refusal> {
         let answered = match self {

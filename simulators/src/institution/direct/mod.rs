@@ -12,17 +12,19 @@ mod line; // transports
 mod material; // which keys a link needs
 mod play; // a course from beginning to end
 mod request; // requests from a spec's examples
+mod script; // what a tester tells it to do
 mod server; // how it answers
 mod session; // what comes before its first message
 
 #[cfg(test)]
 mod tests;
 
-pub use course::{Course, Manner};
+pub use course::{Course, Manner, asked};
 pub use habits::member;
 pub use material::{keys, suite};
 pub use play::DirectPlayed;
 pub use request::{Order, request};
+pub use script::{Conduct, DirectFault, Script};
 
 use crate::counterparty::{Party, Refusal, Step};
 use crate::report::{Book, Shelf};
@@ -32,7 +34,7 @@ use codecs::spec::Spec;
 use line::Line;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
@@ -98,6 +100,8 @@ struct Inner {
     books: Mutex<Books>,
     /// How it treats what it is asked under a name, where not as usual.
     manners: Mutex<BTreeMap<String, Manner>>,
+    script: Mutex<Option<Script>>,
+    silent: AtomicBool,
     counts: Counts,
     stop: CancellationToken,
     server: Mutex<Option<JoinHandle<()>>>,
@@ -135,6 +139,8 @@ pub fn start(listener: Option<TcpListener>, party: Party, world: World, config: 
             config,
             books: Mutex::default(),
             manners: Mutex::default(),
+            script: Mutex::default(),
+            silent: AtomicBool::new(false),
             counts: Counts::default(),
             stop: CancellationToken::new(),
             server: Mutex::default(),
@@ -229,3 +235,6 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn one_more(count: &AtomicU64) -> u64 {
     count.fetch_add(1, Ordering::Relaxed) + 1
 }
+
+/// To whoever watches.
+const NAME: &str = "institution";

@@ -2,13 +2,13 @@
 
 use super::client::Sent;
 use super::course::{Course, Manner, called};
-use super::request::{Order, request};
+use super::request::Order;
 use super::{Direct, held};
 use crate::counterparty::Refusal;
 use crate::people::{Kind, Person};
 use crate::platform::PlatformClient;
 use crate::world::Dice;
-use codecs::payment::{Attribute, Money, Operation, Outcome, Payment, Role};
+use codecs::payment::{Attribute, Money, Operation, Outcome, Payment};
 use std::time::Duration;
 
 /// One request of a course and how it ended.
@@ -142,19 +142,7 @@ impl Direct {
         original: Option<&Payment>,
     ) -> Result<(Payment, DirectPlayed), Refusal> {
         let mut request = self.request(operation, n, step, original)?;
-        request
-            .set_text(Attribute::Sender, "platform")
-            .set_text(Attribute::Institution, self.spec()?.codec.as_str());
-        // The platform has names of its own for messages.
-        for code in [Attribute::MessageCode, Attribute::OriginalCode] {
-            request.clear(code);
-        }
-        if operation == Operation::Credit {
-            let payer = plain_person(self.serial(n, step) + 1);
-            request
-                .set_text(Attribute::PayerName, payer.name)
-                .set_text(Attribute::PayerAccount, payer.account);
-        }
+        request = self.asked_of_it(request, plain_person(self.serial(n, step) + 1))?;
         let name = request.text(Attribute::EndToEndId).unwrap_or_default().to_owned();
         held(&self.inner.manners).insert(name, manner);
         let asked = platform.send(&request).await?;
@@ -194,12 +182,7 @@ impl Direct {
             },
             None => order,
         };
-        let spec = self.spec()?;
-        let mut made = request(spec, operation, &order, original, self.inner.world.now());
-        if let Some(kind) = spec.message_for(operation, Role::Request) {
-            made.set_text(Attribute::MessageCode, &*kind.code);
-        }
-        Ok(made)
+        self.request_as(operation, &order, original, self.inner.world.now())
     }
 }
 

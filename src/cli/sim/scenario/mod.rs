@@ -1,5 +1,6 @@
 //! `hangu sim check` and `hangu sim run NAME...`: scenarios, each with a gateway of its own in this process.
 
+mod guest;
 #[cfg(test)]
 mod planted;
 mod rotate;
@@ -17,6 +18,7 @@ use simulators::scenario::tape::Tape;
 use simulators::scenario::{Flaw, Scenario, Verdict, library};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -219,7 +221,8 @@ fn flawed(flaws: Vec<Flaw>) -> Failure {
 
 /// In memory where the system has a folder there: what a scenario shows needs no disk, and a slow one would spoil its times.
 pub(super) fn folder() -> Result<Arc<Folder>, Failure> {
-    let name = format!("hangu-sim-{}", std::process::id());
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let name = format!("hangu-sim-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
     let in_memory = Path::new(MEMORY_FOLDER).join(&name);
     if std::fs::create_dir(&in_memory).is_ok() {
         return Ok(Arc::new(Folder::Thrown(in_memory)));

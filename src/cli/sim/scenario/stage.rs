@@ -1,7 +1,9 @@
 //! The stage of one scenario: a gateway, a centre and a platform in this process, with a clock and a journal of their own.
 
+use super::guest::Guest;
 use super::rotate::Keys;
 use super::storm::Storms;
+use crate::cli::institutions::{Addresses, Member};
 use crate::cli::output::{Exit, Failure};
 use crate::cli::parties;
 use crate::cli::queues::MqQueues;
@@ -50,7 +52,7 @@ pub(in crate::cli::sim) async fn play(
     tape: Arc<Tape>,
     stop: &CancellationToken,
 ) -> Verdict {
-    let verdict = match Stage::set(place, seed, tape).await {
+    let verdict = match Stage::set(place, &scenario.institution, seed, tape).await {
         Ok(stage) => {
             let verdict = tokio::select! {
                 verdict = stage.conduct(scenario, seed) => verdict,
@@ -131,6 +133,8 @@ pub(in crate::cli::sim) struct Stage {
     journal: SharedJournal,
     pub(in crate::cli::sim) centre: CentreHandle,
     pub(in crate::cli::sim) platform: PlatformHandle,
+    /// The institution that the scenario is about, where it has a link of its own.
+    institution: Option<Member>,
     client: PlatformClient,
     pub(in crate::cli::sim) tape: Arc<Tape>,
     world: World,
@@ -138,8 +142,14 @@ pub(in crate::cli::sim) struct Stage {
 }
 
 impl Stage {
-    pub(in crate::cli::sim) async fn set(place: Place<'_>, seed: u64, tape: Arc<Tape>) -> Result<Self, Failure> {
+    pub(in crate::cli::sim) async fn set(
+        place: Place<'_>,
+        institution: &str,
+        seed: u64,
+        tape: Arc<Tape>,
+    ) -> Result<Self, Failure> {
         let Place { folder, name, .. } = place;
+        let guest = Guest::invite(institution, folder, seed).await?;
         let own = folder.join(name);
         std::fs::create_dir_all(&own).map_err(|error| Failure::new(Exit::Unavailable, name, error))?;
         let surroundings = Ground {
@@ -147,7 +157,7 @@ impl Stage {
             entropy: Arc::new(SeededEntropy::new(seed)),
         };
         let world = surroundings.world().watched(tape.clone());
-        let (keys, (queues, names)) = (folder.join("keys"), Queues::open(place).await?);
+        let (keys, (queues, names)) = (guest.keys.clone(), Queues::open(place).await?);
         let parties = Keys {
             shared: keys.clone(),
             own: own.join("keys"),
@@ -161,8 +171,9 @@ impl Stage {
             mq: storms.over((place.between)(queues.connect()?, &keys)?),
             queues: &names,
             platform: platform.address(),
+            guest: guest.links(&platform.address().to_string())?,
         };
-        let (running, address, journal) = surroundings.start_gateway(&own, &keys, wiring).await?;
+        let (running, addresses, journal) = surroundings.start_gateway(&own, &keys, wiring).await?;
         let centre = simulators::centre::start(
             storms.begun_by(MqQueues::new(queues.connect()?)),
             parties.centre.clone(),
@@ -172,10 +183,11 @@ impl Stage {
         let client_config = PlatformClientConfig {
             pause_ms: 150,
             attempt_ms: 20_000,
-            ..PlatformClientConfig::new(&format!("http://{address}"), FIRST_MOMENT.date())
+            ..PlatformClientConfig::new(&addresses.url("platform")?, FIRST_MOMENT.date())
         };
         let client = PlatformClient::new(client_config, parties.platform.clone(), world.clone(), platform.ledger());
         Ok(Self {
+            institution: guest.start(&addresses, &platform.ledger(), world.clone(), (seed, tape.clone()))?,
             running,
             journal,
             centre,
@@ -192,6 +204,10 @@ impl Stage {
             centre: &self.centre,
             platform: &self.platform,
             client: &self.client,
+            institution: self.institution.as_ref().map(|member| scenario::Institution {
+                direct: &member.direct,
+                client: member.platform.as_ref(),
+            }),
             gateway: &self.view(),
             tape: self.tape.clone(),
             world: self.world.clone(),
@@ -229,6 +245,9 @@ impl Stage {
         self.running.stop(Duration::from_secs(2)).await;
         self.centre.stop().await;
         // A connection that a script holds must not hold up the others' runs.
+        if let Some(member) = self.institution {
+            drop(tokio::time::timeout(Duration::from_secs(2), member.direct.stop()).await);
+        }
         drop(tokio::time::timeout(Duration::from_secs(2), self.platform.stop()).await);
     }
 }
@@ -253,7 +272,7 @@ impl Ground {
         own: &Path,
         keys: &Path,
         wiring: Wiring<'_>,
-    ) -> Result<(Running, SocketAddr, SharedJournal), Failure> {
+    ) -> Result<(Running, Addresses, SharedJournal), Failure> {
         let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "gateway", error);
         let mut config = Config::parse(&wiring.config())?;
         config.journal.file = Some(own.join("journal.db"));
@@ -268,13 +287,13 @@ impl Ground {
             entropy: self.entropy,
             mqs: BTreeMap::from([("centre".to_owned(), wiring.mq)]),
         };
-        let Assembled { gateway, queues, https } = assemble(config, surroundings).await?;
-        let address = https.first().and_then(|link| link.listener.local_addr().ok());
-        let address = address.ok_or_else(|| unavailable(&"no listener"))?;
+        let assembled = assemble(config, surroundings).await?;
+        let addresses = Addresses::of(&assembled);
+        let Assembled { gateway, queues, https } = assembled;
         let running = Running::start(gateway, queues, https)
             .await
             .map_err(|error| unavailable(&error))?;
-        Ok((running, address, journal))
+        Ok((running, addresses, journal))
     }
 }
 
@@ -283,6 +302,8 @@ struct Wiring<'a> {
     mq: SharedMq,
     queues: &'a [String; 3],
     platform: SocketAddr,
+    /// What it is told of an institution with a link of its own.
+    guest: String,
 }
 
 impl Wiring<'_> {
@@ -291,7 +312,7 @@ impl Wiring<'_> {
         let config = CONFIG.replace("PLATFORM", &self.platform.to_string());
         named.fold(config, |config, (plain, own)| {
             config.replace(&format!("\"{plain}\""), &format!("\"{own}\""))
-        })
+        }) + &self.guest
     }
 }
 

@@ -89,7 +89,7 @@ impl Console {
             broker: None,
             between: stage::nothing,
         };
-        let bench = Stage::set(place, seed, bench_tape.clone()).await?;
+        let bench = Stage::set(place, "nps", seed, bench_tape.clone()).await?;
         Ok(Self {
             seed,
             shipped: embedded()?,
