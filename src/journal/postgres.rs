@@ -14,10 +14,12 @@ mod change;
 mod connect;
 mod effect;
 mod failure;
+mod insert;
 mod keeper;
 mod kept;
 mod lane;
 mod message;
+mod owning;
 mod park;
 mod prune;
 mod query;
@@ -28,6 +30,7 @@ mod schema;
 mod search;
 mod serial;
 mod session;
+mod table; // rows as the parameters of one statement
 mod tls;
 mod work;
 

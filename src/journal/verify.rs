@@ -1,6 +1,6 @@
 //! Proof of a journal over its trait alone: every chain whole, every final outcome chained once and replied, nothing doubled.
 //!
-//! It reads page by page, so that its memory is that of a page and not of the journal, and it holds beside a running gateway:
+//! It reads page by page, so that its memory is that of two pages and not of the journal, and it holds beside a running gateway:
 //! what changed between two reads is read again before it is called wrong. It writes nothing, and keys reach it as functions.
 
 mod chains;

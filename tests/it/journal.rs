@@ -19,11 +19,13 @@ pub(crate) mod data;
 mod embedded;
 mod encrypted;
 mod keeping;
+mod migrating;
 mod moving;
 mod owning;
 mod rewrapping;
 mod sending;
 mod throughput;
+mod together;
 mod verifying;
 
 use crate::database;

@@ -1,59 +1,87 @@
-//! Acceptance of an inbound request: duplicates, cancels and tombstones (design.md section 5, rules 3 and 5).
+//! Acceptance of inbound requests: duplicates, cancels and tombstones (design.md section 5, rules 3 and 5).
 //!
-//! What is looked up is looked up in one statement, so that it is of one moment, and each of it is also guarded by a UNIQUE
-//! constraint: the insertion that meets another writer's row starts the transaction again, which then finds the row.
+//! Requests that have nothing in common are looked up together and, if they are new, inserted together. What is looked up is
+//! also guarded by a UNIQUE constraint: the insertion that meets another writer's row starts the transaction again, which then
+//! finds the row.
 
+use super::batch::Answers;
+use super::effect::{self, Final};
 use super::failure::Stop;
+use super::insert::{self, Begins, Fresh};
 use super::row::{self, Columns, exchange_columns};
-use super::session::{Session, Step, Value, Values};
+use super::session::{Session, Value};
+use super::table::Table;
 use super::work::Work;
-use super::{change, effect, message, query};
-use crate::journal::{
-    ALREADY_CANCELLED, Accept, Accepted, EPOCH_FIRST, Exchange, ExchangeId, OriginalKey, Sending, State, Written,
-};
-use futures_util::future::try_join_all;
+use super::{message, query};
+use crate::journal::{Accept, Accepted, Exchange, ExchangeId, JournalError, OriginalKey, Written};
+use std::collections::BTreeMap;
 
-pub(super) async fn accept(work: &Work<'_>, accept: &Accept) -> Result<Written, Stop> {
-    message::check(&accept.message)?;
-    if let Some(sending) = &accept.sends {
-        check_sending(accept, sending)?;
+/// Accepts requests that share no key; a refused one has changed nothing.
+pub(super) async fn accept_all(work: &Work<'_>, accepts: &[&Accept]) -> Result<Answers, Stop> {
+    let mut answers = Answers::with_capacity(accepts.len());
+    let mut fresh = Vec::new();
+    for (accept, known) in accepts.iter().zip(look(work.session, accepts).await?) {
+        if let Err(reason) = check(accept) {
+            answers.push(Err(JournalError::Refused(reason)));
+            continue;
+        }
+        let accepted = if accept.cancels.is_none() && known.is_new() {
+            let begins = accept.sends.as_deref().map_or(Begins::Waiting, Begins::Sent);
+            let originals = known.names.into_iter().map(|name| name.original).collect();
+            fresh.push(Fresh::new(work, accept, known.id, begins, originals));
+            Accepted::New {
+                id: known.id,
+                original: None,
+            }
+        } else {
+            one(work, accept, &known).await?
+        };
+        answers.push(Ok(Written::Accepted(Box::new(accepted))));
     }
-    let session = work.session;
-    let mut originals = accept.competes().into_iter();
-    let own = accept.cancels.clone().or_else(|| originals.next());
-    // Before the rest: a row that stands here has its exchange's keys beside it when those are looked for.
-    let mut names = slots(session, originals).await?;
-    let known = look(session, accept, own.as_ref()).await?;
-    names.extend(own.filter(|_| accept.cancels.is_none()).map(|original| Name {
-        original,
-        slot: known.own,
-    }));
-    let accepted = if let Some(id) = known.by_request {
-        repeat(session, accept, id).await?
-    } else if let Some(id) = known.by_business {
-        again(session, accept, id, &names).await?
-    } else if let Some(original) = &accept.cancels {
-        cancel(work, accept, original, &known).await?
-    } else {
-        request(work, accept, &known, &names).await?
-    };
-    Ok(Written::Accepted(Box::new(accepted)))
+    // In the order of their keys, so that two instances that are sent the same requests do not wait in a circle.
+    fresh.sort_by_key(Fresh::key);
+    insert::insert(work.session, &fresh).await?;
+    Ok(answers)
 }
 
-fn check_sending(accept: &Accept, sending: &Sending) -> Result<(), Stop> {
-    if accept.cancels.is_some() {
-        return Stop::refused("a cancel is not sent before its original is known");
+/// Accepts what is not simply new.
+async fn one(work: &Work<'_>, accept: &Accept, known: &Known) -> Result<Accepted, Stop> {
+    if let Some(id) = known.by_request {
+        return repeat(work.session, accept, id).await;
     }
-    message::check(&sending.message)
+    if let Some(id) = known.by_business {
+        return again(work.session, accept, id, &known.names).await;
+    }
+    match &accept.cancels {
+        Some(original) => cancel(work, accept, original, known).await,
+        None => named(work, accept, known).await,
+    }
+}
+
+fn check(accept: &Accept) -> Result<(), String> {
+    if accept.sends.is_some() && accept.cancels.is_some() {
+        return Err("a cancel is not sent before its original is known".into());
+    }
+    let sent = accept.sends.iter().map(|sending| &sending.message);
+    if !sent.chain([&accept.message]).all(message::is_storable) {
+        return Err(message::NOT_STORABLE.into());
+    }
+    Ok(())
 }
 
 /// What stands, and the id that a new exchange would have.
 struct Known {
     by_request: Option<ExchangeId>,
     by_business: Option<ExchangeId>,
-    /// Of what is cancelled, or of the request's own name.
-    own: Option<Slot>,
+    /// The names that a request competes for; of a cancel that of what it cancels.
+    names: Vec<Name>,
     id: ExchangeId,
+}
+
+impl Known {
+    fn is_new(&self) -> bool {
+        self.by_request.is_none() && self.by_business.is_none() && self.names.iter().all(|name| name.slot.is_none())
+    }
 }
 
 /// A row of `original`: who came first for one original. No exchange means that a cancel did.
@@ -62,14 +90,14 @@ struct Slot {
     exchange_id: Option<ExchangeId>,
 }
 
-/// A name that a request competes for, with the row that stands.
+/// A name with the row that stands under it.
 struct Name {
     original: OriginalKey,
     slot: Option<Slot>,
 }
 
 async fn repeat(session: &Session, accept: &Accept, id: ExchangeId) -> Result<Accepted, Stop> {
-    let (exchange, content) = standing(session, id).await?;
+    let (exchange, content) = standing(session, BY_ID, id).await?;
     if content != accept.content {
         return Ok(Accepted::Altered { exchange });
     }
@@ -80,28 +108,32 @@ async fn repeat(session: &Session, accept: &Accept, id: ExchangeId) -> Result<Ac
 /// The exchange becomes cancellable under the names of the further request. Where one of them is another payment's, or was
 /// cancelled before it came, the request says two things of one business.
 async fn again(session: &Session, accept: &Accept, id: ExchangeId, names: &[Name]) -> Result<Accepted, Stop> {
-    let (exchange, content) = standing(session, id).await?;
+    let (exchange, content) = standing(session, BY_ID_HELD, id).await?;
     let is_ours = |name: &Name| name.slot.is_none_or(|slot| slot.exchange_id == Some(id));
     if content != accept.content || !names.iter().all(is_ours) {
         return Ok(Accepted::Altered { exchange });
     }
-    for name in names.iter().filter(|name| name.slot.is_none()) {
-        insert_slot(session, &name.original, Some(id), None).await?;
-    }
-    let last = query::last_message(session, id).await?;
-    session
-        .change(INSERT_REQUEST, &[&accept.communication_key, &id, &accept.at])
-        .await?;
-    message::insert(session, id, last + 1, std::slice::from_ref(&accept.message)).await?;
+    let free = names.iter().filter(|name| name.slot.is_none());
+    let slots = free.map(|name| insert::slot(&name.original, &id, &None::<ExchangeId>));
+    let requests = [[&accept.communication_key as Value<'_>, &id, &accept.at]];
+    let last = query::last_message(session, id).await? + 1;
+    let tables = [
+        Table::new(insert::SLOT, slots),
+        Table::new(insert::REQUEST, requests),
+        Table::new(message::INSERT, [message::values(&id, &last, &accept.message)]),
+    ];
+    session.fill(&tables).await?;
     Ok(Accepted::Again { exchange })
 }
 
 async fn cancel(work: &Work<'_>, accept: &Accept, original: &OriginalKey, known: &Known) -> Result<Accepted, Stop> {
     let session = work.session;
-    insert_new(work, accept, known.id, Begins::Waiting, &[]).await?;
-    let cancelled = match known.own {
+    let new = Fresh::new(work, accept, known.id, Begins::Waiting, Vec::new());
+    insert::insert(session, &[new]).await?;
+    let cancelled = match known.names.iter().find_map(|name| name.slot) {
         None => {
-            insert_slot(session, original, None, Some(known.id)).await?;
+            let slot = insert::slot(original, &None::<ExchangeId>, &known.id);
+            session.fill(&[Table::new(insert::SLOT, [slot])]).await?;
             None
         }
         Some(Slot { exchange_id: None }) => None,
@@ -123,231 +155,116 @@ async fn cancel(work: &Work<'_>, accept: &Accept, original: &OriginalKey, known:
     })
 }
 
-async fn request(work: &Work<'_>, accept: &Accept, known: &Known, names: &[Name]) -> Result<Accepted, Stop> {
-    let id = known.id;
+/// A new business request under a name that stands.
+async fn named(work: &Work<'_>, accept: &Accept, known: &Known) -> Result<Accepted, Stop> {
     // Another payment under a name that a cancel must be able to use without doubt.
-    if let Some(other) = names.iter().find_map(|name| name.slot?.exchange_id) {
+    if let Some(other) = known.names.iter().find_map(|name| name.slot?.exchange_id) {
         let exchange = query::existing(work.session, other).await?;
         return Ok(Accepted::Altered { exchange });
     }
-    if names.iter().any(|name| name.slot.is_some()) {
-        // The outcome stands from the first moment: whoever finds the row after a crash answers it and cannot send it.
-        insert_new(work, accept, id, Begins::Refused, &[]).await?;
-        let exchange = query::existing(work.session, id).await?;
-        effect::append(work, &exchange, None, accept.at).await?;
-        return Ok(Accepted::Tombstoned { id });
+    // The outcome stands from the first moment: whoever finds the row after a crash answers it and cannot send it.
+    let new = Fresh::new(work, accept, known.id, Begins::Refused, Vec::new());
+    insert::insert(work.session, &[new]).await?;
+    let exchange = query::existing(work.session, known.id).await?;
+    let refused = Final {
+        exchange: &exchange,
+        reply: None,
+        at: accept.at,
+    };
+    effect::append(work, &[refused]).await?;
+    Ok(Accepted::Tombstoned { id: known.id })
+}
+
+/// Looks requests up, in their order. Names come before the rest: a row that stands there has its exchange's keys beside it when
+/// those are looked for.
+async fn look(session: &Session, accepts: &[&Accept]) -> Result<Vec<Known>, Stop> {
+    let places: Vec<i64> = (0..).take(accepts.len()).collect();
+    let names: Vec<Vec<OriginalKey>> = accepts.iter().map(|accept| names(accept)).collect();
+    let asked = names.iter().zip(&places).flat_map(|(names, place)| {
+        let asked = names.iter();
+        asked.map(move |name| [place as Value<'_>, &name.initiator, &name.msg_id, &name.msg_code])
+    });
+    let keys = accepts.iter().zip(&places);
+    let keys = keys.map(|(accept, place)| [place as Value<'_>, &accept.communication_key, &accept.business_key]);
+    let (slots, keys) = (Table::new(SLOTS, asked), Table::new(KEYS, keys));
+    let (slots, keys) = tokio::try_join!(biased; session.rows_of(&slots), session.rows_of(&keys))?;
+    let mut standing = BTreeMap::new();
+    for row in &slots {
+        let mut columns = Columns::of(row);
+        let place: i64 = columns.take()?;
+        let original = original(&mut columns)?;
+        standing.insert((place, original), columns.take()?);
     }
-    let begins = accept.sends.as_deref().map_or(Begins::Waiting, Begins::Sent);
-    insert_new(work, accept, id, begins, names).await?;
-    Ok(Accepted::New { id, original: None })
-}
-
-async fn slots(session: &Session, originals: impl Iterator<Item = OriginalKey>) -> Result<Vec<Name>, Stop> {
-    try_join_all(originals.map(|original| async move {
-        let values: Values<'_> = &[&original.initiator, &original.msg_id, &original.msg_code];
-        let found = session.row(SLOT, values).await?;
-        let slot = found.map(|row| Columns::of(&row).take()).transpose()?;
-        Ok(Name {
-            original,
-            slot: slot.map(|exchange_id| Slot { exchange_id }),
+    let mut all = BTreeMap::new();
+    for row in &keys {
+        let mut columns = Columns::of(row);
+        all.insert(columns.take::<i64>()?, (columns.take()?, columns.take()?, columns.take()?));
+    }
+    let known = names.into_iter().zip(places).map(|(names, place)| {
+        let (by_request, by_business, id) = all.remove(&place).ok_or(Stop::Again("nothing was found at all"))?;
+        let names = names.into_iter().map(|original| {
+            let slot = standing.remove(&(place, original.clone()));
+            let slot = slot.map(|exchange_id| Slot { exchange_id });
+            Name { original, slot }
+        });
+        Ok(Known {
+            by_request,
+            by_business,
+            names: names.collect(),
+            id,
         })
-    }))
-    .await
+    });
+    known.collect()
 }
 
-async fn look(session: &Session, accept: &Accept, own: Option<&OriginalKey>) -> Result<Known, Stop> {
-    let (initiator, msg_id, msg_code) = (
-        own.map(|original| &original.initiator),
-        own.map(|original| &original.msg_id),
-        own.map(|original| &original.msg_code),
-    );
-    let values: Values<'_> = &[
-        &accept.communication_key,
-        &accept.business_key,
-        &initiator,
-        &msg_id,
-        &msg_code,
-    ];
-    let found = session.row(LOOK, values).await?;
-    let row = found.ok_or(Stop::Again("nothing was found at all"))?;
-    let mut columns = Columns::of(&row);
-    let (by_request, by_business) = (columns.take()?, columns.take()?);
-    let slot: Option<ExchangeId> = columns.take()?;
-    Ok(Known {
-        by_request,
-        by_business,
-        own: slot.map(|id| Slot {
-            exchange_id: (id != 0).then_some(id),
-        }),
-        id: columns.take()?,
+/// What a request competes for; of a cancel the name that it competes with.
+fn names(accept: &Accept) -> Vec<OriginalKey> {
+    accept
+        .cancels
+        .clone()
+        .map_or_else(|| accept.competes(), |original| vec![original])
+}
+
+fn original(columns: &mut Columns<'_>) -> Result<OriginalKey, Stop> {
+    Ok(OriginalKey {
+        initiator: columns.take()?,
+        msg_id: columns.take()?,
+        msg_code: columns.take()?,
     })
 }
 
 /// The exchange that a key names; gone since then if a prune was at it.
-async fn standing(session: &Session, id: ExchangeId) -> Result<(Exchange, [u8; 32]), Stop> {
-    let found = session.row(BY_ID, &[&id]).await?;
+async fn standing(session: &Session, sql: &'static str, id: ExchangeId) -> Result<(Exchange, [u8; 32]), Stop> {
+    let found = session.row(sql, &[&id]).await?;
     let row = found.ok_or(Stop::Again("the exchange was pruned a moment ago"))?;
     row::exchange_with_content(&row)
 }
 
-async fn insert_slot(
-    session: &Session,
-    key: &OriginalKey,
-    exchange: Option<ExchangeId>,
-    cancel: Option<ExchangeId>,
-) -> Result<(), Stop> {
-    let values: Values<'_> = &[&key.initiator, &key.msg_id, &key.msg_code, &exchange, &cancel];
-    session.change(INSERT_SLOT, values).await?;
-    Ok(())
-}
+const KEYS: &str = "
+    SELECT m_place, (SELECT exchange_id FROM request WHERE communication_key = m_request),
+        (SELECT id FROM exchange WHERE business_key = m_business), nextval('exchange_ids')
+    FROM (SELECT unnest(CAST($1 AS BIGINT[])) AS m_place, unnest(CAST($2 AS TEXT[])) AS m_request,
+        unnest(CAST($3 AS TEXT[])) AS m_business) AS many";
 
-/// As what a new exchange begins.
-#[derive(Clone, Copy)]
-enum Begins<'a> {
-    Waiting,
-    /// A tombstone stands.
-    Refused,
-    Sent(&'a Sending),
-}
-
-/// Inserts the exchange, its first request, that request's message, what goes out for it, and the names that it is the first
-/// for: all on the way together, in this order.
-async fn insert_new(work: &Work<'_>, accept: &Accept, id: ExchangeId, begins: Begins<'_>, names: &[Name]) -> Result<(), Stop> {
-    let sending = match begins {
-        Begins::Sent(sending) => Some(sending),
-        Begins::Waiting | Begins::Refused => None,
-    };
-    let exchange = Row::new(work, accept, id, begins);
-    let some = Some(id);
-    let exchange = exchange.values(accept);
-    let request: Values<'_> = &[&accept.communication_key, &id, &accept.at];
-    let mut steps: Vec<Step<'_>> = vec![(INSERT_EXCHANGE, &exchange), (INSERT_REQUEST, request)];
-    let messages = [Some(&accept.message), sending.map(|sending| &sending.message)];
-    let records: Vec<[Value<'_>; 9]> = messages
-        .into_iter()
-        .flatten()
-        .zip(&SEQS)
-        .map(|(message, seq)| message::values(&id, seq, message))
-        .collect();
-    steps.extend(records.iter().map(|values| (message::INSERT, &values[..])));
-    let sent: Option<[Value<'_>; 2]> = sending.map(|sending| [&sending.out_key as _, &id as _]);
-    steps.extend(sent.iter().map(|values| (change::INSERT_SENT, &values[..])));
-    let slots: Vec<[Value<'_>; 5]> = names.iter().map(|name| slot(&name.original, &some)).collect();
-    steps.extend(slots.iter().map(|values| (INSERT_SLOT, &values[..])));
-    work.session.run(&steps).await?;
-    Ok(())
-}
-
-/// The values by which an exchange comes first for a name.
-fn slot<'a>(original: &'a OriginalKey, exchange: Value<'a>) -> [Value<'a>; 5] {
-    [
-        &original.initiator,
-        &original.msg_id,
-        &original.msg_code,
-        exchange,
-        &None::<ExchangeId>,
-    ]
-}
-
-/// What the columns of a new exchange hold beside what its acceptance says.
-struct Row<'a> {
-    id: ExchangeId,
-    state: &'static str,
-    outcome: Option<&'static str>,
-    reason: Option<&'static str>,
-    content: &'a [u8],
-    account: Option<&'a [u8]>,
-    lease_until: i64,
-    due: i64,
-    link_out: Option<&'a str>,
-    out_key: Option<&'a str>,
-    attempts: i64,
-    sent_at: Option<i64>,
-}
-
-impl<'a> Row<'a> {
-    fn new(work: &Work<'_>, accept: &'a Accept, id: ExchangeId, begins: Begins<'a>) -> Self {
-        let (state, sending) = match begins {
-            Begins::Waiting | Begins::Refused => (State::Accepted, None),
-            Begins::Sent(sending) => (State::Sent, Some(sending)),
-        };
-        let is_refused = matches!(begins, Begins::Refused);
-        Self {
-            id,
-            state: state.name(),
-            outcome: is_refused.then_some("failed"),
-            reason: is_refused.then_some(ALREADY_CANCELLED),
-            content: &accept.content,
-            account: accept.account_digest.as_ref().map(|digest| &digest[..]),
-            lease_until: work.lease_until(accept.lease_until, accept.at),
-            due: sending.map_or(accept.deadline, |sending| sending.due),
-            link_out: sending.map(|sending| &*sending.link_out),
-            out_key: sending.map(|sending| &*sending.out_key),
-            attempts: i64::from(sending.is_some()),
-            sent_at: sending.map(|_| accept.at),
-        }
-    }
-
-    fn values(&'a self, accept: &'a Accept) -> [Value<'a>; 28] {
-        [
-            &self.state,
-            &self.outcome,
-            &self.reason,
-            &accept.operation,
-            &accept.institution,
-            &accept.amount_fen,
-            &accept.link_in,
-            &accept.communication_key,
-            &accept.business_key,
-            &self.content,
-            &accept.initiator,
-            &accept.msg_id,
-            &accept.msg_code,
-            &accept.end_to_end_id,
-            &accept.settlement_date,
-            &accept.batch,
-            &self.account,
-            &accept.owner,
-            &EPOCH_FIRST,
-            &self.lease_until,
-            &accept.deadline,
-            &self.due,
-            &accept.at,
-            &self.id,
-            &self.link_out,
-            &self.out_key,
-            &self.attempts,
-            &self.sent_at,
-        ]
-    }
-}
-
-/// Numbers of what a new exchange brings.
-const SEQS: [i64; 2] = [1, 2];
-
-/// A zero stands for a cancel that came first: ids begin at one.
-const LOOK: &str = "SELECT (SELECT exchange_id FROM request WHERE communication_key = $1),
-    (SELECT id FROM exchange WHERE business_key = $2),
-    (SELECT COALESCE(exchange_id, 0) FROM original WHERE initiator = $3 AND msg_id = $4 AND msg_code = $5),
-    nextval('exchange_ids')";
+/// Names that stand. A zero stands for a cancel that came first, which ids never are.
+const SLOTS: &str = "
+    SELECT m_place, m_initiator, m_msg_id, m_msg_code, NULLIF(m_slot, 0) FROM (
+        SELECT m_place, m_initiator, m_msg_id, m_msg_code, (SELECT COALESCE(exchange_id, 0) FROM original
+            WHERE initiator = m_initiator AND msg_id = m_msg_id AND msg_code = m_msg_code) AS m_slot
+        FROM (SELECT unnest(CAST($1 AS BIGINT[])) AS m_place, unnest(CAST($2 AS TEXT[])) AS m_initiator,
+            unnest(CAST($3 AS TEXT[])) AS m_msg_id, unnest(CAST($4 AS TEXT[])) AS m_msg_code) AS many
+        OFFSET 0) AS found
+    WHERE m_slot IS NOT NULL";
 
 const BY_ID: &str = concat!("SELECT ", exchange_columns!(), ", content FROM exchange WHERE id = $1");
 
-const SLOT: &str = "SELECT exchange_id FROM original WHERE initiator = $1 AND msg_id = $2 AND msg_code = $3";
-
-const INSERT_SLOT: &str =
-    "INSERT INTO original (initiator, msg_id, msg_code, exchange_id, cancel_id) VALUES ($1, $2, $3, $4, $5)";
+/// Held until the end of the transaction, so that no prune takes an exchange that a further request is about to be linked to.
+const BY_ID_HELD: &str = concat!(
+    "SELECT ",
+    exchange_columns!(),
+    ", content FROM exchange WHERE id = $1 FOR KEY SHARE"
+);
 
 /// The first cancel stays named; later ones are exchanges of their own.
 const MARK_CANCEL: &str =
     "UPDATE original SET cancel_id = $4 WHERE initiator = $1 AND msg_id = $2 AND msg_code = $3 AND cancel_id IS NULL";
-
-const INSERT_REQUEST: &str =
-    "INSERT INTO request (communication_key, exchange_id, reply_seq, accepted_at) VALUES ($1, $2, NULL, $3)";
-
-const INSERT_EXCHANGE: &str = "
-    INSERT INTO exchange (state, outcome, reason, operation, institution, amount_fen, link_in, communication_key,
-        business_key, content, initiator, msg_id, msg_code, end_to_end_id, settlement_date, batch, account_digest, owner,
-        epoch, lease_until, deadline, due, accepted_at, id, link_out, out_key, attempts, queries, sent_at, attempted_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-        $25, $26, $27, 0, $28, $28)";

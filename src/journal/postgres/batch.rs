@@ -1,13 +1,15 @@
 //! One transaction around a number of writes, and what became of it.
 //!
-//! Writes that have nothing in common go out side by side on the one connection; those that share an exchange or a key go one
-//! after another, in the order in which they were asked for.
+//! Acceptances and moves that have nothing in common are made together, by one statement for each kind of row. Those that share
+//! an exchange or a key go one after another, in the order in which they were asked for. All are on the one connection side by
+//! side.
 
 use super::failure::{self, Failure, Stop};
 use super::session::Session;
-use super::work::Work;
-use super::{LeaseClock, apply};
-use crate::journal::{Chain, JournalError, OriginalKey, Write, Written};
+use super::work::{Latest, Needs, Work};
+use super::{LeaseClock, accept, apply, change};
+use crate::journal::chain::is_final;
+use crate::journal::{Accept, Chain, JournalError, Move, OriginalKey, Write, Written};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,10 +18,10 @@ use tokio::time::timeout;
 /// What each write of a batch became.
 pub(super) type Answers = Vec<Result<Written, JournalError>>;
 
-/// How a transaction is run.
-#[derive(Clone)]
+/// How a lane's transactions are run.
 pub(super) struct Rules {
     pub(super) chain: Chain,
+    pub(super) latest: Latest,
     pub(super) clock: LeaseClock,
     /// For the work, and once more for the commit.
     pub(super) limit: Duration,
@@ -68,19 +70,29 @@ async fn roll_back(session: &Session, rules: &Rules) {
 }
 
 async fn work(session: &Session, rules: &Rules, writes: &[&Write]) -> Result<Answers, Stop> {
-    let gives_leases = writes.iter().any(|write| gives_lease(write));
-    let moved = moved(writes);
+    let needs = Needs {
+        clock: writes.iter().any(|write| gives_lease(write)),
+        tip: writes.iter().any(|write| settles(write)),
+    };
+    let plan = Plan::of(writes);
+    let moved = plan.locked(writes);
     let ((), (), work) = tokio::try_join!(
         biased;
         async { session.batch(START).await.map_err(Stop::from) },
         lock(session, &moved),
-        Work::begin(session, &rules.chain, rules.clock, gives_leases),
+        Work::begin(session, rules, needs),
     )?;
-    let groups = groups(writes);
-    let results = join_all(groups.iter().map(|group| one_by_one(&work, rules, writes, group))).await;
+    let (accepts, moves): (Vec<&Accept>, Vec<&Move>) = (of(&plan.accepts), of(&plan.moves));
+    let (accepted, moved, others) = tokio::join!(
+        accept::accept_all(&work, &accepts),
+        change::move_all(&work, &moves),
+        join_all(plan.groups.iter().map(|group| one_by_one(&work, rules, writes, group))),
+    );
+    let places = [places(&plan.accepts), places(&plan.moves)].into_iter().chain(plan.groups);
+    let results = [accepted, moved].into_iter().chain(others);
     let mut answers: Vec<_> = writes.iter().map(|_| Err(unanswered())).collect();
     let mut consequence = None;
-    for (group, result) in groups.iter().zip(results) {
+    for (group, result) in places.zip(results) {
         match result {
             Ok(results) => group
                 .iter()
@@ -93,10 +105,57 @@ async fn work(session: &Session, rules: &Rules, writes: &[&Write]) -> Result<Ans
     consequence.map_or(Ok(answers), Err)
 }
 
-/// Locks the exchanges that are about to move, in the order of their ids, so that no two writers wait for each other. One alone
-/// is locked by its move.
+/// What of a batch is made together, and what in order, each with its place.
+#[derive(Default)]
+struct Plan<'a> {
+    accepts: Vec<(usize, &'a Accept)>,
+    /// By id, in which order they lock their exchanges.
+    moves: Vec<(usize, &'a Move)>,
+    groups: Vec<Vec<usize>>,
+}
+
+impl<'a> Plan<'a> {
+    fn of(writes: &[&'a Write]) -> Self {
+        let mut plan = Self::default();
+        for group in groups(writes) {
+            let only = match group[..] {
+                [at] => writes.get(at).map(|write| (at, *write)),
+                _ => None,
+            };
+            match only {
+                Some((at, Write::Accept(accept))) => plan.accepts.push((at, accept)),
+                Some((at, Write::Move(change))) => plan.moves.push((at, change)),
+                Some(_) | None => plan.groups.push(group),
+            }
+        }
+        plan.moves.sort_by_key(|(_, change)| change.id);
+        plan
+    }
+
+    /// What is to be locked beforehand: all that moves, where some of it moves one after another.
+    fn locked(&self, writes: &[&Write]) -> Vec<i64> {
+        let grouped = self.groups.iter().flatten().filter_map(|at| writes.get(*at));
+        let grouped = grouped.filter_map(|write| moved(write));
+        let mut ids: BTreeSet<i64> = grouped.collect();
+        if !ids.is_empty() {
+            ids.extend(self.moves.iter().map(|(_, change)| change.id));
+        }
+        ids.into_iter().collect()
+    }
+}
+
+fn of<'a, T>(placed: &[(usize, &'a T)]) -> Vec<&'a T> {
+    placed.iter().map(|(_, write)| *write).collect()
+}
+
+fn places<T>(placed: &[(usize, &T)]) -> Vec<usize> {
+    placed.iter().map(|(at, _)| *at).collect()
+}
+
+/// Locks exchanges that are about to move, in the order of their ids, so that no two writers wait for each other. Moves that are
+/// made together do so by themselves.
 async fn lock(session: &Session, moved: &[i64]) -> Result<(), Stop> {
-    if moved.len() > 1 {
+    if !moved.is_empty() {
         session.rows(LOCK, &[&moved]).await?;
     }
     Ok(())
@@ -128,8 +187,12 @@ fn gives_lease(write: &Write) -> bool {
     matches!(write, Write::Accept(_) | Write::Renew { .. } | Write::TakeOver { .. })
 }
 
-fn moved(writes: &[&Write]) -> Vec<i64> {
-    let ids = writes.iter().filter_map(|write| match write {
+fn settles(write: &Write) -> bool {
+    matches!(write, Write::Move(change) if is_final(change.outcome.as_ref()))
+}
+
+fn moved(write: &Write) -> Option<i64> {
+    match write {
         Write::Move(change) => Some(change.id),
         Write::Accept(_)
         | Write::Reply { .. }
@@ -142,8 +205,7 @@ fn moved(writes: &[&Write]) -> Vec<i64> {
         | Write::TakeOver { .. }
         | Write::Rewrap(_)
         | Write::Prune { .. } => None,
-    });
-    ids.collect::<BTreeSet<_>>().into_iter().collect()
+    }
 }
 
 /// Places of writes that share something, each group in order.

@@ -204,13 +204,17 @@ async fn opened(login: &Config, target: &Target) -> Result<Session, Error> {
 ///
 /// Our own limits are shorter than the server's, so that the server never turns a wait for its standbys into a success; its
 /// limits free what a vanished gateway still holds. Statistics of a young journal mislead the planner, and every statement
-/// here has an index: scans of whole tables are ruled out.
+/// here has an index: scans of whole tables are ruled out, and joins that make them. So are bitmaps: rows are to be locked in the
+/// order of their keys, not of their places. One plan does for all parameters: by itself the server makes a new one at each
+/// execution of a statement over arrays.
 async fn settle(session: &Session, target: &Target) -> Result<Server, Error> {
     let server_ms = target.transaction_ms.saturating_mul(2);
     let schema = quoted(&target.schema);
     let settings = format!(
         "SET search_path TO {schema}; SET statement_timeout = {server_ms}; SET lock_timeout = {LOCK_MS};
-         SET idle_in_transaction_session_timeout = {server_ms}; SET enable_seqscan = off; SET client_encoding = 'UTF8'"
+         SET idle_in_transaction_session_timeout = {server_ms}; SET enable_seqscan = off;
+         SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off;
+         SET plan_cache_mode = force_generic_plan; SET client_encoding = 'UTF8'"
     );
     session.batch(&settings).await?;
     let server = asked(session).await?;
@@ -284,7 +288,7 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 
 /// For looking at the schema's version, and for making it.
 const CHECK_MAX: Duration = Duration::from_secs(3);
-const MIGRATE_MAX: Duration = Duration::from_secs(30);
+const MIGRATE_MAX: Duration = Duration::from_hours(1);
 
 /// How long a connection may be silent, or what we sent unacknowledged, before the network counts as gone.
 const SILENCE_MAX: Duration = Duration::from_secs(8);

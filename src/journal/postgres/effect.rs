@@ -2,27 +2,55 @@
 
 use super::failure::Stop;
 use super::row::{self, Columns, effect_columns};
-use super::session::{Session, Values};
+use super::session::{Session, Value, Values};
+use super::table::Table;
 use super::work::Work;
 use crate::journal::chain::{Effect, FIRST, Tip};
 use crate::journal::{EffectKey, Exchange, ExchangeId, Millis};
 
-/// Chains the outcome of an exchange that has just become final.
-pub(super) async fn append(work: &Work<'_>, exchange: &Exchange, reply: Option<[u8; 32]>, at: Millis) -> Result<(), Stop> {
-    let effect = work.next_effect(exchange, reply, at).await?;
-    let reply = effect.reply.as_ref().map(|digest| &digest[..]);
-    let values: Values<'_> = &[
-        &effect.chain,
-        &effect.date,
-        &effect.seq,
-        &effect.exchange,
-        &reply,
-        &&effect.facts[..],
-        &&effect.digest[..],
-        &effect.at,
-    ];
-    work.session.change(INSERT, values).await?;
+/// An exchange that has just become final, with the digest of the reply that says so.
+pub(super) struct Final<'a> {
+    pub(super) exchange: &'a Exchange,
+    pub(super) reply: Option<[u8; 32]>,
+    pub(super) at: Millis,
+}
+
+/// Chains outcomes, in this order.
+pub(super) async fn append(work: &Work<'_>, all: &[Final<'_>]) -> Result<(), Stop> {
+    let effects = work.next_effects(all).await?;
+    let digests: Vec<_> = effects.iter().map(Digests::of).collect();
+    let rows = effects.iter().zip(&digests).map(|(effect, digests)| {
+        let row: [Value<'_>; 8] = [
+            &effect.chain,
+            &effect.date,
+            &effect.seq,
+            &effect.exchange,
+            &digests.reply,
+            &digests.facts,
+            &digests.digest,
+            &effect.at,
+        ];
+        row
+    });
+    work.session.fill(&[Table::new(INSERT, rows)]).await?;
     Ok(())
+}
+
+/// The digests of a record as the database takes bytes.
+struct Digests<'a> {
+    reply: Option<&'a [u8]>,
+    facts: &'a [u8],
+    digest: &'a [u8],
+}
+
+impl<'a> Digests<'a> {
+    fn of(effect: &'a Effect) -> Self {
+        Self {
+            reply: effect.reply.as_ref().map(|digest| &digest[..]),
+            facts: &effect.facts,
+            digest: &effect.digest,
+        }
+    }
 }
 
 /// Where a chain ends. Its last record stays locked until the transaction ends.
@@ -59,13 +87,17 @@ pub(super) async fn prune(session: &Session, ids: &[ExchangeId]) -> Result<(), S
         let mut columns = Columns::of(&row);
         let (chain, date): (String, String) = (columns.take()?, columns.take()?);
         locked_tip(session, &chain, &date).await?;
-        session.change(DROP, &[&chain, &date]).await?;
+        // Where the last record stands, which is nearly always, so does its chain.
+        if session.row(ENDS_PRUNED, &[&chain, &date]).await?.is_some() {
+            session.change(DROP, &[&chain, &date]).await?;
+        }
     }
     Ok(())
 }
 
 const INSERT: &str = "INSERT INTO effect (chain, date, seq, exchange_id, reply, facts, digest, at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    SELECT unnest(CAST($1 AS TEXT[])), unnest(CAST($2 AS TEXT[])), unnest(CAST($3 AS BIGINT[])), unnest(CAST($4 AS BIGINT[])),
+        unnest(CAST($5 AS BYTEA[])), unnest(CAST($6 AS BYTEA[])), unnest(CAST($7 AS BYTEA[])), unnest(CAST($8 AS BIGINT[]))";
 
 const TIP: &str =
     "SELECT chain, date, seq, digest FROM effect WHERE chain = $1 AND date = $2 ORDER BY seq DESC LIMIT 1 FOR UPDATE";
@@ -86,6 +118,10 @@ const TIPS: &str = "
 const MARK: &str = "UPDATE effect SET pruned = 1 WHERE exchange_id = ANY($1)";
 
 const CHAINS: &str = "SELECT DISTINCT chain, date FROM effect WHERE exchange_id = ANY($1) ORDER BY chain, date";
+
+const ENDS_PRUNED: &str =
+    "SELECT 1 FROM (SELECT pruned FROM effect WHERE chain = $1 AND date = $2 ORDER BY seq DESC LIMIT 1) AS last
+    WHERE pruned = 1";
 
 const DROP: &str = "DELETE FROM effect WHERE chain = $1 AND date = $2
     AND NOT EXISTS (SELECT 1 FROM effect standing WHERE standing.chain = $1 AND standing.date = $2 AND standing.pruned = 0)";

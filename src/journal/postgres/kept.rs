@@ -2,18 +2,25 @@
 
 use super::failure::Stop;
 use super::row::{self, Columns, effect_columns, message_columns};
-use super::session::Session;
+use super::session::{Session, Values};
 use crate::journal::kept::{Gathering, Kept};
 use crate::journal::{ExchangeId, RequestRecord};
 
 pub(super) async fn of_exchanges(session: &Session, ids: &[ExchangeId]) -> Result<Vec<Kept>, Stop> {
+    let values: Values<'_> = &[&ids];
+    let (messages, requests, effects) = tokio::try_join!(
+        biased;
+        session.rows(MESSAGES, values),
+        session.rows(REQUESTS, values),
+        session.rows(EFFECTS, values),
+    )?;
     let mut all = Gathering::default();
-    for row in session.rows(MESSAGES, &[&ids]).await? {
+    for row in messages {
         let mut columns = Columns::of(&row);
         let message = row::message_of(&mut columns)?;
         all.of(columns.take()?).messages.push(message);
     }
-    for row in session.rows(REQUESTS, &[&ids]).await? {
+    for row in requests {
         let mut columns = Columns::of(&row);
         let request = RequestRecord {
             communication_key: columns.take()?,
@@ -21,7 +28,7 @@ pub(super) async fn of_exchanges(session: &Session, ids: &[ExchangeId]) -> Resul
         };
         all.of(columns.take()?).requests.push(request);
     }
-    for row in session.rows(EFFECTS, &[&ids]).await? {
+    for row in effects {
         let effect = row::effect(&row)?;
         let kept = all.of(effect.exchange);
         kept.effect = Some(effect);

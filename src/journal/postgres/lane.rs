@@ -5,10 +5,12 @@ use super::batch::{self, Answers, Rules};
 use super::failure::Failure;
 use super::keeper::{Keeper, jittered};
 use super::queue::{Job, Next, Queue};
+use super::work::Latest;
 use crate::journal::{JournalError, Write, Written};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 pub(super) struct Lane {
     number: usize,
@@ -25,6 +27,7 @@ impl Lane {
     pub(super) fn new(number: usize, queue: Arc<Queue>, keeper: Keeper, options: Options) -> Self {
         let rules = Rules {
             chain: options.chain.named(format!("{}.{}", options.chain.name(), number + 1)),
+            latest: Latest::default(),
             clock: options.lease_clock,
             limit: Duration::from_millis(options.transaction_ms),
             prune_max: options.prune_max,
@@ -39,8 +42,7 @@ impl Lane {
         }
     }
 
-    /// Works until the queue is closed and empty. Answers go out once the next batch is taken: whoever then asks again in
-    /// answer to them finds this lane idle, if it is.
+    /// Works until the queue is closed and empty. Under load it pauses a moment after each batch: the next one is the larger.
     pub(super) async fn run(self) {
         let mut next = self.queue.next(self.number, self.batch_max);
         loop {
@@ -50,15 +52,35 @@ impl Lane {
                     self.queue.called(self.number).await;
                     next = self.queue.next(self.number, self.batch_max);
                 }
+                Next::Linger => {
+                    // Whether somebody called or time is up, what there is is taken.
+                    timeout(LINGER, self.queue.called(self.number)).await.ok();
+                    next = self.queue.take(self.number, self.batch_max);
+                }
                 Next::Batch(jobs) => {
                     let writes: Vec<&Write> = jobs.iter().map(|job| &job.write).collect();
-                    let answers = self.settle(&writes, oldest(&jobs)).await;
-                    next = self.queue.next(self.number, self.batch_max);
+                    let answers = self.watched(self.settle(&writes, oldest(&jobs))).await;
+                    let is_loaded = jobs.len() > 1;
                     jobs.into_iter().zip(answers).for_each(|(job, answer)| self.tell(job, answer));
+                    if is_loaded {
+                        sleep(GATHER).await;
+                    }
+                    next = self.queue.next(self.number, self.batch_max);
                 }
             }
         }
         self.queue.lane_ended();
+    }
+
+    /// Works, and when that takes long has another lane take what came meanwhile.
+    async fn watched(&self, work: impl Future<Output = Answers>) -> Answers {
+        let mut work = pin!(work);
+        loop {
+            match timeout(LONG, &mut work).await {
+                Ok(answers) => return answers,
+                Err(_elapsed) => self.queue.call_further(),
+            }
+        }
     }
 
     /// Tells who asked; a prune that deleted something goes on later, so that payments do not wait for a clean-up.
@@ -152,6 +174,15 @@ fn told(failure: &Failure) -> JournalError {
         Failure::Unknown(detail) => JournalError::Unknown(detail.clone()),
     }
 }
+
+/// How long what nobody waits for waits for company.
+const LINGER: Duration = Duration::from_millis(5);
+
+/// How long a lane pauses after a batch of several.
+const GATHER: Duration = Duration::from_millis(2);
+
+/// How long a batch may take before what came meanwhile goes to another lane.
+const LONG: Duration = Duration::from_millis(15);
 
 const ATTEMPTS_MAX: u32 = 5;
 

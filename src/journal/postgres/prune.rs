@@ -27,7 +27,8 @@ pub(super) async fn prune(work: &Work<'_>, before: Millis, limit: u32) -> Result
 const OLD: &str = "SELECT id FROM exchange WHERE state = 'delivered' AND accepted_at < $1 AND delivered_at < $1
     ORDER BY accepted_at, id LIMIT $2 FOR UPDATE";
 
-const DELETIONS: [&str; 7] = [
+const DELETIONS: [&str; 8] = [
+    "DELETE FROM open_exchange WHERE exchange_id = ANY($1)",
     "DELETE FROM sent WHERE exchange_id = ANY($1)",
     "DELETE FROM request WHERE exchange_id = ANY($1)",
     "DELETE FROM message WHERE exchange_id = ANY($1)",

@@ -119,17 +119,22 @@ const BY_REQUEST: &str = select_exchange!("WHERE id = (SELECT exchange_id FROM r
 /// The exchange that came first for an original; none where a cancel did.
 const BY_ORIGINAL: &str =
     select_exchange!("WHERE id = (SELECT exchange_id FROM original WHERE initiator = $1 AND msg_id = $2 AND msg_code = $3)");
-const DUE: &str = select_exchange!("WHERE owner = $1 AND due <= $2 AND state <> 'delivered' ORDER BY due, id LIMIT $3");
+const DUE: &str = select_exchange!(
+    "WHERE id = ANY(ARRAY(SELECT exchange_id FROM open_exchange WHERE due <= $2)) AND owner = $1 AND due <= $2 \
+     AND state <> 'delivered' ORDER BY due, id LIMIT $3"
+);
 const SCAN: &str = select_exchange!("WHERE id > $1 ORDER BY id LIMIT $2");
 const LAST_MESSAGE: &str = "SELECT COALESCE(MAX(seq), 0) FROM message WHERE exchange_id = $1";
 const REQUESTS: &str = "
     SELECT request.communication_key, message.part FROM request
     LEFT JOIN message ON message.exchange_id = request.exchange_id AND message.seq = request.reply_seq
     WHERE request.exchange_id = $1 ORDER BY request.accepted_at, request.communication_key";
-/// Delivered exchanges are counted over their index alone, the few others over theirs.
-const COUNT_OPEN: &str = "SELECT state, count(*) FROM exchange WHERE state <> 'delivered' GROUP BY state";
-const COUNT_DELIVERED: &str = "SELECT 'delivered', count(*) FROM exchange WHERE state = 'delivered'";
+/// Open exchanges are looked at, the many others counted over an index.
+const COUNT_OPEN: &str = "SELECT state, count(*) FROM exchange
+    WHERE id = ANY(ARRAY(SELECT exchange_id FROM open_exchange)) AND state <> 'delivered' GROUP BY state";
+const COUNT_DELIVERED: &str = "SELECT 'delivered', (SELECT count(*) FROM exchange) - (SELECT count(*) FROM exchange
+    WHERE id = ANY(ARRAY(SELECT exchange_id FROM open_exchange)) AND state <> 'delivered')";
 const UNKNOWN: &str = "
     SELECT count(*), CAST(COALESCE(SUM(amount_fen), 0) AS BIGINT), MIN(accepted_at) FROM exchange
-    WHERE state <> 'delivered' AND state = 'unknown'";
+    WHERE id = ANY(ARRAY(SELECT exchange_id FROM open_exchange)) AND state = 'unknown'";
 const COUNT_PARKED: &str = "SELECT count(*) FROM parked WHERE status = 'parked'";

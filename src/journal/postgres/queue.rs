@@ -1,8 +1,10 @@
 //! What waits for the lanes, and which lanes wait for it.
 //!
-//! The idle lane with the lowest number is woken: little work stays on few connections and shares commits.
+//! The idle lane with the lowest number is woken, and while one works a further one only for much work or long waits: a batch of
+//! many costs the database little more than one of few, so that what comes meanwhile shares the next commit. What nobody waits
+//! for waits a moment for company.
 
-use crate::journal::{JournalError, Write, Written};
+use crate::journal::{JournalError, State as ExchangeState, Write, Written};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot::{Receiver, Sender, channel};
@@ -30,6 +32,8 @@ pub(super) struct Queue {
 struct State {
     jobs: VecDeque<Job>,
     idle: BTreeSet<usize>,
+    /// A lane waits for company, and takes what joins by itself.
+    is_lingering: bool,
     closed: bool,
 }
 
@@ -43,6 +47,8 @@ struct Lanes {
 pub(super) enum Next {
     Batch(Vec<Job>),
     Wait,
+    /// Wait for company, but not long: nobody waits for what there is.
+    Linger,
     End,
 }
 
@@ -59,6 +65,7 @@ impl Queue {
             state: Mutex::new(State {
                 jobs: VecDeque::new(),
                 idle: BTreeSet::new(),
+                is_lingering: false,
                 closed: false,
             }),
             calls: (0..lanes).map(|_| Notify::new()).collect(),
@@ -79,13 +86,16 @@ impl Queue {
         if state.jobs.len() >= self.waiting_max {
             return Err(JournalError::Refused("too much is waiting for the journal".into()));
         }
+        let joins = state.is_lingering && is_patient(&write);
         state.jobs.push_back(Job {
             write,
             since: Instant::now(),
             pruned: 0,
             answer,
         });
-        self.call_one(&mut state);
+        if !joins {
+            self.call_if_idle(&mut state);
+        }
         Ok(answered)
     }
 
@@ -97,12 +107,26 @@ impl Queue {
             return job.tell(Err(closed()));
         }
         state.jobs.push_back(job);
-        self.call_one(&mut state);
+        self.call_if_idle(&mut state);
     }
 
     /// What the lane does next. A lane that is told to wait counts as idle from here on.
     pub(super) fn next(&self, lane: usize, batch_max: usize) -> Next {
         let mut state = self.locked();
+        let is_patient = state.jobs.len() < ENOUGH && state.jobs.iter().all(|job| is_patient(&job.write));
+        if is_patient && !state.jobs.is_empty() && !state.closed {
+            state.idle.insert(lane);
+            state.is_lingering = true;
+            return Next::Linger;
+        }
+        drop(state);
+        self.take(lane, batch_max)
+    }
+
+    /// The same after it has waited for company.
+    pub(super) fn take(&self, lane: usize, batch_max: usize) -> Next {
+        let mut state = self.locked();
+        state.is_lingering = false;
         let batch = drain(&mut state.jobs, batch_max);
         if !batch.is_empty() {
             state.idle.remove(&lane);
@@ -121,6 +145,14 @@ impl Queue {
     pub(super) async fn called(&self, lane: usize) {
         if let Some(call) = self.calls.get(lane) {
             call.notified().await;
+        }
+    }
+
+    /// Has a further lane take what waits: the one that would is long at work.
+    pub(super) fn call_further(&self) {
+        let mut state = self.locked();
+        if !state.jobs.is_empty() {
+            self.call_one(&mut state);
         }
     }
 
@@ -148,6 +180,13 @@ impl Queue {
             lanes.then = Some(stop);
             lanes.stop_if_over();
         });
+    }
+
+    /// A lane at work takes what comes meanwhile, unless that is much.
+    fn call_if_idle(&self, state: &mut State) {
+        if state.idle.len() == self.calls.len() || state.jobs.len() >= ENOUGH {
+            self.call_one(state);
+        }
     }
 
     fn call_one(&self, state: &mut State) {
@@ -182,6 +221,11 @@ fn is_alone(write: &Write) -> bool {
     )
 }
 
+/// A reply that was confirmed is with its receiver: that it is noted a moment later keeps nobody waiting.
+fn is_patient(write: &Write) -> bool {
+    matches!(write, Write::Move(step) if step.to == ExchangeState::Delivered)
+}
+
 fn drain(jobs: &mut VecDeque<Job>, batch_max: usize) -> Vec<Job> {
     let alone = jobs.front().is_some_and(|job| is_alone(&job.write));
     let number = if alone {
@@ -194,3 +238,6 @@ fn drain(jobs: &mut VecDeque<Job>, batch_max: usize) -> Vec<Job> {
     };
     jobs.drain(..number).collect()
 }
+
+/// Writes for which a further lane is woken though another is at work.
+const ENOUGH: usize = 32;

@@ -7,9 +7,9 @@ use crate::journal::JournalError;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
-/// Each step with the version that it brings. Versions are shared with the embedded journal, whose first step this database
-/// never saw.
-const STEPS: [(usize, &str); 1] = [(2, include_str!("schema_2.sql"))];
+/// Each step with the version that it brings. Versions are shared with the embedded journal, whose other steps are
+/// about its own storage.
+const STEPS: [(usize, &str); 2] = [(2, include_str!("schema_2.sql")), (5, include_str!("schema_5.sql"))];
 
 /// Brings the schema to this version in one transaction, under a lock that lets one instance at a time do it.
 pub(super) async fn migrate(session: &Session, schema: &str) -> Result<(), JournalError> {
@@ -136,12 +136,13 @@ fn of_step(error: &Error, schema: &str) -> JournalError {
     JournalError::Refused(format!("the tables could not be made: {detail}"))
 }
 
-/// Others that start at the same time wait for the one that makes the tables.
-const START: &str = "START TRANSACTION; SET LOCAL lock_timeout = 20000; SET LOCAL statement_timeout = 20000;
+/// Others that start at the same time wait for the one that makes the tables. An index over a long journal takes its time; a
+/// table that somebody holds does not.
+const START: &str = "START TRANSACTION; SET LOCAL lock_timeout = 20000; SET LOCAL statement_timeout = 3600000;
     LOCK TABLE meta IN EXCLUSIVE MODE";
 
 const TABLES: &str = "SELECT CAST(tablename AS TEXT) FROM pg_catalog.pg_tables WHERE schemaname = $1
-    AND tablename IN ('meta', 'exchange', 'message', 'request', 'original', 'parked', 'effect')";
+    AND tablename IN ('meta', 'exchange', 'message', 'request', 'original', 'parked', 'effect', 'open_exchange')";
 
 const SCHEMA: &str = "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1";
 

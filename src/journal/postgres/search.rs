@@ -56,10 +56,9 @@ macro_rules! search {
 const BY_ID: &str = search!("WHERE id = $1 AND ");
 const BY_KEY: &str = search!(
     "WHERE id IN (SELECT id FROM exchange WHERE msg_id = $2 UNION SELECT id FROM exchange WHERE end_to_end_id = $2 \
-     UNION SELECT id FROM exchange WHERE out_key = $2 UNION SELECT exchange_id FROM request WHERE communication_key = $2) AND "
+     UNION SELECT exchange_id FROM sent WHERE out_key = $2 UNION SELECT exchange_id FROM request WHERE communication_key = $2) AND "
 );
 const BY_ACCOUNT: &str = search!("WHERE account_digest = $3 AND ");
-/// The inner SELECT has a range of the index of open exchanges, which is what keeps the whole table from being walked.
-const BY_OPEN: &str = search!("WHERE id IN (SELECT id FROM exchange WHERE state <> 'delivered' AND lease_until >= 0) AND ");
+const BY_OPEN: &str = search!("WHERE id = ANY(ARRAY(SELECT exchange_id FROM open_exchange)) AND ");
 const BY_DATE: &str = search!("WHERE settlement_date = $4 AND ");
 const NEWEST: &str = search!("WHERE ");

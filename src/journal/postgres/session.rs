@@ -1,5 +1,7 @@
-//! One connection with its prepared statements. Statements that need nothing of one another's answers go out together.
+//! One connection with its prepared statements. Statements that need nothing of one another's answers go out together, and a
+//! statement over many rows goes out once.
 
+use super::table::Table;
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -68,6 +70,26 @@ impl Session {
     pub(super) async fn change(&self, sql: &'static str, values: Values<'_>) -> Result<u64, Error> {
         let statement = self.statement(sql).await?;
         self.client.execute(&statement, values).await
+    }
+
+    /// Executes one statement over all rows of a table.
+    pub(super) async fn rows_of(&self, table: &Table<'_>) -> Result<Vec<Row>, Error> {
+        if table.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.rows(table.sql(), &table.values()).await
+    }
+
+    /// Executes the statements of several tables, of each that has rows, like `run`.
+    pub(super) async fn fill(&self, tables: &[Table<'_>]) -> Result<(), Error> {
+        let values: Vec<(&'static str, Vec<Value<'_>>)> = tables
+            .iter()
+            .filter(|table| !table.is_empty())
+            .map(|table| (table.sql(), table.values()))
+            .collect();
+        let steps: Vec<Step<'_>> = values.iter().map(|(sql, values)| (*sql, &values[..])).collect();
+        self.run(&steps).await?;
+        Ok(())
     }
 
     /// Executes in the given order without waiting for one before the next.

@@ -58,7 +58,7 @@ fn writes_that_share_something_stay_in_order() {
 fn size(next: &Next) -> Option<usize> {
     match next {
         Next::Batch(jobs) => Some(jobs.len()),
-        Next::Wait | Next::End => None,
+        Next::Wait | Next::Linger | Next::End => None,
     }
 }
 
@@ -99,16 +99,59 @@ async fn a_full_or_closed_queue_refuses_and_a_closed_one_is_emptied() {
     queue.ended().await;
 }
 
-/// An idle lane is called, the lowest first, and each for one push.
+/// The lowest idle lane is called; while it works, another one for much that waits, or when it takes long.
 #[tokio::test]
 async fn the_lowest_idle_lane_is_called() {
-    let queue = Queue::new(3, 10);
+    let queue = Queue::new(3, 100);
     for lane in [2, 0, 1] {
-        assert!(matches!(queue.next(lane, 10), Next::Wait));
+        assert!(matches!(queue.next(lane, 100), Next::Wait));
     }
     queue.push(step(1, None)).unwrap();
     queue.called(0).await;
-    assert_eq!(size(&queue.next(0, 10)), Some(1));
+    assert_eq!(size(&queue.next(0, 100)), Some(1));
     queue.push(step(2, None)).unwrap();
-    queue.called(1).await;
+    assert!(!is_called(&queue, 1).await, "the lane at work takes it next");
+    queue.call_further();
+    assert!(is_called(&queue, 1).await);
+    assert_eq!(size(&queue.next(1, 100)), Some(1));
+    queue.call_further();
+    assert!(!is_called(&queue, 2).await, "nothing waits");
+    for number in 3..34 {
+        queue.push(step(number, None)).unwrap();
+    }
+    assert!(!is_called(&queue, 2).await);
+    queue.push(step(34, None)).unwrap();
+    assert!(is_called(&queue, 2).await, "too much for one lane");
+}
+
+/// A delivery that nobody waits for is not taken at once; with company, or after a while, it is.
+#[tokio::test]
+async fn what_nobody_waits_for_waits_for_company() {
+    let delivered = |id| {
+        let Write::Move(mut change) = step(id, None) else {
+            panic!("a move")
+        };
+        change.to = State::Delivered;
+        Write::Move(change)
+    };
+    let queue = Queue::new(1, 10);
+    assert!(matches!(queue.next(0, 10), Next::Wait));
+    queue.push(delivered(1)).unwrap();
+    queue.called(0).await;
+    assert!(matches!(queue.next(0, 10), Next::Linger));
+    queue.push(step(2, None)).unwrap();
+    assert!(is_called(&queue, 0).await);
+    assert_eq!(size(&queue.next(0, 10)), Some(2));
+    queue.push(delivered(3)).unwrap();
+    assert!(matches!(queue.next(0, 10), Next::Linger));
+    assert_eq!(size(&queue.take(0, 10)), Some(1));
+    queue.push(delivered(4)).unwrap();
+    queue.close();
+    assert_eq!(size(&queue.next(0, 10)), Some(1));
+}
+
+async fn is_called(queue: &Queue, lane: usize) -> bool {
+    tokio::time::timeout(std::time::Duration::from_millis(20), queue.called(lane))
+        .await
+        .is_ok()
 }

@@ -1,12 +1,31 @@
 //! The exchanges, one by one: chained once when final, their messages there and open, one success for each business.
 
-use super::{Finding, Flaw, Report, Said, Verifier, VerifyError};
+use super::{Finding, Flaw, Opening, Report, Said, Verifier, VerifyError};
 use crate::journal::chain::{is_final, reply_digest};
 use crate::journal::{Exchange, ExchangeId, Found, Kept, MessageRecord, Read, State, StoredOutcome};
 use codecs::payment::{Operation, Outcome};
 use std::collections::BTreeMap;
+use tokio::task::yield_now;
 
 /// An exchange as it was read, with what hangs on it.
+struct Closed {
+    exchange: Exchange,
+    kept: Kept,
+    twins: Vec<Finding>,
+}
+
+impl Closed {
+    fn opened(self, opening: &Opening<'_>) -> Opened {
+        Opened {
+            said: self.kept.messages.iter().map(opening).collect(),
+            exchange: self.exchange,
+            kept: self.kept,
+            twins: self.twins,
+        }
+    }
+}
+
+/// The same with its messages opened.
 struct Opened {
     exchange: Exchange,
     kept: Kept,
@@ -18,26 +37,35 @@ struct Opened {
 impl Verifier<'_> {
     pub(super) async fn walk_exchanges(&self, report: &mut Report) -> Result<(), VerifyError> {
         let chained_from = self.chained_from(report).await?;
-        let mut after = ExchangeId::MIN;
         for state in State::ALL {
             report.checked.by_state.insert(state.name(), 0);
         }
-        loop {
-            let page = self
-                .ask(
-                    Read::Scan {
-                        after,
-                        limit: WITH_MESSAGES,
-                    },
-                    Found::exchanges,
-                )
-                .await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = last.id;
-            for opened in self.opened(page).await? {
-                self.check(opened, chained_from, report).await?;
-            }
+        let mut ahead = self.page(ExchangeId::MIN).await?;
+        while let Some(last) = ahead.last() {
+            let after = last.exchange.id;
+            // The next page is on its way while this one is judged.
+            let (next, checked) = tokio::join!(biased; self.page(after), self.check_page(ahead, chained_from, report));
+            checked?;
+            ahead = next?;
         }
+        Ok(())
+    }
+
+    async fn page(&self, after: ExchangeId) -> Result<Vec<Closed>, VerifyError> {
+        let scan = Read::Scan {
+            after,
+            limit: WITH_MESSAGES,
+        };
+        self.with_kept(self.ask(scan, Found::exchanges).await?).await
+    }
+
+    async fn check_page(&self, page: Vec<Closed>, chained_from: ExchangeId, report: &mut Report) -> Result<(), VerifyError> {
+        for closed in page {
+            self.check(closed.opened(self.opening), chained_from, report).await?;
+            // Opening messages waits for nothing: what is on its way gets its turn here.
+            yield_now().await;
+        }
+        Ok(())
     }
 
     /// Whoever moves it up would excuse outcomes that are in no chain, which shows only against what was exported.
@@ -68,10 +96,10 @@ impl Verifier<'_> {
             match stands {
                 None => return Ok(()),
                 Some(changed) if is_otherwise(&changed, &opened.exchange) => {
-                    let Some(again) = self.opened(vec![changed]).await?.pop() else {
+                    let Some(again) = self.with_kept(vec![changed]).await?.pop() else {
                         return Ok(());
                     };
-                    opened = again;
+                    opened = again.opened(self.opening);
                 }
                 Some(_) => {
                     count(&opened, report);
@@ -84,21 +112,16 @@ impl Verifier<'_> {
         }
     }
 
-    async fn opened(&self, exchanges: Vec<Exchange>) -> Result<Vec<Opened>, VerifyError> {
+    async fn with_kept(&self, exchanges: Vec<Exchange>) -> Result<Vec<Closed>, VerifyError> {
         let ids = exchanges.iter().map(|exchange| exchange.id).collect();
-        let kept = self.ask(Read::Kept(ids), Found::kept).await?;
+        let (kept, mut twins) = tokio::try_join!(self.ask(Read::Kept(ids), Found::kept), self.twins(&exchanges))?;
         let mut kept: BTreeMap<ExchangeId, Kept> = kept.into_iter().map(|kept| (kept.exchange, kept)).collect();
-        let mut twins = self.twins(&exchanges).await?;
-        let open = |exchange: Exchange| {
-            let kept = kept.remove(&exchange.id).unwrap_or_default();
-            Opened {
-                said: kept.messages.iter().map(self.opening).collect(),
-                twins: twins.remove(&exchange.id).unwrap_or_default(),
-                kept,
-                exchange,
-            }
+        let close = |exchange: Exchange| Closed {
+            kept: kept.remove(&exchange.id).unwrap_or_default(),
+            twins: twins.remove(&exchange.id).unwrap_or_default(),
+            exchange,
         };
-        Ok(exchanges.into_iter().map(open).collect())
+        Ok(exchanges.into_iter().map(close).collect())
     }
 
     /// Younger exchanges of the same business that succeeded too.

@@ -226,4 +226,23 @@ pub(super) async fn due_is_what_is_open_and_ours(journal: Subjected<'_>) {
     assert_eq!(many(&**journal, due(4_000, 10)).await, [soon]);
     assert_eq!(many(&**journal, due(9_000, 10)).await, [soon, late]);
     assert_eq!(many(&**journal, due(9_000, 1)).await, [soon]);
+    // A move says anew when it is due: sooner or later than before.
+    let moves = [
+        (State::Sent, 1_200, vec![late]),
+        (State::Unknown, 60_000, vec![]),
+        (State::Unknown, 1_300, vec![late]),
+        (State::Unknown, 60_000, vec![]),
+        (State::Answered, 1_400, vec![late]),
+    ];
+    let mut from = State::Accepted;
+    for (to, until, found) in moves {
+        let moved = Move {
+            due: until,
+            ..step(late, &[from], to, 1_100)
+        };
+        assert_eq!(walk(&**journal, moved).await, Written::Moved);
+        assert_eq!(many(&**journal, due(until.min(3_999), 10)).await, found, "{to:?} {until}");
+        assert_eq!(many(&**journal, due(60_000, 10)).await.len(), 2, "{to:?} {until}");
+        from = to;
+    }
 }
