@@ -1,6 +1,7 @@
 //! hangu.toml: read whole, checked whole. Unknown keys are errors that name the line and what is allowed.
 
 mod bulkhead;
+mod certificates;
 mod envelope_reuse;
 mod further;
 mod http;
@@ -15,6 +16,7 @@ mod tcp;
 pub use self::keys::{KeysConfig, MasterConfig, RevocationConfig};
 use crate::limits;
 pub use bulkhead::{BulkheadConfig, Shares};
+pub use certificates::{Certificates, Member};
 pub use envelope_reuse::EnvelopeReuseConfig;
 pub use further::{CodecsConfig, specs};
 pub use http::HttpConfig;

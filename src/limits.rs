@@ -55,6 +55,8 @@ pub const ASIDE_MS: i64 = 1_000;
 pub const HAND_OFF_PREFETCH: u16 = 16;
 /// Bytes of an instance's name, which stands in serials and queue names of bounded length.
 pub const INSTANCE_BYTES_MAX: usize = 24;
+/// Between two looks whether a device is there.
+pub const DEVICES_LOOK_MS: u64 = 2_000;
 /// Between two looks for exchanges that are old enough to go.
 pub const PRUNE_S: u64 = 3_600;
 /// Connections to a database that may write the journal.

@@ -1,6 +1,7 @@
 //! The thin shell: the only place that spawns tasks, reads the clock and owns the order of start and stop.
 
 mod consume;
+mod devices;
 mod frames;
 mod process;
 mod release;
@@ -137,6 +138,7 @@ impl Running {
         running.run_take_over();
         running.run_pruning();
         running.run_rewrap();
+        running.run_devices();
         let (gateway, work, stop) = (running.gateway.clone(), running.work.clone(), running.stop.clone());
         running.loops.spawn(release::release_parked(gateway, work, stop));
         running.gateway.enter(Phase::Running);
@@ -355,6 +357,12 @@ impl Running {
         let (gateway, stop) = (self.gateway.clone(), self.stop.clone());
         let per_s = gateway.config().journal.rewrap_per_s;
         self.loops.spawn(rewrap::rewrap(gateway, per_s, stop));
+    }
+
+    fn run_devices(&self) {
+        for device in self.gateway.config().keys.devices().iter() {
+            self.loops.spawn(devices::watch(device.clone(), self.end.clone()));
+        }
     }
 
     fn until_end(&self, work: impl Future<Output = ()> + Send + 'static) {

@@ -73,7 +73,8 @@ pub fn admin(watched: Watched) -> Router {
         .merge(crate::admin::orders(watched.gateway))
 }
 
-/// Ready: started and not stopping, the journal answers, and every broker is connected and takes messages.
+/// Ready: started and not stopping, the journal answers, every device of keys is there, and every broker is connected and takes
+/// messages.
 async fn ready(Shared(watched): Shared<Watched>) -> (StatusCode, String) {
     let mut faults = Vec::new();
     match watched.gateway.phase() {
@@ -95,6 +96,7 @@ async fn ready(Shared(watched): Shared<Watched>) -> (StatusCode, String) {
     {
         faults.push("journal: it refuses, messages wait".to_owned());
     }
+    faults.extend(keys::devices_away(&watched.gateway));
     for (name, mq) in &watched.mqs {
         let state = mq.state();
         if !state.connected || state.stalled {
@@ -171,6 +173,7 @@ fn exposition(watched: &Watched, figures: &Figures) -> String {
     counted(&mut page, watched);
     http::figures(&mut page, watched);
     keys::exposition(&mut page, &watched.gateway);
+    keys::certificates(&mut page, &watched.gateway);
     keys::devices(&mut page, &watched.gateway);
     for (operation, times) in counters.operations() {
         page.quantiles(

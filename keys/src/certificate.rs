@@ -10,8 +10,8 @@ use crate::legacy::digest::Digest;
 use crate::pem;
 use crate::sm2::PublicKey;
 use time::OffsetDateTime;
-use x509_cert::der::Decode;
 use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::{Decode, Encode};
 use x509_cert::time::Time;
 
 pub(crate) mod signed; // what X.509 signs, and how
@@ -26,6 +26,7 @@ pub struct Certificate {
 }
 
 /// The public key of a certificate, by what it is.
+#[derive(PartialEq, Eq)]
 pub enum CertificateKey {
     Sm2(PublicKey),
     Rsa(RsaPublic),
@@ -162,6 +163,12 @@ impl Certificate {
     /// Whether two are the same bytes.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.der == other.der
+    }
+
+    /// Whether it has this issuer and this serial number, the one in DER, the other as the content of an integer.
+    pub(crate) fn is_named(&self, issuer: &[u8], serial: &[u8]) -> bool {
+        let tbs = self.parsed.tbs_certificate();
+        tbs.serial_number().as_bytes() == serial && tbs.issuer().to_der().is_ok_and(|der| der == issuer)
     }
 
     pub(crate) fn parsed(&self) -> &x509_cert::Certificate {

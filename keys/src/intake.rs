@@ -2,13 +2,16 @@
 //! certificates, both in PEM.
 //!
 //! PEM and DER of PKCS #8 (encrypted too), SEC1 and PKCS #1; PKCS #12; the structures of GM/T 0009, of which an authority uses
-//! the enveloped key to hand out an encryption key pair; and CFCA's own key file. What a file is, its bytes say.
+//! the enveloped key to hand out an encryption key pair; PKCS #7 and GM/T 0010; and CFCA's own key file. What a file is, its
+//! bytes say.
 
 use crate::certificate::{Certificate, CertificateKey};
+use crate::chain::check_usage;
 use crate::error::CryptoError;
-use crate::legacy::RsaPrivate;
+use crate::key::Usage;
+use crate::legacy::{RsaPrivate, RsaPublic};
 use crate::pem;
-use crate::sm2::PrivateKey;
+use crate::sm2::{PrivateKey, PublicKey};
 use base64ct::{Base64, Encoding};
 use values::Values;
 use x509_cert::der::{Tag, Tagged};
@@ -18,6 +21,7 @@ mod cfca; // CFCA's key file
 mod gmt0009; // keys and enveloped keys of GM/T 0009
 mod password; // keys under a passphrase
 mod pkcs12; // RFC 7292
+mod pkcs7; // RFC 2315, GM/T 0010
 mod values; // DER, value by value
 
 /// What a file brought. No `Debug`; the key is wiped when dropped.
@@ -29,6 +33,8 @@ pub struct Brought {
     pub public: Option<String>,
     /// Certificates in PEM; the one of the private key first.
     pub certificates: String,
+    /// The certificate of who signed the private key in the file, in PEM. Whether this one may, the caller decides.
+    pub signer: Option<String>,
     /// Whether certificates were left behind because only RC2 would open them.
     pub is_partial: bool,
 }
@@ -44,7 +50,7 @@ pub struct Openers<'a> {
 /// Why a file brought nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum IntakeError {
-    #[error("is in none of the forms that are read: PEM, PKCS #8, PKCS #12, GM/T 0009, CFCA's key file")]
+    #[error("is in none of the forms that are read: PEM, PKCS #7, #8 and #12, GM/T 0009 and 0010, CFCA's key file")]
     Form,
     #[error("is encrypted: it needs its passphrase")]
     Passphrase,
@@ -56,6 +62,10 @@ pub enum IntakeError {
     OtherKey,
     #[error("is encrypted by an algorithm that is not read")]
     Algorithm,
+    #[error("is not signed with SM2 by the holder of a certificate in it, or was altered")]
+    Signature,
+    #[error("holds no certificate that fits, or more than one")]
+    Certificate,
     #[error("holds more than one private key")]
     Several,
 }
@@ -84,6 +94,8 @@ fn of_pem(text: &str, openers: Openers<'_>) -> Result<Brought, IntakeError> {
         private(password::pkcs8(&der, openers)?)
     } else if let Some(der) = pem::block(text, "CFCA KEY") {
         cfca::open(&der, openers)?
+    } else if let Some(der) = PKCS7_LABELS.iter().find_map(|label| pem::block(text, label)) {
+        pkcs7::open(&der, openers)?
     } else if PRIVATE_LABELS.iter().any(|label| pem::block(text, label).is_some()) {
         private(Zeroizing::new(text.to_owned()))
     } else {
@@ -91,7 +103,7 @@ fn of_pem(text: &str, openers: Openers<'_>) -> Result<Brought, IntakeError> {
     };
     let has_public = PUBLIC_LABELS.iter().any(|label| pem::block(text, label).is_some());
     brought.public = has_public.then(|| text.to_owned());
-    if brought.private.is_none() && certificates.is_empty() && !has_public {
+    if brought.private.is_none() && certificates.is_empty() && brought.certificates.is_empty() && !has_public {
         return Err(IntakeError::Form);
     }
     brought
@@ -115,6 +127,7 @@ fn of_der(der: &[u8], openers: Openers<'_>) -> Result<Brought, IntakeError> {
     let (first, second) = (inner.any()?, inner.any()?);
     let pem = |label| Ok(private(Zeroizing::new(pem::encode(label, der))));
     match (first.tag(), first.value(), second.tag()) {
+        (Tag::ObjectIdentifier, _, values::CONTEXT_0) => pkcs7::open(der, openers).map(Brought::in_order),
         (Tag::Integer, [3], Tag::Sequence) => pkcs12::open(der, openers),
         (Tag::Integer, [1], Tag::Sequence) => cfca::open(der, openers),
         (Tag::Integer, [1], Tag::OctetString) => pem("EC PRIVATE KEY"),
@@ -138,6 +151,24 @@ fn private(key: Zeroizing<String>) -> Brought {
 }
 
 impl Brought {
+    /// The certificates, if the first of them is the private key's.
+    pub fn own_certificates(&self) -> Option<&str> {
+        let first = Certificate::from_pem(&self.certificates).ok()?;
+        let private = self.private.as_deref()?;
+        is_of(&first, private).then_some(self.certificates.as_str())
+    }
+
+    /// The public half of the private key.
+    pub fn public_half(&self) -> Option<CertificateKey> {
+        let private = self.private.as_deref()?;
+        let sm2 = sm2_private(private).map(|key| CertificateKey::Sm2(key.public().clone()));
+        sm2.or_else(|| {
+            RsaPrivate::from_pem(private)
+                .ok()
+                .map(|key| CertificateKey::Rsa(key.public().clone()))
+        })
+    }
+
     /// The certificate of the private key before those of its issuers.
     fn in_order(mut self) -> Self {
         let blocks = pem::blocks(&self.certificates, "CERTIFICATE").unwrap_or_default();
@@ -149,10 +180,50 @@ impl Brought {
     }
 }
 
+/// A public key or the first certificate of a PEM text.
+pub fn public_key(pem: &str) -> Option<CertificateKey> {
+    if let Ok(certificate) = Certificate::from_pem(pem) {
+        return certificate.public_key().ok();
+    }
+    let sm2 = PublicKey::from_pem(pem).map(CertificateKey::Sm2);
+    sm2.or_else(|_| RsaPublic::from_pem(pem).map(CertificateKey::Rsa)).ok()
+}
+
+/// Of some certificates in PEM those of one key pair: that of this public key first, those of authorities behind it.
+pub fn certificates_of(certificates: &str, public: &CertificateKey) -> Result<String, IntakeError> {
+    first(certificates, |own, _| own.public_key().is_ok_and(|key| key == *public))
+}
+
+/// The same for a key that only its certificate tells: the one certificate that issued no other and is for this usage. Of a
+/// double certificate that is one of the two.
+pub fn certificates_for(certificates: &str, usage: Usage) -> Result<String, IntakeError> {
+    first(certificates, |own, all| {
+        let issued = |other: &Certificate| other.issuer() == own.subject() && other.check_issued_by(own).is_ok();
+        check_usage(own, usage).is_ok() && (all.len() == 1 || !all.iter().any(issued))
+    })
+}
+
+fn first(certificates: &str, is_own: impl Fn(&Certificate, &[Certificate]) -> bool) -> Result<String, IntakeError> {
+    let all = Certificate::all_from_pem(certificates).map_err(|_| IntakeError::Certificate)?;
+    let (own, others): (Vec<_>, Vec<_>) = all.iter().partition(|certificate| is_own(certificate, &all));
+    if own.len() != 1 {
+        return Err(IntakeError::Certificate);
+    }
+    Ok(own.into_iter().chain(others).map(Certificate::to_pem).collect())
+}
+
+/// From PEM, or the hex digits that a file may hold instead.
+fn sm2_private(text: &str) -> Option<PrivateKey> {
+    match crate::hex::decode(text.trim_ascii()) {
+        Some(digits) => PrivateKey::from_bytes(digits.as_slice().try_into().ok()?).ok(),
+        None => PrivateKey::from_pem(text).ok(),
+    }
+}
+
 /// Whether a certificate is of a private key.
 fn is_of(certificate: &Certificate, private: &str) -> bool {
     match certificate.public_key() {
-        Ok(CertificateKey::Sm2(public)) => PrivateKey::from_pem(private).is_ok_and(|key| *key.public() == public),
+        Ok(CertificateKey::Sm2(public)) => sm2_private(private).is_some_and(|key| *key.public() == public),
         Ok(CertificateKey::Rsa(public)) => RsaPrivate::from_pem(private).is_ok_and(|key| *key.public() == public),
         Err(_) => false,
     }
@@ -164,6 +235,7 @@ fn sm2_pem(d: &[u8]) -> Result<Zeroizing<String>, CryptoError> {
     PrivateKey::from_bytes(d)?.danger_to_pkcs8_pem()
 }
 
+const PKCS7_LABELS: [&str; 3] = ["PKCS7", "PKCS #7 SIGNED DATA", "CMS"];
 const PRIVATE_LABELS: [&str; 3] = ["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY"];
 const PUBLIC_LABELS: [&str; 2] = ["PUBLIC KEY", "RSA PUBLIC KEY"];
 const KEY_BYTES: usize = 32;

@@ -166,6 +166,11 @@ impl Devices {
         self.named.get(name).or(self.assumed.as_ref())
     }
 
+    /// Ends the threads of every device. Nothing is asked of them after that.
+    pub fn close(&self) {
+        self.named.values().for_each(|device| device.close());
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Device>> {
         self.named.values()
     }

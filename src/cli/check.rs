@@ -67,6 +67,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
 /// Specs, keys, routes, secrets and certificates of a configuration: what needs no service.
 fn config_checks(config: &Config, report: &mut Report) {
     let specs = links::spec_checks(config, report);
+    report.extend(keys::password_checks(config));
     keys::link_checks(config, &specs, SystemClock.now(), report);
     links::route_checks(config, &specs, report);
     links::broker_checks(config, report);

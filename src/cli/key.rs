@@ -22,11 +22,13 @@ mod create;
 mod files;
 mod found;
 mod import;
+mod pair;
 mod propose;
 mod renew;
 mod rotate;
 mod sign;
 mod words;
+mod wrap;
 
 pub(crate) use files::public_half;
 
@@ -81,7 +83,7 @@ enum Command {
                             --officer wang.officer=custodian+approver --officer zhao.officer=auditor --master master.key"
     )]
     Init(found::InitArgs),
-    /// Propose a key from a file: PKCS#8, SEC1, PKCS#12, GM/T 0009, a certificate, a secret.
+    /// Propose a key from a file: PKCS#8, SEC1, PKCS#12, GM/T 0009 and 0010, a certificate, a secret.
     #[command(
         after_help = "Example:\n  hangu key import centre-sign --link centre --side theirs --usage sign --serial 5000000001 \
                             --file centre.pub.pem --officer-key li.officer"
@@ -96,6 +98,18 @@ enum Command {
                             --officer-key li.officer"
     )]
     Certificate(certify::CertificateArgs),
+    /// Propose both halves of a double certificate: for the signing key, and the key pair that the authority made with it.
+    #[command(
+        after_help = "Example:\n  hangu key pair bank-sign-2 bank-seal-2 --file bank-seal-2.p7 --certificates bank.p7b \
+                            --serial-form decimal --officer-key li.officer"
+    )]
+    Pair(pair::Args),
+    /// Put a secret under a key of a device, for keyring.toml.
+    #[command(
+        after_help = "Examples:\n  hangu key wrap --for kek.pub.pem --secret mac.hex --to mac.wrapped\n  \
+                            hangu key wrap --device hsm1 --label kek --random 32 --to journal.wrapped"
+    )]
+    Wrap(wrap::Args),
     /// Propose status transitions: pending, accepted, primary, draining, retired; revoked from any.
     #[command(after_help = "Example:\n  hangu key status sign-2=primary sign-1=draining --officer-key li.officer")]
     Status(propose::StatusArgs),
@@ -179,6 +193,8 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Import(args) => import::run(args, form),
         Command::Request(args) => certify::request(args, form),
         Command::Certificate(args) => certify::certificate(args, form),
+        Command::Pair(args) => pair::run(args, form),
+        Command::Wrap(args) => wrap::run(args, form),
         Command::Passphrase(args) => renew::passphrase(args, form),
         Command::Master(args) => renew::master(args, form),
         Command::Status(args) => propose::status(args, form),

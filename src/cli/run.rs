@@ -4,12 +4,16 @@ mod secrecy;
 
 use super::output::{Exit, Failure, Form};
 use super::signals::{Hangups, Signals};
+use super::texts::text;
 use hangu::config::Config;
 use hangu::journal::SharedJournal;
 use hangu::shell::{Running, SystemClock, SystemEntropy, serve_bounded};
 use hangu::start::{Assembled, Surroundings, assemble};
 use hangu::telemetry::{Watched, admin, init_logs};
-use std::collections::BTreeMap;
+use keys::error::CryptoError;
+use keys::keyring::Keyring;
+use keys::provider::DeviceFault;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,7 +46,10 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
     if let Some(first) = super::check::obstacles(&config).into_iter().next() {
         return Err(Failure::config("hangu check", first));
     }
-    runtime.block_on(serve(config, signals, hangups))
+    let devices = config.keys.devices().clone();
+    let outcome = runtime.block_on(serve(config, signals, hangups));
+    devices.close();
+    outcome
 }
 
 async fn serve(config: Config, mut signals: Signals, hangups: Hangups) -> Result<Exit, Failure> {
@@ -88,6 +95,7 @@ async fn serve(config: Config, mut signals: Signals, hangups: Hangups) -> Result
 /// Nothing is taken and nobody is told before this is done.
 async fn prepare(config: Config) -> Result<(Assembled, SharedJournal), Failure> {
     let keyring = config.keys.load()?;
+    tokio::task::block_in_place(|| unlocked(&keyring))?;
     let keyring = Arc::new(config.reusing(keyring));
     let journal = hangu::journal::open::open(&config, keyring.clone())
         .await
@@ -100,6 +108,30 @@ async fn prepare(config: Config) -> Result<(Assembled, SharedJournal), Failure> 
         mqs: BTreeMap::new(),
     };
     Ok((assemble(config, surroundings).await?, journal))
+}
+
+/// A device that refuses its password does so to the operator who starts the gateway, and once: it counts and locks. One that is
+/// away is waited for.
+fn unlocked(keyring: &Keyring) -> Result<(), Failure> {
+    let mut away = BTreeSet::new();
+    for placement in keyring.placements() {
+        let name = placement.placed.device.name();
+        if away.contains(name) {
+            continue;
+        }
+        match placement.probe.probe() {
+            Err(CryptoError::Device(DeviceFault::Denied)) => {
+                let place = format!("keys.provider.{name}.password_file");
+                return Err(Failure::config(place, text("run.device.denied")));
+            }
+            Err(error) => {
+                tracing::warn!(device = name, key = placement.id, %error, "a key of a device cannot be used yet");
+                away.insert(name.to_owned());
+            }
+            Ok(()) => {}
+        }
+    }
+    Ok(())
 }
 
 async fn serve_admin(address: &str, watched: Watched) -> Result<(), Failure> {

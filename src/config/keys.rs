@@ -1,5 +1,6 @@
 //! `[keys]`: a folder of keys, and for a guarded one where its master key comes from.
 
+use super::certificates::{Certificates, SharedCertificates};
 use super::providers::{ProviderConfig, SharedDevices};
 use super::{ConfigError, wrong};
 use crate::secret::{read_public_bytes, read_secret};
@@ -31,6 +32,9 @@ pub struct KeysConfig {
     /// The devices of this process, from the first use on.
     #[serde(skip)]
     devices: SharedDevices,
+    /// What the last load found of certificates.
+    #[serde(skip)]
+    certificates: SharedCertificates,
     /// Which certificates of keys count no more.
     #[serde(default)]
     pub revocation: RevocationConfig,
@@ -76,12 +80,18 @@ impl KeysConfig {
             revocation: RevocationConfig::default(),
             provider: BTreeMap::new(),
             devices: SharedDevices::default(),
+            certificates: SharedCertificates::default(),
         }
     }
 
     /// The devices that keys may lie in. None is spoken to before a key of it is used.
     pub fn devices(&self) -> &Devices {
         self.devices.of(&self.provider)
+    }
+
+    /// The certificates behind the keys of a guarded store, as its last load found them.
+    pub fn certificates(&self) -> Arc<Certificates> {
+        self.certificates.noted()
     }
 
     pub fn is_guarded(&self) -> bool {
@@ -93,8 +103,11 @@ impl KeysConfig {
         match self.opened()? {
             None => keys::store::load_with(&self.folder, self.engine, self.devices()).map_err(of_folder),
             Some((state, master)) => {
-                let (state, _) = self.under_lists(&state)?;
-                guarded::keyring(&self.folder, &state, &master, self.engine).map_err(|error| self.of_store(&error))
+                let (state, lists) = self.under_lists(&state)?;
+                let keyring = guarded::keyring(&self.folder, &state, &master, self.engine);
+                let keyring = keyring.map_err(|error| self.of_store(&error))?;
+                self.certificates.note(Certificates::of(&state, lists));
+                Ok(keyring)
             }
         }
     }

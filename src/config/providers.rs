@@ -87,6 +87,15 @@ impl ProviderConfig {
         }
     }
 
+    /// Whether the file of the password is there, as private as it must be, and says something.
+    pub fn check_password(&self) -> Result<(), String> {
+        let text = read_secret(&self.password_file)?;
+        if text.lines().next().unwrap_or_default().is_empty() {
+            return Err(format!("{} is empty", self.password_file.display()));
+        }
+        Ok(())
+    }
+
     fn device(&self, name: &str) -> Device {
         let limits = Limits {
             sessions: self.sessions,

@@ -8,9 +8,12 @@ use crate::journal::Millis;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::Response;
+use keys::guarded::Effect;
 use keys::key::KeyInfo;
-use keys::provider::Health;
+use keys::provider::{Device, DeviceFault, Health};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// `GET /keys`: every instance with its keyring, every key of this instance's keyring with what all instances saw of it.
@@ -103,6 +106,61 @@ pub(super) fn exposition(page: &mut Page, gateway: &Gateway) {
     }
 }
 
+/// The certificates of a guarded store: every member of a key's chain, and the revocation lists that speak of them.
+pub(super) fn certificates(page: &mut Page, gateway: &Gateway) {
+    let noted = gateway.config().keys.certificates();
+    if !noted.members.is_empty() {
+        let name = "hangu_certificate_expires_seconds";
+        let help =
+            "when a certificate of a key's chain ends, in seconds since 1970; member 0 is the key's own, the last the anchor";
+        page.head(name, "gauge", help);
+        for member in &noted.members {
+            let labels = format!(
+                "{},member=\"{}\",certificate=\"{}\"",
+                labels(&member.key),
+                member.place,
+                member.serial
+            );
+            page.line(name, &labels, member.not_after.unix_timestamp());
+        }
+    }
+    if !noted.lists.is_empty() {
+        lists(page, &noted.lists);
+    }
+}
+
+fn lists(page: &mut Page, lists: &[Effect]) {
+    let mut gauge = |name: &str, help: &str, value: &dyn Fn(&Effect) -> Option<i64>| {
+        page.head(name, "gauge", help);
+        for list in lists {
+            if let Some(value) = value(list) {
+                page.line(name, &format!("list=\"{}\"", quoted(&list.name)), value);
+            }
+        }
+    };
+    let count = |ids: &[String]| i64::try_from(ids.len()).ok();
+    gauge(
+        "hangu_revocation_list_next_update_seconds",
+        "until when a revocation list counts, in seconds since 1970",
+        &|list| list.next_update.map(OffsetDateTime::unix_timestamp),
+    );
+    gauge(
+        "hangu_revocation_list_this_update_seconds",
+        "when a revocation list was made, in seconds since 1970",
+        &|list| Some(list.this_update.unix_timestamp()),
+    );
+    gauge(
+        "hangu_revocation_list_keys",
+        "keys that a revocation list speaks of",
+        &|list| count(&list.keys),
+    );
+    gauge(
+        "hangu_revocation_list_revoked",
+        "keys that a revocation list revokes",
+        &|list| count(&list.revoked),
+    );
+}
+
 /// The devices that keys lie in. One that nothing has called yet is neither up nor down.
 pub(super) fn devices(page: &mut Page, gateway: &Gateway) {
     let devices: Vec<_> = gateway
@@ -155,11 +213,25 @@ pub(super) fn devices(page: &mut Page, gateway: &Gateway) {
     }
 }
 
+/// Devices that the last call did not find, a line each. One that is only overrun is there.
+pub(super) fn devices_away(gateway: &Gateway) -> Vec<String> {
+    let away = |device: &Arc<Device>| {
+        let health = device.health();
+        let fault = health.last.filter(|fault| *fault != DeviceFault::Busy)?;
+        (health.is_up == Some(false)).then(|| format!("device {}: {fault}", device.name()))
+    };
+    gateway.config().keys.devices().iter().filter_map(away).collect()
+}
+
 fn labels(info: &KeyInfo) -> String {
     let (side, usage) = (info.side.name(), info.usage.name());
     // A serial number is whatever visible characters the counterparty chose.
-    let serial = info.serial.replace('\\', "\\\\").replace('"', "\\\"");
+    let serial = quoted(&info.serial);
     format!("link=\"{}\",side=\"{side}\",usage=\"{usage}\",serial=\"{serial}\"", info.link)
+}
+
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 fn instant(at: Millis) -> String {

@@ -2,6 +2,7 @@
 //! whole payments, and under faults.
 
 mod memory;
+mod starting;
 
 use crate::stand::{Instance, Stand, debits, payouts, until};
 use hangu::config::{Config, ProviderConfig};

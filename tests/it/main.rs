@@ -45,6 +45,7 @@ mod processes;
 mod proxy;
 mod raw_amqp;
 mod releasing;
+mod revoking;
 mod rotation;
 mod samples;
 mod scenarios;

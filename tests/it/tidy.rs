@@ -131,6 +131,7 @@ const RULES: &[Rule] = &[
     ("secret", content::secret, "put it in keys/testdata; for published vectors see VECTORS"),
     ("code_map", content::code_map, "correct the map, or bring the file back"),
     ("named_tests", content::named_tests, "name the test that shows it"),
+    ("shown_rows", content::shown_rows, "name the test that shows it, or say that it is not met"),
     ("machine_path", content::machine_path, "use a relative path or a temporary folder"),
     ("registry_host", content::registry_host, "leave the index to cargo's own configuration"),
 ];

@@ -53,12 +53,14 @@ pub(crate) fn verify(
     match key {
         CertificateKey::Rsa(key) if algorithm == SHA256_WITH_RSA => key.verify(RsaScheme::Pkcs1Sha256, text, signature),
         CertificateKey::Rsa(key) if algorithm == SHA1_WITH_RSA => key.verify(RsaScheme::Pkcs1Sha1, text, signature),
-        CertificateKey::Sm2(key) if algorithm == SM2_WITH_SM3 => {
-            let verifier = Engine::Reference.verifier(key, DEFAULT_USER_ID)?;
-            verifier.verify(text, &two_numbers(signature)?)
-        }
+        CertificateKey::Sm2(key) if algorithm == SM2_WITH_SM3 => verify_sm2(key, text, &two_numbers(signature)?),
         CertificateKey::Rsa(_) | CertificateKey::Sm2(_) => Err(CryptoError::Signature),
     }
+}
+
+/// SM2 with SM3 over the usual user id.
+pub(crate) fn verify_sm2(key: &PublicKey, text: &[u8], signature: &Signature) -> Result<(), CryptoError> {
+    Engine::Reference.verifier(key, DEFAULT_USER_ID)?.verify(text, signature)
 }
 
 /// The whole of what is signed here: the text, the algorithm, the signature. `SHA256withRSA`, or SM2 with SM3.
@@ -95,7 +97,7 @@ pub(crate) fn sequence(values: &[&[u8]]) -> Result<Vec<u8>, CryptoError> {
 }
 
 /// r || s of the sequence of two numbers that GM/T 0009 makes of a signature.
-fn two_numbers(der: &[u8]) -> Result<Signature, CryptoError> {
+pub(crate) fn two_numbers(der: &[u8]) -> Result<Signature, CryptoError> {
     let mut reader = SliceReader::new(der).map_err(|_| CryptoError::Signature)?;
     let read = reader.sequence(|inner| Ok::<_, der::Error>((UintRef::decode(inner)?, UintRef::decode(inner)?)));
     let (r, s) = read.map_err(|_| CryptoError::Signature)?;

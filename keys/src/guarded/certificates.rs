@@ -167,7 +167,7 @@ impl State {
         }
     }
 
-    fn leads(&self, entry: &KeyEntry, certificates: &str) -> Result<(), Refusal> {
+    pub(super) fn leads(&self, entry: &KeyEntry, certificates: &str) -> Result<(), Refusal> {
         let refuse = |error: ChainError| of_chain(&entry.id, &error);
         let chain = chain(certificates, &self.authorities()).map_err(refuse)?;
         let (from, to) = chain.validity().map_err(refuse)?;

@@ -95,6 +95,8 @@ pub enum Change {
     AnchorRemoved(Named),
     /// A certificate for a key that is there, and with it perhaps another serial number.
     Certificate(Box<CertificateChange>),
+    /// A double certificate: one for a signing key that is there, and the key pair for opening that the authority made with it.
+    Pair(Box<PairChange>),
     /// Another master key in the place of the one that there is.
     Master(MasterChange),
 }
@@ -127,6 +129,14 @@ pub struct CertificateChange {
     /// SM3 of the wrapped file, which is made anew when the serial number changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wrapped: Option<String>,
+}
+
+/// Both take effect, or neither.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PairChange {
+    pub certificate: CertificateChange,
+    pub key: KeyChange,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

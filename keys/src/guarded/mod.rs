@@ -16,6 +16,7 @@ mod fresh; // a key made or brought in, as a change and a wrapped file
 mod master; // the key over all keys, and what is wrapped under it
 mod officer; // an officer's own key, under a passphrase
 mod offline; // approvals and checkpoints carried as files
+mod pairing; // double certificates
 mod proposing; // what a rotation plans, as proposals
 mod record; // one line of the log, and the chain
 mod refusal; // why a record does not count
@@ -31,8 +32,8 @@ pub use audit::{Audit, Finding, audit};
 pub use backup::{Restored, back_up, restore, seal_shares};
 pub use certificates::{Certified, Kept, certify, with_certificates};
 pub use change::{
-    Anchor, CertificateChange, Change, Genesis, KeyChange, MasterChange, Material, Named, Officer, Proposal, Role, Step, Verdict,
-    Witness,
+    Anchor, CertificateChange, Change, Genesis, KeyChange, MasterChange, Material, Named, Officer, PairChange, Proposal, Role,
+    Step, Verdict, Witness,
 };
 pub use disk::{Disk, FileDisk};
 pub use error::GuardedError;
@@ -40,6 +41,7 @@ pub use fresh::{GuardedKey, fresh, import};
 pub use master::MasterKey;
 pub use officer::{Cost, OfficerKey, PASSPHRASE_CHARS_MIN};
 pub use offline::Statement;
+pub use pairing::{Handed, Pair, is_authority, paired};
 pub use proposing::Proposing;
 pub use record::{Broken, Kind, Log, Record, Signed, Stamp};
 pub use refusal::Refusal;

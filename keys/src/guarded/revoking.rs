@@ -13,9 +13,9 @@ use time::OffsetDateTime;
 #[serde(rename_all = "lowercase")]
 pub enum Stale {
     /// They are used on, and `hangu check` warns.
-    #[default]
     Warn,
     /// They may be used until the list's next update, and not after it.
+    #[default]
     Refuse,
 }
 
@@ -84,7 +84,9 @@ impl State {
                     effect.revoked.push(held.entry.id.clone());
                 }
                 if let (Stale::Refuse, Some(until)) = (stale, until) {
-                    held.entry.not_after = held.entry.not_after.min(until);
+                    // A list that ended before the key began leaves it no time, but is no reason to refuse the store.
+                    let ends = held.entry.not_after.min(until);
+                    held.entry.not_after = ends.max(held.entry.not_before);
                 }
             }
         }

@@ -26,6 +26,7 @@ impl State {
             Change::OfficerRemoved(named) => self.remove_officer(&named.name),
             Change::Threshold(threshold) => self.set_threshold(*threshold),
             Change::Certificate(change) => self.certify(change, number),
+            Change::Pair(pair) => self.add_pair(pair, number),
             Change::Master(change) => self.replace_master(change, number),
             Change::Anchor(anchor) => self.add_anchor(anchor),
             Change::AnchorRemoved(named) => match self.anchors.remove(&named.name) {
@@ -35,7 +36,7 @@ impl State {
         }
     }
 
-    fn add_key(&mut self, key: &KeyChange, number: u64) -> Result<(), Refusal> {
+    pub(super) fn add_key(&mut self, key: &KeyChange, number: u64) -> Result<(), Refusal> {
         let entry = key.entry()?;
         let refuse = |rule: &str| Refusal::Key {
             id: entry.id.clone(),
@@ -240,6 +241,7 @@ impl Change {
             | Self::Anchor(_)
             | Self::AnchorRemoved(_)
             | Self::Certificate(_)
+            | Self::Pair(_)
             | Self::Master(_) => &[],
         };
         steps.iter().filter_map(|step| step.primary_from)

@@ -176,6 +176,7 @@ impl State {
             Change::Key(key) => key.entry().is_ok_and(|entry| is_there(&entry)),
             Change::Status(steps) => steps.iter().any(|step| names(&step.id)),
             Change::Certificate(change) => names(&change.id),
+            Change::Pair(pair) => names(&pair.certificate.id) || pair.key.entry().is_ok_and(|entry| is_there(&entry)),
             Change::Validity { .. }
             | Change::Officer(_)
             | Change::OfficerRemoved(_)
@@ -373,6 +374,7 @@ impl State {
             }
             Change::Key(_)
             | Change::Certificate(_)
+            | Change::Pair(_)
             | Change::Status(_)
             | Change::Validity { .. }
             | Change::Anchor(_)

@@ -23,6 +23,7 @@ mod certifying; // certificates, requests, revocation lists
 mod changing; // what a change may do
 mod crashing; // every step fails, every tail is torn
 mod holding; // wrapped files, master keys, copies, officers' files
+mod pairing; // double certificates
 mod promoting; // at an instant, and back
 mod replacing; // another master key, whole or not at all
 

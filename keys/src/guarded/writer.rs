@@ -8,6 +8,7 @@ use super::fresh::GuardedKey;
 use super::master::MasterKey;
 use super::officer::OfficerKey;
 use super::offline::Statement;
+use super::pairing::Pair;
 use super::record::{HEADER, Kind, Log, Record, Stamp, hash};
 use super::replacing::Replacement;
 use super::ring::wrapped;
@@ -159,6 +160,18 @@ impl<'a> Writer<'a> {
         let record = self.proposal(officer, change, terms, rng)?;
         let named = certified.change.file().zip(certified.wrapped.as_deref());
         self.append_with(record, named.as_slice())
+    }
+
+    /// Proposes a double certificate, with what is wrapped for it.
+    pub fn propose_pair(
+        &mut self,
+        officer: &OfficerKey,
+        pair: &Pair,
+        terms: Terms,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<u64, GuardedError> {
+        let record = self.proposal(officer, Change::Pair(Box::new(pair.change())), terms, rng)?;
+        self.append_with(record, &pair.files())
     }
 
     /// Proposes another master key, with every key wrapped under it.

@@ -60,7 +60,7 @@ pub(super) fn open(der: &[u8], openers: Openers<'_>) -> Result<Zeroizing<String>
 }
 
 /// `SM2Cipher` (7.2): x, y, hash, ciphertext.
-fn cipher(mut parts: Values<'_>) -> Result<Ciphertext, IntakeError> {
+pub(super) fn cipher(mut parts: Values<'_>) -> Result<Ciphertext, IntakeError> {
     let number = |bytes| UintRef::new(bytes).map_err(|_| IntakeError::Form);
     let (x, y) = (number(parts.number()?)?, number(parts.number()?)?);
     let c3 = parts.octets()?.try_into().map_err(|_| IntakeError::Form)?;
@@ -70,7 +70,7 @@ fn cipher(mut parts: Values<'_>) -> Result<Ciphertext, IntakeError> {
 }
 
 /// SM4 in ECB, block by block.
-fn decrypted(key: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, IntakeError> {
+pub(super) fn decrypted(key: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, IntakeError> {
     let key: &[u8; 16] = key.try_into().map_err(|_| IntakeError::OtherKey)?;
     let cipher = Sm4::new(key.into());
     let mut clear = Zeroizing::new(sealed.to_vec());

@@ -132,7 +132,7 @@ fn numbers_and_points_of_gmt_0009_are_keys() {
     );
     let point = [vec![3, 66, 0, 4], crate::testing::gmt_public().point().to_vec()].concat();
     let brought = bring(&point, Openers::default()).unwrap();
-    let found = crate::sm2::PublicKey::from_pem(&brought.public.unwrap()).unwrap();
+    let found = PublicKey::from_pem(&brought.public.unwrap()).unwrap();
     assert_eq!(found, crate::testing::gmt_public());
 }
 

@@ -33,6 +33,12 @@ impl<'a> Values<'a> {
         AnyRef::decode(reader).map_err(|_| IntakeError::Form)
     }
 
+    /// The next value with its header.
+    pub(super) fn whole(&mut self) -> Result<&'a [u8], IntakeError> {
+        let reader = self.0.as_mut().ok_or(IntakeError::Form)?;
+        reader.tlv_bytes().map_err(|_| IntakeError::Form)
+    }
+
     /// The content of the next value, which has this tag.
     pub(super) fn content(&mut self, tag: Tag) -> Result<&'a [u8], IntakeError> {
         let next = self.any()?;

@@ -57,9 +57,9 @@ fn a_token_of_softhsm_signs_opens_wraps_and_authenticates() {
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    // Its word counts, not its exit: SoftHSM2 may crash in the process's exit handlers while a session is being closed.
+    // SoftHSM2 crashes in the process's exit handlers while a session is in use: a device that is dropped has none.
     assert!(
-        told.contains("1 passed; 0 failed"),
+        output.status.success() && told.contains("1 passed; 0 failed"),
         "{told}{}",
         String::from_utf8_lossy(&output.stderr)
     );

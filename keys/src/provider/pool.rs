@@ -8,16 +8,27 @@ use super::{DeviceFault, Limits, Open, Provider};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-/// One device by its name in the configuration. Opened by its first call.
+/// One device by its name in the configuration. Opened by its first call; closed, its threads ended, when it is dropped.
 pub struct Device {
     name: String,
     opener: Arc<dyn Open>,
     limits: Limits,
-    calls: SyncSender<Job>,
+    /// None once it is closed.
+    calls: Mutex<Option<SyncSender<Job>>>,
     waiting: Arc<Mutex<Receiver<Job>>>,
-    health: Arc<Mutex<Health>>,
+    watch: Arc<Watch>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// The health, and whoever waits for a thread to end.
+#[derive(Default)]
+struct Watch {
+    health: Mutex<Health>,
+    left: Condvar,
 }
 
 /// What is known of a device.
@@ -51,9 +62,10 @@ impl Device {
             name: name.to_owned(),
             opener: Arc::new(opener),
             limits,
-            calls,
+            calls: Mutex::new(Some(calls)),
             waiting: Arc::new(Mutex::new(waiting)),
-            health: Arc::default(),
+            watch: Arc::default(),
+            threads: Mutex::default(),
         }
     }
 
@@ -62,7 +74,32 @@ impl Device {
     }
 
     pub fn health(&self) -> Health {
-        locked(&self.health).clone()
+        locked(&self.watch.health).clone()
+    }
+
+    /// Finds out whether the device is there, by something that no key is needed for.
+    pub fn probe(&self) -> Result<(), DeviceFault> {
+        self.call(|session| match session.random(&mut [0; PROBE_BYTES]) {
+            Err(DeviceFault::Unsupported) => Ok(()),
+            outcome => outcome,
+        })
+    }
+
+    /// Ends its threads, and with them its sessions: a library's exit handlers must not meet a session in use. One that hangs is
+    /// left behind after a while.
+    pub fn close(&self) {
+        drop(locked(&self.calls).take());
+        let patience = self.limits.call.min(CLOSE_MAX);
+        let is_busy = |health: &mut Health| health.able + health.stuck > 0;
+        let health = locked(&self.watch.health);
+        let waited = self.watch.left.wait_timeout_while(health, patience, is_busy);
+        let has_ended = waited.is_ok_and(|(_, waited)| !waited.timed_out());
+        for thread in std::mem::take(&mut *locked(&self.threads)) {
+            if has_ended || thread.is_finished() {
+                // A panic in a driver's binding has cost the thread, and is told by the call.
+                drop(thread.join());
+            }
+        }
     }
 
     /// Does one thing in a session, and waits for it within the limit. A session that is found lost is opened anew and asked
@@ -72,7 +109,7 @@ impl Device {
         work: impl Fn(&mut dyn Provider) -> Result<T, DeviceFault> + Send + 'static,
     ) -> Result<T, DeviceFault> {
         let outcome = self.asked(work);
-        let mut health = locked(&self.health);
+        let mut health = locked(&self.watch.health);
         let fault = outcome.as_ref().err().copied();
         health.note(fault);
         outcome
@@ -80,7 +117,7 @@ impl Device {
 
     /// Notes that what a call gave was found wrong by whoever asked.
     pub(super) fn note_wrong(&self) -> DeviceFault {
-        locked(&self.health).count(DeviceFault::Wrong);
+        locked(&self.watch.health).count(DeviceFault::Wrong);
         DeviceFault::Wrong
     }
 
@@ -88,6 +125,7 @@ impl Device {
         &self,
         work: impl Fn(&mut dyn Provider) -> Result<T, DeviceFault> + Send + 'static,
     ) -> Result<T, DeviceFault> {
+        let calls = locked(&self.calls).clone().ok_or(DeviceFault::Gone)?;
         self.fill()?;
         let (answer, answered) = sync_channel(1);
         let stage = Arc::new(AtomicU8::new(WAITS));
@@ -105,7 +143,7 @@ impl Device {
             drop(answer.try_send(outcome));
             if was == GIVEN_UP { Ended::TooLate } else { Ended::Answered }
         });
-        match self.calls.try_send(job) {
+        match calls.try_send(job) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => return Err(DeviceFault::Busy),
         }
@@ -118,7 +156,7 @@ impl Device {
 
     /// A call that no thread has begun is dropped; one that hangs costs its thread.
     fn give_up(&self, stage: &AtomicU8) -> DeviceFault {
-        let mut health = locked(&self.health);
+        let mut health = locked(&self.watch.health);
         match stage.swap(GIVEN_UP, Ordering::AcqRel) {
             WAITS => DeviceFault::Busy,
             RUNS => {
@@ -132,18 +170,25 @@ impl Device {
 
     /// As many threads as sessions are wanted, those that hang not counted while they are few.
     fn fill(&self) -> Result<(), DeviceFault> {
-        let mut health = locked(&self.health);
+        let mut health = locked(&self.watch.health);
+        let mut threads = locked(&self.threads);
+        threads.retain(|thread| !thread.is_finished());
         while health.able < self.limits.sessions && health.able + health.stuck < self.limits.sessions + STUCK_MAX {
             let opener = self.opener.clone();
-            let (waiting, shared) = (self.waiting.clone(), self.health.clone());
+            let (waiting, watch) = (self.waiting.clone(), self.watch.clone());
             let named = std::thread::Builder::new().name(format!("device {}", self.name));
             // The name is cut off by the system where it is too long.
-            named
-                .spawn(move || Bench::new(opener).serve(&waiting, &shared))
-                .map_err(|_| DeviceFault::Busy)?;
+            let thread = named.spawn(move || Bench::new(opener).serve(&waiting, watch));
+            threads.push(thread.map_err(|_| DeviceFault::Busy)?);
             health.able += 1;
         }
         if health.able == 0 { Err(DeviceFault::Hung) } else { Ok(()) }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -159,13 +204,12 @@ impl Bench {
     }
 
     /// Takes calls until the device is dropped, or until one hung so long that this thread was replaced.
-    fn serve(mut self, waiting: &Mutex<Receiver<Job>>, health: &Arc<Mutex<Health>>) {
-        let mut leaving = Leaving {
-            health: health.clone(),
-            was_stuck: false,
-        };
+    fn serve(self, waiting: &Mutex<Receiver<Job>>, watch: Arc<Watch>) {
+        let mut leaving = Leaving { watch, was_stuck: false };
+        // Dropped before that, so that its session is closed when the thread is counted off.
+        let mut bench = self;
         while let Some(job) = next(waiting) {
-            if job(&mut self) == Ended::TooLate {
+            if job(&mut bench) == Ended::TooLate {
                 leaving.was_stuck = true;
                 return;
             }
@@ -195,15 +239,17 @@ impl Bench {
 
 /// Counts a thread off when it ends, also by a panic in a driver's binding.
 struct Leaving {
-    health: Arc<Mutex<Health>>,
+    watch: Arc<Watch>,
     was_stuck: bool,
 }
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        let mut health = locked(&self.health);
+        let mut health = locked(&self.watch.health);
         let count = if self.was_stuck { &mut health.stuck } else { &mut health.able };
         *count = count.saturating_sub(1);
+        drop(health);
+        self.watch.left.notify_all();
     }
 }
 
@@ -241,3 +287,6 @@ const GIVEN_UP: u8 = 3;
 const WAITING_MAX: usize = 256;
 /// Threads that may hang before no more are put in their place.
 const STUCK_MAX: usize = 16;
+/// How long a device is waited for when it is closed.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+const PROBE_BYTES: usize = 8;

@@ -21,6 +21,7 @@ pub(crate) struct Levers {
     pub(crate) code: AtomicU32,
     pub(crate) spoils: AtomicBool,
     pub(crate) opened: AtomicU32,
+    pub(crate) closed: AtomicU32,
     pub(crate) hangs: Mutex<bool>,
     pub(crate) released: Condvar,
 }
@@ -64,6 +65,12 @@ impl SoftSession {
             0 => Ok(()),
             code => Err(DeviceFault::Code(code.into())),
         }
+    }
+}
+
+impl Drop for SoftSession {
+    fn drop(&mut self) {
+        self.levers.closed.fetch_add(1, Ordering::SeqCst);
     }
 }
 

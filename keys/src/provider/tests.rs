@@ -187,3 +187,45 @@ fn a_refused_password_is_not_offered_again_until_it_is_another() {
     assert_eq!([offer(), offer()], [Ok(()); 2]);
     assert_eq!(offered.load(Ordering::SeqCst), 3);
 }
+
+/// A library's exit handlers must not meet a session in use.
+#[test]
+fn a_closed_device_has_no_thread_and_no_session_and_is_asked_nothing() {
+    let (keyring, levers, device) = placed(3, 10_000);
+    for _ in 0..8 {
+        assert_eq!(sign(&keyring), Ok(()));
+    }
+    device.close();
+    let (opened, closed) = (levers.opened.load(Ordering::SeqCst), levers.closed.load(Ordering::SeqCst));
+    assert!(opened >= 1 && opened == closed, "{opened} opened, {closed} closed");
+    assert_eq!((device.health().able, device.health().stuck), (0, 0));
+    assert_eq!(sign(&keyring), Err(CryptoError::Device(DeviceFault::Gone)));
+    drop((keyring, device));
+    assert_eq!(levers.opened.load(Ordering::SeqCst), opened);
+}
+
+#[test]
+fn a_device_that_hangs_does_not_keep_a_process_from_ending() {
+    let (keyring, levers, device) = placed(1, 50);
+    levers.hang(true);
+    assert_eq!(sign(&keyring), Err(CryptoError::Device(DeviceFault::Hung)));
+    device.close();
+    assert_eq!(device.health().stuck, 1, "it is left behind");
+    levers.hang(false);
+}
+
+/// The soft store has no random bytes, as a device may not have them for us: then a session is enough of an answer.
+#[test]
+fn a_probe_finds_a_device_gone_and_back_without_a_key() {
+    let (_, levers, device) = placed(1, 10_000);
+    assert_eq!((device.probe(), device.health().is_up), (Ok(()), Some(true)));
+    let (_, levers_of_another, another) = placed(1, 10_000);
+    levers_of_another.is_gone.store(true, Ordering::SeqCst);
+    assert_eq!(
+        (another.probe(), another.health().is_up),
+        (Err(DeviceFault::Gone), Some(false))
+    );
+    levers_of_another.is_gone.store(false, Ordering::SeqCst);
+    assert_eq!((another.probe(), another.health().is_up), (Ok(()), Some(true)));
+    assert_eq!(levers.opened.load(Ordering::SeqCst), 1);
+}

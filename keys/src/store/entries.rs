@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
 
 /// An entry and the file, in the same folder, with its key.
 pub(super) struct Listed {
@@ -51,6 +52,11 @@ impl Encoding {
             Self::Base64 => "base64",
             Self::Text => "text",
         }
+    }
+
+    /// The bytes of a secret that is written so.
+    pub fn decode(self, text: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+        super::material::secret(self, text)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::Check;
 use hangu::config::KeysConfig;
 use keys::chain::Chain;
-use keys::guarded::{Effect, Held, State, read};
+use keys::guarded::{Effect, Held, Stale, State, read};
 use keys::key::{Side, Usage};
 use time::OffsetDateTime;
 
@@ -29,7 +29,8 @@ pub(crate) fn certificate_checks(keys: &KeysConfig, now: OffsetDateTime) -> Vec<
         Some(check)
     });
     let effects = keys.under_lists(&state).map(|(_, effects)| effects).unwrap_or_default();
-    let lists = effects.iter().flat_map(|effect| of_list(effect, now));
+    let stale = keys.revocation.stale;
+    let lists = effects.iter().flat_map(|effect| of_list(effect, stale, now));
     chains.chain(lists).chain(doubles(&state)).collect()
 }
 
@@ -50,13 +51,16 @@ fn of_chain(held: &Held, chain: &Chain, now: OffsetDateTime) -> Check {
     }
 }
 
-fn of_list(effect: &Effect, now: OffsetDateTime) -> Vec<Check> {
+/// Where keys end with their list, one that is past its time forbids a start. Where they go on, it is a warning.
+fn of_list(effect: &Effect, stale: Stale, now: OffsetDateTime) -> Vec<Check> {
     let until = effect
         .next_update
         .map_or_else(|| "without an end".to_owned(), |until| format!("until {until}"));
     let detail = format!("{}, {until}, for {} keys", effect.issuer, effect.keys.len());
     let is_stale = effect.next_update.is_some_and(|until| until < now);
-    let list = if is_stale || effect.this_update > now || effect.keys.is_empty() {
+    let list = if is_stale && stale == Stale::Refuse && !effect.keys.is_empty() {
+        Check::fail("check.revocation", &effect.name, detail, "do.revocation")
+    } else if is_stale || effect.this_update > now || effect.keys.is_empty() {
         Check::warn("check.revocation", &effect.name, detail, "do.revocation")
     } else {
         Check::ok("check.revocation", &effect.name, detail)

@@ -4,7 +4,7 @@ use super::links::LinkSpecs;
 use super::{Check, Report};
 use codecs::envelope::SealingScheme;
 use codecs::spec::Spec;
-use hangu::config::{Config, KeysConfig};
+use hangu::config::{Config, KeysConfig, ProviderConfig};
 use keys::error::KeyError;
 use keys::key::{KeyInfo, Side, Status, Usage};
 use keys::keyring::{JOURNAL_LINK, Keyring, Placement};
@@ -71,6 +71,18 @@ pub(super) fn device_checks(config: &Config) -> Vec<Check> {
         }
     };
     keyring.placements().iter().map(of_placement).collect()
+}
+
+/// The files of devices' passwords, of which no device is asked.
+pub(super) fn password_checks(config: &Config) -> Vec<Check> {
+    let of_provider = |(name, provider): (&String, &ProviderConfig)| {
+        let subject = format!("keys.provider.{name}.password_file");
+        match provider.check_password() {
+            Ok(()) => Check::ok("check.device.password", &subject, "there, mode 0600"),
+            Err(detail) => Check::fail("check.device.password", &subject, detail, "do.device.password"),
+        }
+    };
+    config.keys.provider.iter().map(of_provider).collect()
 }
 
 /// Everything that can be said of a keyring without knowing its links.

@@ -12,7 +12,7 @@ use hangu::shell::SystemEntropy;
 use keys::certificate::SerialForm;
 use keys::error::CryptoError;
 use keys::guarded::{Change, FileDisk, Kept, Writer, certify, read};
-use keys::intake::{Openers, bring};
+use keys::intake::{IntakeError, Openers, bring, certificates_of, public_key};
 use keys::key::Side;
 use keys::request::Request;
 use keys::store::Held;
@@ -37,7 +37,7 @@ pub(super) struct RequestArgs {
 pub(super) struct CertificateArgs {
     /// Id of the key.
     id: String,
-    /// Its certificate, then those of the authorities between it and a trust anchor (PEM; one alone also DER).
+    /// Its certificate and those of the authorities between it and a trust anchor, in any order (PEM, .p7b; one alone also DER).
     #[arg(long)]
     file: PathBuf,
     /// How messages write the certificate's serial number, if the key is to have it: hex, hex-lower, decimal, issuer-md5.
@@ -72,7 +72,7 @@ pub(super) fn request(args: &RequestArgs, form: Form) -> Result<Exit, Failure> {
 
 pub(super) fn certificate(args: &CertificateArgs, form: Form) -> Result<Exit, Failure> {
     let keys = args.hand.place.guarded()?;
-    let certificates = certificates(&args.file)?;
+    let brought = bag(&args.file)?;
     let master = keys.master()?;
     let failed = |error| failure(&keys.folder, error);
     let (_, state) = read(&keys.folder).map_err(failed)?;
@@ -81,6 +81,7 @@ pub(super) fn certificate(args: &CertificateArgs, form: Form) -> Result<Exit, Fa
         state: &state,
         master: &master,
     };
+    let certificates = of_key(&args.file, &brought, state.key(&args.id))?;
     let mut random = Random(&SystemEntropy);
     let certified = certify(kept, &args.id, &certificates, args.serial_form, &mut random).map_err(failed)?;
     let officer = args
@@ -91,8 +92,17 @@ pub(super) fn certificate(args: &CertificateArgs, form: Form) -> Result<Exit, Fa
     show(&writer, number.map_err(failed)?, form)
 }
 
+/// That of the key first.
+fn of_key(file: &Path, certificates: &str, held: Option<&keys::guarded::Held>) -> Result<String, Failure> {
+    let Some(public) = held.and_then(|held| held.material.public.as_deref()) else {
+        return Ok(certificates.to_owned());
+    };
+    let found = public_key(public).map_or(Err(IntakeError::Certificate), |public| certificates_of(certificates, &public));
+    found.map_err(|error| Failure::new(Exit::CheckFailed, file.display().to_string(), error))
+}
+
 /// The certificates of a file, in PEM.
-pub(super) fn certificates(file: &Path) -> Result<String, Failure> {
+pub(super) fn bag(file: &Path) -> Result<String, Failure> {
     let place = file.display().to_string();
     let bytes = read_public_bytes(file).map_err(|detail| Failure::new(Exit::Usage, place.clone(), detail))?;
     let brought = bring(&bytes, Openers::default());
@@ -109,6 +119,6 @@ pub(super) fn find(all: Vec<Held>, id: &str) -> Result<Held, Failure> {
     found.ok_or_else(|| Failure::new(Exit::CheckFailed, id, "no key has this id, or it does not open"))
 }
 
-fn forms() -> impl TypedValueParser<Value = SerialForm> {
+pub(super) fn forms() -> impl TypedValueParser<Value = SerialForm> {
     PossibleValuesParser::new(SerialForm::ALL.map(SerialForm::name)).try_map(|name| SerialForm::parse(&name).ok_or("not known"))
 }

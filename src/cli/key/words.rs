@@ -2,7 +2,7 @@
 
 use crate::cli::output::{self, Exit, Failure, Form};
 use crate::cli::texts::text;
-use keys::guarded::{Change, GuardedError, KeyChange, Officer, Open, Role, State, Step};
+use keys::guarded::{CertificateChange, Change, GuardedError, KeyChange, Officer, Open, Role, State, Step};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -26,13 +26,18 @@ pub(super) fn told(change: &Change) -> String {
         Change::OfficerRemoved(named) => format!("officer {} removed", named.name),
         Change::Threshold(threshold) => format!("threshold {threshold}"),
         Change::Anchor(anchor) => format!("trust anchor {}", anchor.name),
-        Change::Certificate(change) => format!(
-            "certificate for {} serial {}, valid {} to {}",
-            change.id, change.serial, change.not_before, change.not_after
-        ),
+        Change::Certificate(change) => told_certificate(change),
+        Change::Pair(pair) => format!("{}; {}", told_certificate(&pair.certificate), told_key(&pair.key)),
         Change::Master(change) => format!("another master key, {} keys wrapped anew", change.wrapped.len()),
         Change::AnchorRemoved(named) => format!("trust anchor {} removed", named.name),
     }
+}
+
+fn told_certificate(change: &CertificateChange) -> String {
+    format!(
+        "certificate for {} serial {}, valid {} to {}",
+        change.id, change.serial, change.not_before, change.not_after
+    )
 }
 
 fn told_key(key: &KeyChange) -> String {

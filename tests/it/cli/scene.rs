@@ -56,6 +56,7 @@ impl Scene {
             ["write", file, text] => self.write(file, text),
             ["move", from, to] => fs::rename(self.path(from), self.path(to)).unwrap(),
             ["copy", from, to] => self.write(to, &String::from_utf8(self.read(from)).unwrap()),
+            ["testdata", from, to] => self.take_testdata(from, to),
             ["same", left, right] => assert_eq!(self.read(left), self.read(right), "{place}"),
             _ => panic!("{place}: no such change"),
         }
@@ -103,6 +104,13 @@ impl Scene {
     pub(super) fn write(&self, file: &str, text: &str) {
         fs::write(self.path(file), text).unwrap();
         super::set_mode(&self.path(file), 0o600);
+    }
+
+    /// A published test key or certificate, which no transcript may hold itself.
+    fn take_testdata(&self, from: &str, to: &str) {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys/testdata").join(from);
+        fs::write(self.path(to), fs::read(source).unwrap()).unwrap();
+        super::set_mode(&self.path(to), 0o600);
     }
 
     fn read(&self, file: &str) -> Vec<u8> {

@@ -65,6 +65,35 @@ pub(super) fn hex_secret(text: &str) -> Option<usize> {
     text.lines().position(holds).map(|index| index + 1)
 }
 
+/// Every threat and every requirement that is met names a test.
+pub(super) fn shown_rows(tree: &Tree, report: Report<'_>) {
+    let Some(page) = tree.get(THREATS) else { return };
+    let mut is_table_of_claims = false;
+    for (index, row) in page.text.lines().enumerate() {
+        if row.starts_with('#') {
+            is_table_of_claims = CLAIMS.iter().any(|heading| row.starts_with(heading));
+        }
+        let cells: Vec<&str> = row.trim_matches(['|', ' ']).split('|').map(str::trim).collect();
+        let is_head = cells
+            .iter()
+            .any(|cell| cell.starts_with("---") || cell.starts_with("shown by"));
+        let is_not_claimed = cells.iter().any(|cell| ["not met", "not ours"].contains(cell));
+        let shows = named(cells.last().copied().unwrap_or_default()).next().is_some();
+        if is_table_of_claims && row.starts_with('|') && !(is_head || is_not_claimed || shows) {
+            report(THREATS, index + 1, "claims what no test shows");
+        }
+    }
+}
+
+/// Tests that a cell names.
+fn named(cell: &str) -> impl Iterator<Item = &str> {
+    let is_test = |name: &&str| name.contains('_') && !name.contains(['/', ' ']);
+    cell.split('`').skip(1).step_by(2).filter(is_test)
+}
+
+/// Headings of the tables whose rows claim something.
+const CLAIMS: [&str; 2] = ["## Threats", "## GB/T 39786"];
+
 /// The tests that the page on threats names are there.
 pub(super) fn named_tests(tree: &Tree, report: Report<'_>) {
     let Some(page) = tree.get(THREATS) else { return };
@@ -74,8 +103,7 @@ pub(super) fn named_tests(tree: &Tree, report: Report<'_>) {
     };
     for (index, row) in page.text.lines().enumerate().filter(|(_, row)| row.starts_with('|')) {
         let shown = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
-        let is_test = |name: &&str| name.contains('_') && !name.contains(['/', ' ']);
-        for name in shown.split('`').skip(1).step_by(2).filter(is_test) {
+        for name in named(shown) {
             if !is_there(name) {
                 report(THREATS, index + 1, &format!("names the test {name}, which is not there"));
             }

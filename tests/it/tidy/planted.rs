@@ -42,6 +42,11 @@ pub(super) fn planted() -> Vec<(String, String, String, String)> {
             "| a | `a_test_that_is_gone` |\n".to_owned(),
         ),
         (
+            "shown_rows",
+            "docs/security.md:4",
+            "## Threats\n| a | shown by |\n| --- | --- |\n| a | the test |\n".to_owned(),
+        ),
+        (
             "secret",
             "src/a.rs:1",
             format!("const KEY: &str = \"{}\";\n", "0123456789abcdef".repeat(4)),

@@ -209,6 +209,17 @@ fn a_list_counts_until_its_next_update_where_that_is_wanted() {
     let (ends, next) = until(Stale::Warn);
     assert!(ends > next);
     assert_eq!(until(Stale::Refuse), (next, next));
+    let sign = "-sigopt distid:1234567812345678 -crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z";
+    sm2.must(&format!(
+        "ca -config ca.cnf -keyfile root.key -cert root.pem -gencrl -out old.crl {sign}"
+    ));
+    let (keyring, _) = under(&stage, &sm2.read("old.crl"), Stale::Refuse).unwrap();
+    for info in keyring.infos() {
+        assert_eq!(
+            info.not_after, info.not_before,
+            "a list from before the key leaves it no time"
+        );
+    }
     let forged = under(&stage, &openssl.read("root.crl"), Stale::Warn);
     assert!(
         matches!(forged, Err(GuardedError::Revocation(_))),
