@@ -106,6 +106,9 @@ pub struct LinkConfig {
     /// The set of algorithms, where the codec knows several; its first when absent.
     #[serde(default)]
     pub suite: Option<String>,
+    /// Whether a successor of our key is announced to this counterparty by message, where the codec has one for it.
+    #[serde(default)]
+    pub announce_keys: bool,
     /// How long we wait for this counterparty's answer before the outcome is unknown.
     #[serde(default = "answer_ms")]
     pub answer_ms: u64,

@@ -67,6 +67,10 @@ pub const POOL_IDLE_MAX: usize = 64;
 pub const FRAMES_IN_HAND_MAX: usize = 64;
 /// How long a TCP connection may be kept without a frame.
 pub const IDLE_S_MAX: u64 = 86_400;
+/// Keys that counterparties have announced and nobody has decided on.
+pub const ANNOUNCED_MAX: usize = 256;
+/// Between two looks for keys of ours to announce.
+pub const DISTRIBUTE_LOOK_MS: u64 = 1_000;
 /// Connections to the admin port.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
 /// Request heads: count and bytes.

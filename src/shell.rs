@@ -2,6 +2,7 @@
 
 mod consume;
 mod devices;
+mod distribute;
 mod frames;
 mod process;
 mod release;
@@ -139,6 +140,7 @@ impl Running {
         running.run_pruning();
         running.run_rewrap();
         running.run_devices();
+        running.until_end(distribute::distribute(running.gateway.clone()));
         let (gateway, work, stop) = (running.gateway.clone(), running.work.clone(), running.stop.clone());
         running.loops.spawn(release::release_parked(gateway, work, stop));
         running.gateway.enter(Phase::Running);

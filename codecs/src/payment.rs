@@ -93,6 +93,8 @@ named! {
         Query = "query",
         Notice = "notice",
         Status = "status",
+        /// A key is announced.
+        Certificate = "certificate",
         Ack = "ack",
         Echo = "echo",
     }
@@ -272,6 +274,13 @@ attributes! {
     BankTxId = "bank_tx_id" Text transit,
     SystemStatus = "system.status" Text business,
     SystemDate = "system.date" Date business,
+    // A key that its owner announces, and the signature that stands apart.
+    KeyUsage = "key.usage" Text business,
+    KeySerial = "key.serial" Text business,
+    KeyMaterial = "key.material" Text business,
+    KeyFrom = "key.from" Text business,
+    KeyTo = "key.to" Text business,
+    KeySignature = "key.signature" Text transit,
     Extras = "extras" List business,
 }
 

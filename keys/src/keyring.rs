@@ -6,6 +6,7 @@ use crate::envelope::{Envelopes, Reuse};
 use crate::error::KeyError;
 use crate::key::{KeyInfo, Status};
 use crate::provider::{Placed, Probe};
+use crate::sm2::PublicKey;
 use crate::sm3::HmacSm3;
 use crate::sm4::Sm4Gcm;
 use std::collections::BTreeMap;
@@ -36,6 +37,8 @@ pub struct Keyring {
     digest: Option<Arc<HmacSm3>>,
     version: String,
     placements: Vec<Placement>,
+    /// Public halves of our SM2 keys, by id.
+    publics: BTreeMap<String, PublicKey>,
     /// For links without keys; keeps nothing.
     no_envelopes: Envelopes,
     /// What terminals hold since they signed in; goes on from one keyring to the next.
@@ -81,6 +84,11 @@ impl Keyring {
     /// The keys that lie in devices.
     pub fn placements(&self) -> &[Placement] {
         &self.placements
+    }
+
+    /// The public half of an SM2 key of ours, whatever its status.
+    pub fn public(&self, id: &str) -> Option<&PublicKey> {
+        self.publics.get(id)
     }
 
     /// By which two keyrings are known to be the same: SM3 over the canonical list of their keys, shortened, in hex.

@@ -3,6 +3,7 @@
 //! Read in this order.
 
 pub mod algorithm; // what a key is a key of, and which are weak
+pub mod announcement; // keys that one side of a link announces to the other
 pub mod certificate; // X.509: public keys and serial numbers
 pub mod chain; // from a certificate to an authority that counts
 pub mod envelope; // wrapped SM4 keys, and what is reused of them

@@ -14,7 +14,7 @@
 
 use crate::key::{KeyInfo, Side, Status, Usage};
 use crate::store::Change;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use time::{Duration, OffsetDateTime};
 
 /// Where a rotation stands.
@@ -89,6 +89,8 @@ pub struct Situation<'a, 's> {
     pub traffic: &'s BTreeMap<String, Measured>,
     /// Whether messages of the link say which key they are under; where they do not, only one may work at a time.
     pub names_keys: bool,
+    /// Fingerprints of those keys of ours that the counterparty says it has; none where it is not told of them by message.
+    pub confirmed: Option<&'s BTreeSet<String>>,
     /// Which successor is meant, where there are several.
     pub successor: Option<&'s str>,
     /// How long a key must not have been seen before it is retired.
@@ -117,6 +119,8 @@ pub enum Wait {
     Unnamed,
     /// The counterparty decides when it uses the key, and has not used it yet.
     Unused { serial: String },
+    /// The counterparty was told of our key by message, and has not said that it took it.
+    Unconfirmed { serial: String },
     /// The successor takes its place later.
     Until(OffsetDateTime),
     /// The predecessor was seen, or counting began, less than the quiet time ago.
@@ -228,6 +232,7 @@ impl<'a> Situation<'a, '_> {
             }
             (self.promotion(successor), change(successor, Status::Pending, None))
         } else {
+            waits.extend(self.unconfirmed(successor));
             (
                 change(successor, Status::Accepted, None),
                 change(successor, Status::Retired, None),
@@ -310,6 +315,13 @@ impl<'a> Situation<'a, '_> {
         } else {
             vec![Wait::Behind(names)]
         }
+    }
+
+    fn unconfirmed(&self, successor: &KeyInfo) -> Option<Wait> {
+        let is_told = successor.side == Side::Ours && matches!(successor.usage, Usage::Sign | Usage::Seal);
+        let confirmed = self.confirmed.filter(|_| is_told)?;
+        let serial = successor.serial.clone();
+        (!confirmed.contains(&successor.fingerprint)).then_some(Wait::Unconfirmed { serial })
     }
 
     fn measured(&self, info: &KeyInfo) -> Measured {

@@ -3,6 +3,7 @@
 //! It is built on `codecs` and `keys` alone and shares no code with the gateway's pipeline: what both agree on, two
 //! readers of the same specs agree on.
 
+mod announced; // keys that the other side announced
 mod capsule; // messages whose whole content is sealed
 mod each; // values under the receiver's own key
 mod session; // sealing under a session key whose bytes are wrapped
@@ -12,6 +13,9 @@ mod tests;
 mod text_key; // sealing under a key that travels as text
 mod whole; // objects sealed under a key that both sides hold
 
+pub use announced::NotTaken;
+
+use announced::Announced;
 use codecs::envelope::{MacKind, RawCiphertext, RawSignature, RsaKind, SealingScheme, SignatureScheme, SignatureValue, Sm2Input};
 use codecs::error::{BuildError, ParseError};
 use codecs::message::{Draft, EnvelopeFound, Message, SignatureFound};
@@ -115,6 +119,7 @@ pub struct Party {
     suite: String,
     /// Shared by all copies of the party, so that its keys can change while it runs.
     keyring: Arc<RwLock<Arc<Keyring>>>,
+    announced: Announced,
     link: String,
 }
 
@@ -125,6 +130,7 @@ impl Party {
             codec: codec.to_owned(),
             suite: String::new(),
             keyring: Arc::new(RwLock::new(keyring)),
+            announced: Announced::default(),
             link: link.to_owned(),
         }
     }
@@ -242,7 +248,11 @@ impl Party {
         };
         match (found.scheme, &found.value) {
             (SignatureScheme::Sm2(input), SignatureValue::Sm2(signature)) => {
-                Ok(verifier()?.sm2()?.verify(&sm2_input(input, text), signature)?)
+                let text = sm2_input(input, text);
+                match self.announced_verifier(found.signer.serial()) {
+                    Some(verifier) => Ok(verifier.verify(&text, signature)?),
+                    None => Ok(verifier()?.sm2()?.verify(&text, signature)?),
+                }
             }
             (SignatureScheme::Rsa(kind), SignatureValue::Bytes(signature)) => {
                 Ok(verifier()?.rsa()?.verify(rsa(kind), text, signature)?)

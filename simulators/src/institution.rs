@@ -121,7 +121,7 @@ impl Sending {
             Operation::Refund => self.refund(&mut request, order, original),
             Operation::Cancel => self.cancel(&mut request, original),
             Operation::Query => self.query(&mut request, original),
-            Operation::Notice | Operation::Status | Operation::Ack | Operation::Echo => {}
+            Operation::Notice | Operation::Status | Operation::Certificate | Operation::Ack | Operation::Echo => {}
         }
         request
     }

@@ -57,6 +57,7 @@ pub fn business_key(operation: Operation, end_to_end_id: Option<&str>, msg_id: &
         | Operation::Query
         | Operation::Notice
         | Operation::Status
+        | Operation::Certificate
         | Operation::Ack
         | Operation::Echo => end_to_end_id.unwrap_or(msg_id),
     };

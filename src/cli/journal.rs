@@ -13,6 +13,7 @@ mod ask;
 mod export;
 mod find;
 mod park;
+mod rewrap;
 mod show;
 pub(crate) mod verify;
 
@@ -54,6 +55,9 @@ enum Command {
     /// Write the gateway's book: every payment with its outcome, to be compared with the counterparties' books.
     #[command(after_help = "Example:\n  hangu journal export --to gateway.json")]
     Export(export::Args),
+    /// Put what stands under an earlier journal key under the primary one. Exit 0 only if nothing is left.
+    #[command(after_help = "Examples:\n  hangu journal rewrap\n  hangu journal rewrap --per-s 2000 --for-s 3600 -o json")]
+    Rewrap(rewrap::Args),
     /// Prove the journal: hash chains, replies, one effect for each payment, and books if given. Exit 0 only if all holds.
     #[command(
         after_help = "Examples:\n  hangu journal verify\n  hangu journal verify --tips tips.json --export-tips tips.json\n  hangu journal verify --books centre.json platform.json -o json"
@@ -70,6 +74,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Release(release) => act::release(release, &config, form),
         Command::Discard(discard) => act::discard(discard, &config, form),
         Command::Export(export) => export::run(export, &config),
+        Command::Rewrap(rewrap) => rewrap::run(rewrap, &config, form),
         Command::Verify(verify) => verify::run(verify, &config, form),
     }
 }

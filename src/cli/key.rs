@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+mod announced;
 mod approve;
 mod audit;
 mod backup;
@@ -63,8 +64,12 @@ enum Command {
     #[command(after_help = "Examples:\n  hangu key rotate centre --usage sign\n  \
                             hangu key rotate centre prepare --usage sign --serial 4000000003\n  \
                             hangu key rotate centre prepare --usage seal --side theirs --serial 5000000004 --from centre.pem\n  \
+                            hangu key rotate centre prepare --usage sign --announced\n  \
                             hangu key rotate centre promote --usage sign -o json")]
     Rotate(rotate::Args),
+    /// List the keys that counterparties announced by message (NPS.903), and ours as they were announced.
+    #[command(after_help = "Examples:\n  hangu key announced\n  hangu key announced centre -o json")]
+    Announced(announced::Args),
     /// Check permissions, validity, primaries, pairs and weak algorithms.
     #[command(after_help = "Examples:\n  hangu key check\n  hangu key check --folder keys/gateway -o json")]
     Check(Place),
@@ -208,6 +213,7 @@ pub(crate) fn run(args: &Args, form: Form) -> Result<Exit, Failure> {
         Command::Share(args) => backup::share(args, form),
         Command::Restore(args) => backup::bring_back(args, form),
         Command::Rotate(args) => rotate::run(args, form),
+        Command::Announced(args) => announced::run(args, form),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::proof::Attempt;
 use super::seen::Seen;
 use super::{Case, Refused, Variant};
-use super::{body, capsule, key, link, seal, signing, text, value};
+use super::{announced, body, capsule, key, link, seal, signing, text, value};
 use crate::pipeline::Step;
 use codecs::wire::Wire;
 
@@ -121,6 +121,9 @@ pub static MISTAKES: &[Mistake] = &[
     refused("key.status", Proof::Signature, key::status),
     refused("window.old", Proof::Taken, key::too_old),
     refused("window.ahead", Proof::Taken, key::too_new),
+    refused("announce.unproven", Proof::Read, announced::unproven),
+    refused("announce.expired", Proof::Taken, announced::expired),
+    refused("announce.other_key", Proof::Read, announced::other_key),
     signature("user_id.default", signing::default_user_id),
     signature("user_id.empty", signing::empty_user_id),
     signature("user_id.serial", signing::serial_user_id),

@@ -3,6 +3,7 @@
 //! Pure like the pipeline, and beside it: nothing here makes a payment or lets a message through. Keys are tried one after the
 //! other, which the pipeline never does, so nothing of this may ever stand on a message's way.
 
+mod announced; // keys that are announced
 mod body; // the same message in other bytes
 mod capsule; // messages whose whole content is sealed
 mod coding; // hex, base64 and GBK, strict and not

@@ -10,6 +10,7 @@
 use super::*;
 use std::collections::BTreeSet;
 
+mod announced; // mistakes with keys that are announced
 mod bench; // a sound sample, its keys, and what can be done wrong with it
 mod bodies; // mistakes with bytes, links and clocks
 mod keys_and_algorithms; // mistakes with keys, user ids, digests
@@ -23,9 +24,15 @@ use bench::Bench;
 type Seeded = (&'static str, &'static str, &'static str, fn(&mut Bench));
 
 fn every() -> impl Iterator<Item = &'static Seeded> {
-    [bodies::SEEDED, keys_and_algorithms::SEEDED, seals::SEEDED, texts::SEEDED]
-        .into_iter()
-        .flatten()
+    [
+        announced::SEEDED,
+        bodies::SEEDED,
+        keys_and_algorithms::SEEDED,
+        seals::SEEDED,
+        texts::SEEDED,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// And what is said of it holds no value of the message.

@@ -152,7 +152,9 @@ pub(super) fn end_to_end(payment: &Payment) -> &str {
 /// Initiator, operation and end-to-end id; a cancel is known by what it cancels. What has no effect has no business key.
 fn business_key(payment: &Payment) -> Option<String> {
     let id = match payment.operation {
-        Operation::Query | Operation::Notice | Operation::Status | Operation::Ack | Operation::Echo => return None,
+        Operation::Query | Operation::Notice | Operation::Status | Operation::Certificate | Operation::Ack | Operation::Echo => {
+            return None;
+        }
         Operation::Cancel => {
             let OriginalKey {
                 initiator,

@@ -41,7 +41,7 @@ impl Gateway {
             .or_else(|| {
                 request
                     .date(Attribute::SendDate)
-                    .filter(|_| request.operation == Operation::Notice)
+                    .filter(|_| matches!(request.operation, Operation::Notice | Operation::Certificate))
             })
             .ok_or(Trouble::NoSettlementDate)?;
         let number = self
@@ -120,7 +120,7 @@ impl Gateway {
 
     /// `identity` is the serial within this journal on links that have no numbering of their own. What may have been sent goes
     /// out again as it was stored, so that the receiver sees one key.
-    async fn number_request(&self, link: &LinkParts, payment: &mut Payment, identity: &str) -> Result<(), Trouble> {
+    pub(super) async fn number_request(&self, link: &LinkParts, payment: &mut Payment, identity: &str) -> Result<(), Trouble> {
         let now = self.clock.now();
         payment.set_text(Attribute::CreatedAt, created_at(now));
         if !link.is_queue() {

@@ -11,10 +11,12 @@
 
 mod accept;
 mod address;
+mod announce;
 mod answer;
 mod bulkhead;
 mod cancel;
 mod counters;
+mod distribute;
 mod fleet;
 mod forward;
 mod hand_off;
@@ -34,15 +36,17 @@ mod traffic;
 mod turn;
 mod waiting;
 
+pub use announce::Announced;
 pub use bulkhead::{Bulkhead, Lane, Place};
 pub use counters::{Counters, InFlight, LegTimes, OperationTimes};
+pub use distribute::{Answer, Distributed};
 pub use fleet::{Instance, Told, instances};
 pub use http::HttpAnswer;
 pub use identity::{Claim, Life};
 pub use keys::Unfit;
 pub use owner::Taken;
 pub use release::Unreleased;
-pub use rewrap::{Progress, Turn};
+pub use rewrap::{Progress, Rewrapping, Standing, Turn};
 pub use state::{SystemState, Trouble};
 pub use traffic::Seen;
 

@@ -123,7 +123,7 @@ impl Gateway {
     }
 
     /// The exact bytes of a job's request.
-    async fn wire_of(&self, job: &Job) -> Result<Wire, Trouble> {
+    pub(super) async fn wire_of(&self, job: &Job) -> Result<Wire, Trouble> {
         let messages = self.messages(job.id).await?;
         let first = messages
             .iter()

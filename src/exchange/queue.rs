@@ -134,6 +134,9 @@ impl Gateway {
         if let Some(rejection) = self.unacceptable(link, &received.payment) {
             return self.refuse(link, queue, wire, &rejection).await;
         }
+        if let Some(rejection) = self.unfit_announcement(link, &received).await? {
+            return self.refuse(link, queue, wire, &rejection).await;
+        }
         let (accepted, ready) = self.accept_and_send(link, &received, wire, &mut None).await?;
         if let Accepted::Altered { exchange } = &accepted {
             return self.refuse_altered(link, queue, wire, &received, exchange).await;
@@ -212,6 +215,7 @@ impl Gateway {
                 self.apply_notice(job).await?;
                 self.settle(job, Settlement::ours(Outcome::Success)).await
             }
+            Operation::Certificate => self.keep_announced(job).await,
             Operation::Cancel => self.cancel(job, original).await,
             Operation::Query => self.answer_query(job).await,
             Operation::Sign
@@ -445,7 +449,7 @@ fn answers_rejection(header: &Payment) -> bool {
 const fn has_processing(operation: Operation) -> bool {
     !matches!(
         operation,
-        Operation::Status | Operation::Notice | Operation::Ack | Operation::Echo
+        Operation::Status | Operation::Notice | Operation::Certificate | Operation::Ack | Operation::Echo
     )
 }
 

@@ -25,6 +25,9 @@ impl Gateway {
     ) -> Result<(), Trouble> {
         let key = reference_key(&link.name, &received.payment);
         let Some(exchange) = self.by_out_key(&key).await? else {
+            if self.take_distribution_reply(&key, wire, &received).await? {
+                return Ok(());
+            }
             return self.unmatched(link, queue, wire, &received).await;
         };
         if exchange.out_key.as_deref() != Some(&key) {

@@ -150,7 +150,13 @@ const fn goes_straight(operation: Operation) -> bool {
         Operation::Sign | Operation::Terminate | Operation::Verify | Operation::Debit | Operation::Credit | Operation::Refund => {
             true
         }
-        Operation::Cancel | Operation::Query | Operation::Notice | Operation::Status | Operation::Ack | Operation::Echo => false,
+        Operation::Cancel
+        | Operation::Query
+        | Operation::Notice
+        | Operation::Status
+        | Operation::Certificate
+        | Operation::Ack
+        | Operation::Echo => false,
     }
 }
 

@@ -91,6 +91,7 @@ impl Gateway {
             | Operation::Refund
             | Operation::Notice
             | Operation::Status
+            | Operation::Certificate
             | Operation::Ack
             | Operation::Echo => {
                 let refusal = Outcome::failed(Reason::Busy, "too many such requests wait");

@@ -1,5 +1,6 @@
 //! Taking the one kind of answer that a write or read of one kind gives.
 
+use super::rewrap::Placed;
 use super::{Accepted, Effect, Exchange, ExchangeId, Figures, Found, Kept, MessageRecord, Parked, RequestRecord, Tip, Written};
 
 /// The journal answered with another kind than the one asked for: a defect of the implementation.
@@ -106,6 +107,14 @@ impl Found {
 
     pub fn parked(self) -> Result<Vec<Parked>, Unexpected> {
         if let Self::Parked(found) = self {
+            Ok(found)
+        } else {
+            Err(Unexpected)
+        }
+    }
+
+    pub fn placed(self) -> Result<Vec<Placed>, Unexpected> {
+        if let Self::Placed(found) = self {
             Ok(found)
         } else {
             Err(Unexpected)

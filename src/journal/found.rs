@@ -1,5 +1,6 @@
 //! What a read looks for, and what it finds.
 
+use super::rewrap::Placed;
 use super::{Effect, Exchange, ExchangeId, Kept, MessageRecord, Parked, State, Tip};
 
 /// What to look for.
@@ -54,5 +55,6 @@ pub enum Found {
     Effects(Vec<Effect>),
     Tips(Vec<Tip>),
     Kept(Vec<Kept>),
+    Placed(Vec<Placed>),
     Pairs(Vec<(ExchangeId, ExchangeId)>),
 }

@@ -438,6 +438,14 @@ pub enum Read {
     Exchanges(Vec<ExchangeId>),
     /// What hangs on these exchanges, in any order; one that is not there may be left out.
     Kept(Vec<ExchangeId>),
+    /// Messages that stand under another journal key than this one, after a place (exchange and number within it) and up to an
+    /// exchange, in their order.
+    OtherKey {
+        key: String,
+        after: (ExchangeId, i64),
+        until: ExchangeId,
+        limit: u32,
+    },
     /// Pairs of successful exchanges of one initiator, operation and end-to-end id, the elder among these, the younger any.
     Twins(Vec<ExchangeId>),
     /// Records of the chains after one of them, in order.

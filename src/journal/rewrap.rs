@@ -4,7 +4,7 @@
 //! is part of the additional data, so that it cannot be exchanged without the key. By it the hash chain, which names a reply by
 //! its first sealed bytes, holds before, while and after a journal is wrapped anew.
 
-use super::{ExchangeId, SealedRecord};
+use super::{ExchangeId, MessageRecord, SealedRecord};
 
 /// Begins what was wrapped anew. What was not begins with a random nonce, which is never this.
 pub const MARK: &[u8; 12] = b"hangu rewrap";
@@ -16,6 +16,15 @@ pub struct Rewrapped {
     /// As they were read; where others stand meanwhile, or none, nothing is changed.
     pub from: SealedRecord,
     pub to: SealedRecord,
+}
+
+/// A message where it stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Placed {
+    pub exchange: ExchangeId,
+    /// Its number within the exchange, from 1.
+    pub seq: i64,
+    pub message: MessageRecord,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

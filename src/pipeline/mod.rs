@@ -9,6 +9,7 @@
 //! Each step takes what only the step before can build, so skipping one does not compile. A spec whose counterparty signs
 //! clear values (`signed = "clear"`) opens first into a private form that only `verify` turns into `Opened`.
 
+mod announced;
 mod capsule;
 mod each;
 mod mac;
@@ -26,6 +27,7 @@ mod translate;
 mod verify;
 mod whole;
 
+pub use announced::{Disbelief, Proof, announcement};
 pub use named::{Names, named};
 pub use open::Opened;
 pub use parse::Parsed;
@@ -35,6 +37,7 @@ pub use sign::Signed;
 pub use sign_in::sign_in;
 pub use verify::Verified;
 
+pub(crate) use announced::{EXPIRED, OTHER_KEY, UNPROVEN};
 pub(crate) use text_key::Unrandom;
 
 use crate::record::Stored;
@@ -101,7 +104,7 @@ pub fn receive(wire: &Wire, link: LinkView<'_>, now: OffsetDateTime) -> Result<R
         let verified = verify::verify(parsed, link, now)?;
         open::open(verified, link, now)?
     };
-    translate::inward(&opened)
+    announced::check(translate::inward(&opened)?, link, now)
 }
 
 /// Whether bytes of ours still hold under a key that their receiver has.

@@ -16,7 +16,8 @@ pub(super) async fn rewrap(gateway: Arc<Gateway>, per_s: u32, stop: Cancellation
         pause = match gateway.rewrap_some().await {
             Ok(Turn::Idle) => IDLE,
             Ok(Turn::Read(messages)) => {
-                Duration::from_secs(1).mul_f64(f64::from(u32::try_from(messages).unwrap_or(u32::MAX)) / f64::from(per_s))
+                // What is passed over is not free either.
+                Duration::from_secs(1).mul_f64(f64::from(u32::try_from(messages.max(1)).unwrap_or(u32::MAX)) / f64::from(per_s))
             }
             Err(trouble) => {
                 tracing::warn!(%trouble, "the journal is not wrapped anew for the moment");

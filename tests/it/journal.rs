@@ -140,6 +140,7 @@ macro_rules! cases {
             keeping::what_was_released_as_an_exchange_is_found
             rewrapping::what_stands_as_it_was_read_is_wrapped_anew
             rewrapping::a_reply_that_was_wrapped_anew_is_the_same_reply
+            rewrapping::what_stands_under_another_key_is_read_in_pages
             rewrapping::parked_messages_are_wrapped_in_pages
         })+
     };

@@ -2,6 +2,7 @@
 //! keyring is too old; and in `fleet` the rotation of every link's keys under load, over three
 //! processes; in `rewrapping` a journal that goes under another key.
 
+mod announced;
 mod fleet;
 mod rewrapping;
 

@@ -190,6 +190,11 @@ fn value(attribute: Attribute) -> Value {
         "cancel_reason" => "TMOT",
         "system.status" => "ST01",
         "mobile" => "13800000000",
+        "key.usage" => "SIGN",
+        "key.material" | "key.signature" => {
+            "MFkwEwYHKoZIzj0CAQYIKoEcz1UBgi0DQgAE4w6KLVM5qOVjDuy1gzYOKzNS98uIWD93vuTZJ2o58FIsejYQ2UMoNQdTjRgfduOlFk09rQV32midAr4EM72L+w=="
+        }
+        "key.from" | "key.to" => "2030-01-02T18:30:05",
         _ => "A1234567",
     };
     Value::text(text)

@@ -118,7 +118,7 @@ pub(crate) fn joined(left: UintRef<'_>, right: UintRef<'_>) -> Option<[u8; 64]> 
     Some(both)
 }
 
-fn of_two_numbers(signature: &Signature) -> Result<Vec<u8>, CryptoError> {
+pub(crate) fn of_two_numbers(signature: &Signature) -> Result<Vec<u8>, CryptoError> {
     let (r, s) = signature.split_at(32);
     let number = |bytes| UintRef::new(bytes).and_then(|number| number.to_der());
     let (r, s) = (number(r), number(s));

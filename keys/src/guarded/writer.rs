@@ -30,9 +30,19 @@ pub struct Writer<'a> {
     log: Log,
     state: State,
     /// Held until this is dropped.
-    _lock: File,
+    _lock: Lock,
     /// A write that failed may have left anything behind the last line feed.
     is_failed: bool,
+}
+
+/// A lock that ends with this, also where another thread has begun a program that still holds a copy of the file.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // What cannot be unlocked is unlocked by the system, when the last copy is closed.
+        drop(self.0.unlock());
+    }
 }
 
 /// What a store begins with.
@@ -109,7 +119,7 @@ impl<'a> Writer<'a> {
             disk,
             log,
             state,
-            _lock: lock,
+            _lock: Lock(lock),
             is_failed: false,
         })
     }

@@ -103,6 +103,7 @@ impl KeyringBuilder {
 
     fn place_private(&mut self, entry: KeyEntry, key: &PrivateKey) -> Result<(), String> {
         self.check(&entry, Side::Ours, Algorithm::Sm2)?;
+        self.keyring.publics.insert(entry.id.clone(), key.public().clone());
         let keys = self.keyring.links.entry(entry.link.clone()).or_default();
         let fingerprint = point_fingerprint(key.public());
         match entry.usage {

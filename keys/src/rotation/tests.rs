@@ -3,7 +3,7 @@
 use super::{Instance, Measured, Plan, Proposed, Situation, Stage, Wait, plan};
 use crate::algorithm::Algorithm;
 use crate::key::{KeyInfo, Side, Status, Usage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
@@ -43,6 +43,7 @@ struct World {
     proposed: Vec<Proposed>,
     traffic: BTreeMap<String, Measured>,
     names_keys: bool,
+    confirmed: Option<BTreeSet<String>>,
     now: OffsetDateTime,
 }
 
@@ -54,6 +55,7 @@ impl World {
             proposed: Vec::new(),
             traffic: BTreeMap::new(),
             names_keys: true,
+            confirmed: None,
             now: NOW,
         }
     }
@@ -71,6 +73,7 @@ impl World {
             proposed: &self.proposed,
             traffic: &self.traffic,
             names_keys: self.names_keys,
+            confirmed: self.confirmed.as_ref(),
             successor: None,
             quiet: QUIET,
             lead: LEAD,
@@ -256,6 +259,7 @@ fn what_is_not_clear_waits() {
         instances: &world.instances,
         traffic: &world.traffic,
         names_keys: true,
+        confirmed: None,
         successor: Some("3"),
         quiet: QUIET,
         lead: LEAD,
@@ -271,4 +275,29 @@ fn no_step_goes_beside_a_proposal() {
     world.proposed = vec![Proposed { number: 7, needed: 1 }];
     assert_eq!(world.plan().waits, [Wait::Approval(Proposed { number: 7, needed: 1 })]);
     assert_eq!(world.plan().stage, Stage::Distribute);
+}
+
+/// Where the counterparty is told by message its word is waited for: of this very key, and of ours alone.
+#[test]
+fn a_key_that_is_announced_waits_for_its_answer() {
+    let announced = |serial: &str, status| KeyInfo {
+        fingerprint: format!("print of {serial}"),
+        ..key(serial, status, None)
+    };
+    let unconfirmed = Wait::Unconfirmed { serial: "2".to_owned() };
+    let keys = [announced("1", Status::Primary), announced("2", Status::Pending)];
+    let mut world = World::of(&keys);
+    for (confirmed, waits) in [
+        (None, vec![]),
+        (Some("print of 1"), vec![unconfirmed.clone()]),
+        (Some("print of 2"), vec![]),
+    ] {
+        world.confirmed = confirmed.map(|print| BTreeSet::from([print.to_owned()]));
+        assert_eq!(world.plan().waits, waits, "{confirmed:?}");
+    }
+    world.confirmed = Some(BTreeSet::new());
+    for info in &mut world.keys {
+        info.side = Side::Theirs;
+    }
+    assert!(world.plan().waits.is_empty());
 }

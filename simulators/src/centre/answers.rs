@@ -111,7 +111,7 @@ impl CounterBook {
                 || Outcome::failed(Reason::OriginalNotFound, "the original is not known"),
                 |(_, outcome)| outcome.clone(),
             ),
-            Operation::Debit | Operation::Notice | Operation::Status | Operation::Ack => {
+            Operation::Debit | Operation::Notice | Operation::Status | Operation::Certificate | Operation::Ack => {
                 Outcome::failed(Reason::NotSupported, "the centre does not take this request")
             }
         }

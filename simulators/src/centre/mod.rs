@@ -3,6 +3,7 @@
 //! It verifies every signature, opens every seal, matches replies by the five-part reference, waits, repeats, cancels or
 //! queries; and it answers what the bank sends from its own books.
 
+mod announce;
 mod answers;
 mod play;
 mod receive;
@@ -14,6 +15,7 @@ mod way;
 #[cfg(test)]
 mod tests;
 
+pub use announce::NewKey;
 pub use script::{Conduct, Manner, Script};
 pub use send::Sent;
 pub use state::Figures;

@@ -49,7 +49,7 @@ async fn handle(shared: &Arc<Shared>, wire: Wire) {
         Ok(payment) => {
             shared.count(|figures| figures.verified += 1);
             match payment.role {
-                Role::Request => answer(shared, &payment).await,
+                Role::Request => answer(shared, &payment, &wire).await,
                 Role::Reply | Role::Notice | Role::Ack => take(shared, payment, &wire).await,
             }
         }
@@ -97,14 +97,14 @@ async fn acknowledge(shared: &Arc<Shared>, notice: &Payment) {
     put_reply(shared, ACKNOWLEDGEMENT, shared.reply_to(notice, Outcome::Success)).await;
 }
 
-async fn answer(shared: &Arc<Shared>, request: &Payment) {
+async fn answer(shared: &Arc<Shared>, request: &Payment, wire: &Wire) {
     let key = communication_key(request);
     let conduct = shared.conduct(request);
     let replied = shared.state().counter.replied(&key, request);
     let (outcome, altered) = match replied {
         Replied::Same(body) => return shared.put_stored(request, body).await,
         Replied::Altered => (Outcome::failed(Reason::Altered, "sent before with other content"), true),
-        Replied::Never => (shared.decide(request, &conduct), false),
+        Replied::Never => (shared.decide(request, wire, &conduct), false),
     };
     shared.count(|figures| figures.answered += 1);
     let store = (!altered).then_some(key);
@@ -138,7 +138,7 @@ async fn put_with_fault(shared: &Arc<Shared>, request: &Payment, outcome: Outcom
 
 /// Writes and puts the reply to a request; stores it under `store` for repeats.
 async fn put_reply_as(shared: &Arc<Shared>, request: &Payment, outcome: Outcome, fault: Option<Fault>, store: Option<String>) {
-    let reply = shared.reply_to(request, outcome);
+    let mut reply = shared.reply_to(request, outcome);
     let asked = request.text(Attribute::MessageCode).unwrap_or_default();
     let code = shared
         .party
@@ -150,6 +150,16 @@ async fn put_reply_as(shared: &Arc<Shared>, request: &Payment, outcome: Outcome,
         tracing::error!(asked, "the codec names no reply to a request");
         return;
     };
+    // A general confirmation answers what it does not carry itself.
+    let carried = shared
+        .party
+        .spec()
+        .ok()
+        .and_then(|spec| spec.message(&code))
+        .map(|kind| kind.operation);
+    if request.operation == Operation::Certificate {
+        reply.operation = carried.unwrap_or(reply.operation);
+    }
     let twist = fault.map_or(crate::counterparty::Twist::None, Fault::twist);
     let written = shared
         .party
@@ -249,9 +259,12 @@ impl Shared {
         taken
     }
 
-    fn decide(&self, request: &Payment, conduct: &Conduct) -> Outcome {
+    fn decide(&self, request: &Payment, wire: &Wire, conduct: &Conduct) -> Outcome {
         if let Some(reason) = conduct.refusal {
             return Outcome::failed(reason, "refused as the script says");
+        }
+        if request.operation == Operation::Certificate {
+            return self.take_announced(request, wire);
         }
         let payout_max = Money::from_fen(self.config.payout_fen_max);
         self.state().counter.decide(request, payout_max)

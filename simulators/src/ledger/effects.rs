@@ -17,7 +17,7 @@ impl Ledger {
             Operation::Refund => self.refund(request, key),
             Operation::Cancel => self.cancel(request, key),
             Operation::Query => self.query(request),
-            Operation::Notice | Operation::Status | Operation::Ack | Operation::Echo => {
+            Operation::Notice | Operation::Status | Operation::Certificate | Operation::Ack | Operation::Echo => {
                 Err((Reason::NotSupported, "the platform does not offer this operation"))
             }
         };
@@ -40,6 +40,7 @@ impl Ledger {
             | Operation::Query
             | Operation::Notice
             | Operation::Status
+            | Operation::Certificate
             | Operation::Ack
             | Operation::Echo => Err((Reason::NotSupported, "the platform does not start this operation")),
         };
@@ -75,6 +76,7 @@ impl Ledger {
             | Operation::Query
             | Operation::Notice
             | Operation::Status
+            | Operation::Certificate
             | Operation::Ack
             | Operation::Echo => {}
         }

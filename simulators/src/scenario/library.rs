@@ -3,7 +3,7 @@
 use super::{Flaw, Scenario};
 
 /// Every embedded file: name and text.
-pub const FILES: [(&str, &str); 116] = [
+pub const FILES: [(&str, &str); 117] = [
     (
         "altered-repeat-contract.toml",
         include_str!("../../scenarios/altered-repeat-contract.toml"),
@@ -109,6 +109,7 @@ pub const FILES: [(&str, &str); 116] = [
         "identity-mismatch.toml",
         include_str!("../../scenarios/identity-mismatch.toml"),
     ),
+    ("key-announced.toml", include_str!("../../scenarios/key-announced.toml")),
     ("key-retired.toml", include_str!("../../scenarios/key-retired.toml")),
     ("key-rotation.toml", include_str!("../../scenarios/key-rotation.toml")),
     ("nack-storm.toml", include_str!("../../scenarios/nack-storm.toml")),

@@ -37,16 +37,18 @@ impl Rotated {
 /// How far a rotation is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stage {
+    Announce,
     Accept,
     Promote,
     Retire,
 }
 
 impl Stage {
-    pub const ALL: [Self; 3] = [Self::Accept, Self::Promote, Self::Retire];
+    pub const ALL: [Self; 4] = [Self::Announce, Self::Accept, Self::Promote, Self::Retire];
 
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Announce => "announce",
             Self::Accept => "accept",
             Self::Promote => "promote",
             Self::Retire => "retire",

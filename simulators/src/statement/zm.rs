@@ -164,6 +164,7 @@ const fn kinds(operation: Operation) -> (&'static str, &'static str, &'static st
         | Operation::Query
         | Operation::Notice
         | Operation::Status
+        | Operation::Certificate
         | Operation::Ack
         | Operation::Echo => ("S22", "01", "01", "000301"),
     }

@@ -101,7 +101,7 @@ fn forwarded(spec: &Spec) -> Vec<Operation> {
     let is_own = |operation: &Operation| {
         matches!(
             operation,
-            Operation::Status | Operation::Notice | Operation::Ack | Operation::Echo
+            Operation::Status | Operation::Notice | Operation::Certificate | Operation::Ack | Operation::Echo
         )
     };
     let comes = |message: &&MessageSpec| message.role == Role::Request && message.direction != Direction::Outbound;

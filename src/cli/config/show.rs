@@ -127,6 +127,7 @@ fn of_link(link: &LinkConfig) -> Table {
         ("channel", string(&link.channel)),
         ("origin", string(&link.origin)),
         ("sealing", Some(Value::Boolean(link.sealing))),
+        ("announce_keys", Some(Value::Boolean(link.announce_keys))),
         (
             "envelope_reuse",
             nested([

@@ -10,8 +10,10 @@ use super::words::failure;
 use crate::cli::output::{self, Exit, Failure, Form};
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use codecs::payment::{Operation, Role};
+use codecs::spec::Spec;
 use hangu::clock::{Clock, Random};
-use hangu::config::Config;
+use hangu::config::{Config, LinkConfig};
 use hangu::shell::{SystemClock, SystemEntropy};
 use hangu::start::spec_of;
 use keys::guarded::State;
@@ -23,9 +25,11 @@ use measure::Figures;
 use officers::Approval;
 use report::Report;
 use std::path::PathBuf;
+use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
-mod measure; // what the instances say
+mod announced; // keys that the counterparty announced
+pub(super) mod measure; // what the instances say
 mod officers; // the steps of a guarded store
 mod report; // what is printed
 
@@ -48,6 +52,9 @@ pub(super) struct Args {
     /// With `prepare`: the counterparty's new public key or certificate.
     #[arg(long)]
     from: Option<PathBuf>,
+    /// With `prepare`: the key that the counterparty announced by message, proven once more; compare its fingerprint first.
+    #[arg(long, conflicts_with = "from")]
+    announced: bool,
     /// With `prepare`: days from now for which the key may be used.
     #[arg(long, default_value_t = 730, value_parser = clap::value_parser!(i64).range(1..=36_500))]
     days: i64,
@@ -206,6 +213,7 @@ impl Args {
 
     fn side(&self) -> Side {
         self.side.unwrap_or(match self.usage {
+            Usage::Sign | Usage::Seal if self.announced => Side::Theirs,
             Usage::Sign | Usage::Seal => Side::Ours,
             Usage::Mac | Usage::Journal => Side::Shared,
         })
@@ -233,8 +241,10 @@ impl Rotation<'_> {
         let fits = |info: &&KeyInfo| (info.link.as_str(), info.side, info.usage) == self.shelf();
         let keys: Vec<_> = self.keyring.infos().filter(fits).collect();
         let traffic = self.figures.traffic(&keys, self.now);
+        let confirmed = self.announces().then(|| self.figures.confirmed(&keys));
         plan(&Situation {
             keys,
+            confirmed: confirmed.as_ref(),
             version: self.keyring.version(),
             instances: &self.figures.instances,
             proposed: &self.proposed,
@@ -254,13 +264,24 @@ impl Rotation<'_> {
         self.args.at.map_or(lead, |at| at - self.now)
     }
 
-    /// A link that is not configured says nothing, so nothing stands against it.
-    fn names_keys(&self) -> bool {
+    /// Whether the gateways tell the counterparty of our keys by message.
+    fn announces(&self) -> bool {
+        let announces = |link: &LinkConfig| link.announce_keys && link.mq.is_some();
+        let has_message = |spec: Arc<Spec>| spec.message_for(Operation::Certificate, Role::Request).is_some();
+        self.config.link.get(&self.args.link).is_some_and(announces) && self.spec().is_some_and(has_message)
+    }
+
+    fn spec(&self) -> Option<Arc<Spec>> {
         let specs = self.config.specs().ok();
         let link = self.config.link.get(&self.args.link);
-        let spec = specs
+        specs
             .zip(link)
-            .and_then(|(specs, link)| spec_of(&specs, &self.args.link, link).ok());
+            .and_then(|(specs, link)| spec_of(&specs, &self.args.link, link).ok())
+    }
+
+    /// A link that is not configured says nothing, so nothing stands against it.
+    fn names_keys(&self) -> bool {
+        let spec = self.spec();
         let is_whole = (self.args.side(), self.args.usage) == (Side::Shared, Usage::Seal);
         spec.is_none_or(|spec| !is_whole && !spec.warnings().iter().any(|warning| warning.place == UNNAMED))
     }
@@ -305,20 +326,29 @@ impl Rotation<'_> {
         let Some(predecessor) = plan.predecessor else {
             return Ok(Outcome::Waits);
         };
-        let Some(serial) = &self.args.serial else {
+        let announced = self.args.announced.then(|| self.announced()).transpose()?;
+        let stated = announced.as_ref().map(|given| &given.serial).or(self.args.serial.as_ref());
+        let Some(serial) = stated else {
             let detail = "prepare needs the serial number that the new key will have in messages";
             return Err(Failure::new(Exit::Usage, "--serial", detail));
         };
-        let (folder, new) = (&self.config.keys.folder, self.successor(predecessor, serial)?);
-        if let Some(state) = &self.state {
-            return self.propose_key(state, &new);
+        let (folder, mut new) = (&self.config.keys.folder, self.successor(predecessor, serial)?);
+        if let Some(given) = &announced {
+            (new.entry.not_before, new.entry.not_after) = given.valid;
         }
-        let Some(given) = &self.args.from else {
-            let created = keys::store::create(folder, &new, &mut Random(&SystemEntropy)).map_err(refused)?;
-            return Ok(Outcome::Made(created.public.unwrap_or(created.secret)));
+        if let Some(state) = &self.state {
+            return self.propose_key(state, &new, announced.map(|given| given.pem));
+        }
+        let text = match (announced, &self.args.from) {
+            (Some(given), _) => given.pem,
+            (None, Some(file)) => {
+                std::fs::read_to_string(file).map_err(|error| Failure::new(Exit::Usage, file.display().to_string(), error))?
+            }
+            (None, None) => {
+                let created = keys::store::create(folder, &new, &mut Random(&SystemEntropy)).map_err(refused)?;
+                return Ok(Outcome::Made(created.public.unwrap_or(created.secret)));
+            }
         };
-        let unreadable = |error| Failure::new(Exit::Usage, given.display().to_string(), error);
-        let text = std::fs::read_to_string(given).map_err(unreadable)?;
         let file = keys::store::import(folder, &new.entry, &text).map_err(refused)?;
         Ok(Outcome::Made(file))
     }

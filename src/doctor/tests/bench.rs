@@ -4,9 +4,9 @@ use crate::clock::{Random, SeededEntropy};
 use crate::doctor::coding::{Escaping, base64, hex, unhex};
 use crate::doctor::proof::{Before, By, Way};
 use crate::doctor::{Case, Finding, examine};
-use crate::pipeline::{LinkView, emit, receive};
+use crate::pipeline::{LinkView, announcement, emit, receive};
 use codecs::envelope::{SignatureEncoding, SignatureScheme, WholeScheme, signature_to_der};
-use codecs::payment::Attribute;
+use codecs::payment::{Attribute, Operation};
 use codecs::sample::{Sample, embedded};
 use codecs::spec::{Spec, Specs};
 use codecs::wire::Wire;
@@ -149,6 +149,19 @@ impl Bench {
     pub(super) fn text(&self) -> String {
         let message = self.spec.parse(&self.wire).unwrap();
         String::from_utf8(message.signed_text().unwrap()).unwrap()
+    }
+
+    /// We have the key that verifies the sample under this serial number too.
+    pub(super) fn know_as(&mut self, serial: &str) {
+        let (of, text) = self.keys[0].clone();
+        let (id, serial) = (format!("key-{serial}"), serial.to_owned());
+        let entry = KeyEntry {
+            id,
+            serial,
+            status: Status::Accepted,
+            ..of
+        };
+        self.keys.push((entry, text));
     }
 
     /// The signature as it stands.
@@ -310,7 +323,7 @@ impl Bench {
         let clear = sample
             .sealing
             .map_or_else(|| self.spec.clone(), |on| Arc::new(self.spec.with_sealing(on)));
-        let payment = clear.parse(&sample.wire).unwrap().payment().unwrap();
+        let mut payment = clear.parse(&sample.wire).unwrap().payment().unwrap();
         let code = payment.text(Attribute::MessageCode).unwrap().to_owned();
         let entry = |side, usage, serial: &str, at| {
             let algorithm = Algorithm::default_of(side, usage).unwrap();
@@ -338,6 +351,11 @@ impl Bench {
             keyring: &theirs,
         };
         let entropy = SeededEntropy::new(7);
+        if payment.operation == Operation::Certificate {
+            let signer = theirs.signer(LINK, NOW).unwrap();
+            let proof = announcement(&payment).signed(signer.sm2().unwrap(), &mut Random(&entropy));
+            payment.set_text(Attribute::KeySignature, proof.unwrap());
+        }
         self.wire = emit(&payment, &code, link, NOW, &mut Random(&entropy))
             .unwrap()
             .wire()

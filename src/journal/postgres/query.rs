@@ -26,6 +26,12 @@ pub(super) async fn find(session: &Session, read: &Read) -> Result<Found, Stop> 
         Read::Scan { after, limit } => Found::Exchanges(all(session, SCAN, &[after, &i64::from(*limit)]).await?),
         Read::Exchanges(ids) => Found::Exchanges(all(session, BY_IDS, &[ids]).await?),
         Read::Kept(ids) => Found::Kept(kept::of_exchanges(session, ids).await?),
+        Read::OtherKey {
+            key,
+            after: (exchange, seq),
+            until,
+            limit,
+        } => Found::Placed(rewrap::other_key(session, &[key, exchange, seq, until, &i64::from(*limit)]).await?),
         Read::Twins(ids) => Found::Pairs(kept::twins(session, ids).await?),
         Read::Effects { after, limit } => Found::Effects(effect::page(session, after, *limit).await?),
         Read::EffectOf(id) => Found::Effects(effect::of_exchange(session, *id).await?.into_iter().collect()),

@@ -25,6 +25,12 @@ pub(super) fn find(connection: &Connection, read: &Read) -> Result<Found> {
         Read::Scan { after, limit } => Found::Exchanges(all(connection, SCAN, params![after, limit])?),
         Read::Exchanges(ids) => Found::Exchanges(by_ids(connection, ids)?),
         Read::Kept(ids) => Found::Kept(of_each(ids, |id| kept(connection, id))?),
+        Read::OtherKey {
+            key,
+            after: (exchange, seq),
+            until,
+            limit,
+        } => Found::Placed(rewrap::other_key(connection, params![key, exchange, seq, until, limit])?),
         Read::Twins(ids) => Found::Pairs(of_each(ids, |id| twins(connection, id))?.concat()),
         Read::Effects { after, limit } => Found::Effects(effect::page(connection, after, *limit)?),
         Read::EffectOf(id) => Found::Effects(effect::of_exchange(connection, *id)?.into_iter().collect()),

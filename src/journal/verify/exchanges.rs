@@ -265,7 +265,15 @@ fn is_business(exchange: &Exchange) -> bool {
         Some(
             Operation::Sign | Operation::Terminate | Operation::Verify | Operation::Debit | Operation::Credit | Operation::Refund,
         ) => true,
-        Some(Operation::Cancel | Operation::Query | Operation::Notice | Operation::Status | Operation::Ack | Operation::Echo)
+        Some(
+            Operation::Cancel
+            | Operation::Query
+            | Operation::Notice
+            | Operation::Status
+            | Operation::Certificate
+            | Operation::Ack
+            | Operation::Echo,
+        )
         | None => false,
     };
     by_end_to_end_id && name(exchange.outcome.as_ref()) == Outcome::Success.name()

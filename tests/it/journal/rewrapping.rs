@@ -2,7 +2,7 @@
 
 use super::data::{Subjected, accept, fresh, message, outcome, park, step, walk};
 use hangu::journal::chain::reply_digest;
-use hangu::journal::rewrap::{MARK, Place, Rewrapped, first_digest};
+use hangu::journal::rewrap::{MARK, Place, Placed, Rewrapped, first_digest};
 use hangu::journal::{MessageRecord, Parked, Read, SealedRecord, State, Write, Written};
 
 /// What stands under another key and is the same by its first digest.
@@ -75,6 +75,49 @@ pub(super) async fn a_reply_that_was_wrapped_anew_is_the_same_reply(journal: Sub
         message: message("sent", "reply", "done again", 4_000),
     };
     assert_eq!(journal.write(anew).await, Ok(Written::Stored));
+}
+
+/// Nothing is read but what is left to do, from a place on and no further than asked.
+pub(super) async fn what_stands_under_another_key_is_read_in_pages(journal: Subjected<'_>) {
+    let mut ids = Vec::new();
+    for n in ["1", "2", "3"] {
+        let id = fresh(&**journal, accept(n)).await;
+        let mut sent = step(id, &[State::Accepted], State::Sent, 2_000);
+        sent.messages = vec![message("sent", "request", n, 2_000)];
+        walk(&**journal, sent).await;
+        ids.push(id);
+    }
+    let page = async |key: &str, after, until, limit| -> Vec<(i64, i64)> {
+        let key = key.to_owned();
+        let read = Read::OtherKey {
+            key,
+            after,
+            until,
+            limit,
+        };
+        let found: Vec<Placed> = journal.read(read).await.unwrap().placed().unwrap();
+        for one in &found {
+            let stands = messages(journal, one.exchange).await;
+            assert_eq!(stands[usize::try_from(one.seq - 1).unwrap()], one.message);
+        }
+        found.iter().map(|one| (one.exchange, one.seq)).collect()
+    };
+    let all: Vec<_> = ids.iter().flat_map(|id| [(*id, 1), (*id, 2)]).collect();
+    let last = ids[2];
+    assert_eq!(page("journal-2", (0, 0), last, 10).await, all);
+    assert_eq!(page("journal-2", (0, 0), last, 3).await, all[..3]);
+    assert_eq!(page("journal-2", all[2], last, 10).await, all[3..]);
+    assert_eq!(page("journal-2", (0, 0), ids[0], 10).await, all[..2]);
+    assert_eq!(page("journal-2", (last, i64::MAX), i64::MAX, 10).await, []);
+    let first = messages(journal, ids[0]).await;
+    let record = &first[0].record;
+    let place = Place::Message {
+        exchange: ids[0],
+        seq: 1,
+    };
+    journal.write(Write::Rewrap(vec![put(place, record)])).await.unwrap();
+    assert_eq!(page("journal-2", (0, 0), last, 10).await, all[1..]);
+    assert_eq!(page(&record.key, (0, 0), last, 10).await, all[..1]);
 }
 
 pub(super) async fn parked_messages_are_wrapped_in_pages(journal: Subjected<'_>) {

@@ -62,6 +62,9 @@ async fn every_key_is_rotated_under_load_while_gateways_die() {
                 fleet.revive(dies).await;
             }
             counterparties.before(shelf, stage);
+            if stage == "prepare" {
+                counterparties.announce(shelf, &stand.centre.desk()).await;
+            }
             if nth % 2 == 1 {
                 fleet.kill_command(shelf, stage, &counterparties, chance.next()).await;
             }
@@ -156,6 +159,8 @@ struct Fleet {
     folder: PathBuf,
     /// Of the moments at which commands are killed.
     seed: u32,
+    /// Of each instance, but for its ports.
+    configs: Vec<String>,
     processes: Vec<Option<Process>>,
     admins: Vec<String>,
 }
@@ -173,26 +178,27 @@ impl Fleet {
             "journal.postgres = {{ addresses = [\"{}\"], database = \"{}\", user = \"{}\", password_file = \"pw\" }}",
             options.addresses[0], options.database, options.user
         );
-        let mut fleet = Self {
-            folder,
-            seed,
-            processes: NAMES.map(|_| None).into(),
-            admins: NAMES.map(|_| free()).into(),
-        };
-        for (name, admin) in NAMES.into_iter().zip(&fleet.admins) {
-            let text = stand
+        let configured = |name: &str| {
+            stand
                 .config()
                 .replace(
                     "instance = \"one\"",
-                    &format!("instance = \"{name}\"\nadmin.listen = \"{admin}\""),
+                    &format!("instance = \"{name}\"\nadmin.listen = \"ADMIN\""),
                 )
                 .replace("journal.file = \"journal.db\"", &journal)
                 .replace("keys.folder = \"keys\"", VAULT)
+                .replace("channel = \"B\"", "channel = \"B\"\nannounce_keys = true")
                 .replace("[\"memory\"]", &format!("[\"{broker}\"]"))
                 .replace("answer_ms = 3000", "answer_ms = 15000")
-                .replace("127.0.0.1:0", &free());
-            std::fs::write(fleet.folder.join(format!("{name}.toml")), text).unwrap();
-        }
+                .replace("127.0.0.1:0", "LISTEN")
+        };
+        let mut fleet = Self {
+            folder,
+            seed,
+            configs: NAMES.map(configured).into(),
+            processes: NAMES.map(|_| None).into(),
+            admins: NAMES.map(|_| String::new()).into(),
+        };
         for n in 0..NAMES.len() {
             fleet.revive(n).await;
         }
@@ -203,12 +209,37 @@ impl Fleet {
         self.processes[n].take().unwrap().kill();
     }
 
+    /// Starts a gateway on ports that are free at this moment: while it was dead its own ones may have become anybody's.
     async fn revive(&mut self, n: usize) {
-        let command = hangu_with(&self.folder, &format!("{}.toml", NAMES[n]), &["run"]);
-        self.processes[n] = Some(Process::of(command, &self.folder, NAMES[n]));
-        let admin = self.admins[n].clone();
-        let waiting = move || wait(STEP, "the gateway is ready", || is_ready(&admin));
-        tokio::task::spawn_blocking(waiting).await.unwrap();
+        let end = Instant::now() + STEP;
+        loop {
+            self.admins[n] = free();
+            let text = self.configs[n].replace("ADMIN", &self.admins[n]).replace("LISTEN", &free());
+            std::fs::write(self.folder.join(format!("{}.toml", NAMES[n])), text).unwrap();
+            let command = hangu_with(&self.folder, &format!("{}.toml", NAMES[n]), &["run"]);
+            let mut process = Process::of(command, &self.folder, NAMES[n]);
+            while process.exited().is_none() {
+                if is_ready(&self.admins[n]) {
+                    self.processes[n] = Some(process);
+                    return;
+                }
+                let said = || get(&self.admins[n], "/ready").unwrap_or_default();
+                assert!(
+                    Instant::now() < end,
+                    "{} is not ready: {}\n{}",
+                    NAMES[n],
+                    said(),
+                    tails(&self.folder, &NAMES)
+                );
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            assert!(
+                Instant::now() < end,
+                "{} ends again and again\n{}",
+                NAMES[n],
+                tails(&self.folder, &NAMES)
+            );
+        }
     }
 
     /// Takes a step as soon as nothing is waited for any more, and has it approved. A status is only shown.
@@ -373,10 +404,10 @@ impl SmallChance {
     }
 }
 
-/// The journal stays as it is: to wrap it anew beside this load takes a machine that has room for both.
-const VAULT: &str = "keys.folder = \"vault\"\nkeys.master.file = \"vault.key\"\njournal.rewrap_per_s = 0";
+/// Beside the load the journal goes under its next key, as fast as the rest leaves room for.
+const VAULT: &str = "keys.folder = \"vault\"\nkeys.master.file = \"vault.key\"\njournal.rewrap_per_s = 5000";
 
-fn forget(folder: &Path, id: &str) {
+pub(super) fn forget(folder: &Path, id: &str) {
     let list = folder.join("keyring.toml");
     let text = std::fs::read_to_string(&list).unwrap();
     let entries: Vec<&str> = text

@@ -102,7 +102,7 @@ async fn findings(stand: &Stand, instance: &Instance) -> usize {
     verifier.verify().await.unwrap().findings.len()
 }
 
-async fn is_proven(stand: &Stand, instance: &Instance) {
+pub(super) async fn is_proven(stand: &Stand, instance: &Instance) {
     assert_eq!(findings(stand, instance).await, 0);
 }
 

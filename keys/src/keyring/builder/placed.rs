@@ -38,6 +38,7 @@ impl KeyringBuilder {
 
     fn place_placed(&mut self, entry: KeyEntry, key: &PublicKey, placed: Placed) -> Result<(), String> {
         self.check(&entry, Side::Ours, Algorithm::Sm2)?;
+        self.keyring.publics.insert(entry.id.clone(), key.clone());
         let (id, at) = (entry.id.clone(), placed.clone());
         let fingerprint = super::point_fingerprint(key);
         let keys = self.keyring.links.entry(entry.link.clone()).or_default();

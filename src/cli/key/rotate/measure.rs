@@ -3,11 +3,11 @@
 use crate::cli::output::{Exit, Failure};
 use hangu::clock::{from_millis, millis};
 use hangu::config::Config;
-use hangu::exchange::{self, Instance};
-use hangu::journal::{Exchange, Read, Search, SharedJournal, State};
+use hangu::exchange::{self, Announced, Distributed, Instance};
+use hangu::journal::{Exchange, Journal, Read, Search, SharedJournal, State};
 use keys::key::{KeyInfo, Usage};
 use keys::rotation::{self, Measured};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 
 /// What was measured, as far as it is about one link.
@@ -20,6 +20,14 @@ pub(super) struct Figures {
     open: Vec<OffsetDateTime>,
     /// Serial number of the journal key under which everything in the journal stands.
     wrapped: Wrapped,
+    pub(super) letters: Letters,
+}
+
+/// Keys that were announced by message.
+#[derive(Default)]
+pub(in crate::cli::key) struct Letters {
+    pub(in crate::cli::key) theirs: Vec<Announced>,
+    pub(in crate::cli::key) ours: Vec<Distributed>,
 }
 
 /// Which journal keys are used for nothing that is stored.
@@ -38,6 +46,7 @@ pub(super) fn figures(config: &Config, link: &str, now: OffsetDateTime) -> Resul
             told: Vec::new(),
             open: Vec::new(),
             wrapped: Wrapped::Whatever,
+            letters: Letters::default(),
         });
     }
     let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, config.journal.place(), error);
@@ -49,6 +58,7 @@ pub(super) fn figures(config: &Config, link: &str, now: OffsetDateTime) -> Resul
         let told = exchange::instances(&*journal).await.map_err(|error| unavailable(&error))?;
         let open = open(&journal, link).await.map_err(|error| unavailable(&error))?;
         let wrapped = wrapped(config, &journal).await.map_err(|error| unavailable(&error))?;
+        let letters = letters(&*journal).await.map_err(|error| unavailable(&error))?;
         journal.close().await;
         Ok(Figures {
             instances: told
@@ -59,11 +69,45 @@ pub(super) fn figures(config: &Config, link: &str, now: OffsetDateTime) -> Resul
             told,
             open,
             wrapped,
+            letters,
         })
     })
 }
 
+/// What was announced, read beside the gateways that run.
+pub(in crate::cli::key) fn announced(config: &Config) -> Result<Letters, Failure> {
+    if config.journal.file.as_ref().is_some_and(|file| !file.exists()) {
+        return Ok(Letters::default());
+    }
+    let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, config.journal.place(), error);
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| unavailable(&error))?;
+    runtime.block_on(async {
+        let journal = hangu::journal::open::open_read_only(config)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let letters = letters(&*journal).await.map_err(|error| unavailable(&error))?;
+        journal.close().await;
+        Ok(letters)
+    })
+}
+
+async fn letters(journal: &dyn Journal) -> Result<Letters, exchange::Trouble> {
+    Ok(Letters {
+        theirs: Announced::all(journal).await?,
+        ours: Distributed::all(journal).await?,
+    })
+}
+
 impl Figures {
+    /// Fingerprints of those of these keys that the counterparty says it has.
+    pub(super) fn confirmed(&self, keys: &[&KeyInfo]) -> BTreeSet<String> {
+        let is_confirmed = |info: &&&KeyInfo| self.letters.ours.iter().any(|one| one.is_confirmed(info));
+        keys.iter()
+            .filter(is_confirmed)
+            .map(|info| info.fingerprint.clone())
+            .collect()
+    }
+
     /// What all instances saw of some keys, by serial number.
     pub(super) fn traffic(&self, keys: &[&KeyInfo], now: OffsetDateTime) -> BTreeMap<String, Measured> {
         keys.iter()

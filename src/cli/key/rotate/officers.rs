@@ -59,18 +59,12 @@ impl Rotation<'_> {
     }
 
     /// A successor, made here or given in a file, proposed as a key that does not work yet.
-    pub(super) fn propose_key(&self, state: &State, new: &NewKey) -> Result<Outcome, Failure> {
+    pub(super) fn propose_key(&self, state: &State, new: &NewKey, announced: Option<String>) -> Result<Outcome, Failure> {
         let (master, mut rng) = (self.config.keys.master()?, Random(&SystemEntropy));
-        let key = match &self.args.from {
+        let from = self.args.from.as_ref().map(|file| given(file, new.entry.side)).transpose()?;
+        let key = match announced.map(zeroize::Zeroizing::new).or(from) {
             None => fresh(state, &master, new, &mut rng),
-            Some(file) => import(
-                state,
-                &master,
-                &new.entry,
-                &given(file, new.entry.side)?,
-                Encoding::Hex,
-                &mut rng,
-            ),
+            Some(text) => import(state, &master, &new.entry, &text, Encoding::Hex, &mut rng),
         };
         let key = key.map_err(|error| self.failed(error))?;
         let officer = self.args.signer.open(&told(&Guarded::Key(Box::new(key.change.clone()))))?;

@@ -184,6 +184,7 @@ const fn wait_key(wait: &Wait) -> &'static str {
         Wait::Behind(_) => "rotate.wait.behind",
         Wait::Unnamed => "rotate.wait.unnamed",
         Wait::Unused { .. } => "rotate.wait.unused",
+        Wait::Unconfirmed { .. } => "rotate.wait.unconfirmed",
         Wait::Until(_) => "rotate.wait.until",
         Wait::Quiet { .. } => "rotate.wait.quiet",
         Wait::Open { .. } => "rotate.wait.open",
@@ -208,7 +209,9 @@ fn detail(wait: &Wait) -> String {
         Wait::NoPrimary | Wait::Successor | Wait::NoInstance | Wait::Unnamed => String::new(),
         Wait::Approval(proposed) => format!("{}, {}", proposed.number, proposed.needed),
         Wait::Several(names) | Wait::Behind(names) => names.join(", "),
-        Wait::Unused { serial } | Wait::Rewrap { serial } | Wait::Uncounted { serial } => serial.clone(),
+        Wait::Unused { serial } | Wait::Unconfirmed { serial } | Wait::Rewrap { serial } | Wait::Uncounted { serial } => {
+            serial.clone()
+        }
         Wait::Until(at) => instant(*at),
         Wait::Quiet { serial, since, left } => format!("{serial}, {}, {} s", instant(*since), left.whole_seconds().max(1)),
         Wait::Open { serial, count } => format!("{serial}, {count}"),

@@ -13,7 +13,7 @@ pub(super) fn texts(mistake: &Mistake) -> (Text, Text) {
 }
 
 /// Keys of the texts; what stands behind `cause.` is the code of the mistake.
-pub(super) const CAUSES: [(&str, &str); 95] = [
+pub(super) const CAUSES: [(&str, &str); 98] = [
     ("cause.body.bom", "mend.body.bom"),
     ("cause.body.gbk", "mend.body.gbk"),
     ("cause.body.declaration", "mend.body.declaration"),
@@ -41,6 +41,9 @@ pub(super) const CAUSES: [(&str, &str); 95] = [
     ("cause.key.status", "mend.key.status"),
     ("cause.window.old", "mend.window.old"),
     ("cause.window.ahead", "mend.window.ahead"),
+    ("cause.announce.unproven", "mend.announce.unproven"),
+    ("cause.announce.expired", "mend.announce.expired"),
+    ("cause.announce.other_key", "mend.announce.other_key"),
     ("cause.user_id.default", "mend.user_id.default"),
     ("cause.user_id.empty", "mend.user_id.empty"),
     ("cause.user_id.serial", "mend.user_id.serial"),

@@ -2,6 +2,8 @@
 //!
 //! A scenario that rotates has key folders of its own: the other scenarios of the run keep theirs.
 
+mod announced; // keys that are announced first
+
 use hangu::clock::{Random, SeededEntropy};
 use hangu::exchange::Gateway;
 use keys::algorithm::Algorithm;
@@ -9,6 +11,7 @@ use keys::key::{KeyEntry, Side, Status, Usage};
 use keys::keyring::Keyring;
 use keys::sm2::Engine;
 use keys::store::{Change, Changes, NewKey, OpenFolder, create, import, load};
+use simulators::centre::Desk;
 use simulators::counterparty::Party;
 use simulators::scenario::rotate::{Rotate, Rotated, Stage};
 use std::path::{Path, PathBuf};
@@ -35,10 +38,12 @@ struct Pair<'a> {
 
 impl Keys {
     /// Takes a step, and puts the changed keyrings in place.
-    pub(super) fn rotate(&self, rotate: Rotate, gateway: &Gateway, now: OffsetDateTime) -> Result<(), String> {
+    pub(super) async fn rotate(&self, rotate: Rotate, gateway: &Gateway, desk: &Desk, now: OffsetDateTime) -> Result<(), String> {
         self.own_folders().map_err(|error| error.to_string())?;
         let pair = self.pair(rotate.key);
         match rotate.stage {
+            Stage::Announce => return pair.announce((self.seed, now), gateway, desk).await,
+            Stage::Accept if pair.is_begun()? => pair.accept_announced(gateway, now).await?,
             Stage::Accept => pair.accept(self.seed, now)?,
             Stage::Promote => pair.change(Status::Primary, Status::Draining, Some(now))?,
             Stage::Retire => pair.change(Status::Primary, Status::Retired, None)?,

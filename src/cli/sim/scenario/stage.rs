@@ -16,7 +16,7 @@ use hangu::mq::SharedMq;
 use hangu::mq::memory::MemoryBroker;
 use hangu::shell::Running;
 use hangu::start::{Assembled, Surroundings, assemble};
-use simulators::centre::{CentreConfig, CentreHandle};
+use simulators::centre::{CentreConfig, CentreHandle, Desk};
 use simulators::counterparty::Party;
 use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle};
 use simulators::report::Book;
@@ -238,6 +238,7 @@ impl Stage {
             journal: self.journal.clone(),
             keys: self.keys.clone(),
             world: self.world.clone(),
+            desk: self.centre.desk(),
         }
     }
 
@@ -349,6 +350,7 @@ pub(in crate::cli::sim) struct View {
     journal: SharedJournal,
     keys: Arc<Keys>,
     world: World,
+    desk: Desk,
 }
 
 #[async_trait]
@@ -364,7 +366,7 @@ impl scenario::Gateway for View {
     }
 
     async fn rotate(&self, rotate: Rotate) -> Result<(), String> {
-        self.keys.rotate(rotate, &self.gateway, self.world.now())
+        self.keys.rotate(rotate, &self.gateway, &self.desk, self.world.now()).await
     }
 
     fn refused(&self) -> BTreeMap<String, u64> {
@@ -398,6 +400,7 @@ counterparty = "900584099999"
 app = "MPS"
 counterparty_app = "NPS"
 channel = "B"
+announce_keys = true
 answer_ms = 2500
 mq = { addresses = ["memory"], request_queue = "nps.B.req", reply_queue = "nps.B.rsp", outbound_queue = "nps.centre.B" }
 

@@ -3,12 +3,14 @@
 use super::vault;
 use crate::rotation::change;
 use crate::stand::Stand;
+use codecs::payment::Outcome;
 use hangu::clock::Random;
 use hangu::shell::SystemEntropy;
 use keys::algorithm::Algorithm;
 use keys::key::{KeyEntry, Side, Status, Usage};
-use keys::sm2::Engine;
+use keys::sm2::{Engine, PublicKey};
 use keys::store::{Changes, NewKey, OpenFolder, Source};
+use simulators::centre::{Desk, NewKey as Announcing};
 use simulators::counterparty::Party;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -126,22 +128,39 @@ impl Counterparties {
             options.extend(["--from".to_owned(), agreed.display().to_string()]);
         }
         if shelf.side() == Side::Theirs {
-            let entry = shelf.entry(Status::Accepted);
-            let public = self.place(shelf).join(format!("{}.pub.pem", entry.id));
-            if !public.exists() {
-                let new = NewKey { entry, bits: 0 };
-                keys::store::create(&self.place(shelf), &new, &mut Random(&SystemEntropy)).unwrap();
-                self.reload(shelf);
-            }
-            options.extend(["--from".to_owned(), public.display().to_string()]);
+            options.push("--announced".to_owned());
         }
         options
     }
 
-    /// They enter what was made for them, or agreed on: the public half of a pair, or the secret.
+    /// Of a key of theirs they make the pair, and announce its public half by message.
+    pub(super) async fn announce(&self, shelf: &Shelf, desk: &Desk) {
+        if shelf.side() != Side::Theirs {
+            return;
+        }
+        let new = NewKey {
+            entry: shelf.entry(Status::Accepted),
+            bits: 0,
+        };
+        let made = keys::store::create(&self.place(shelf), &new, &mut Random(&SystemEntropy)).unwrap();
+        self.reload(shelf);
+        let key = Announcing {
+            usage: shelf.usage(),
+            serial: shelf.next.to_owned(),
+            public: PublicKey::from_pem(&std::fs::read_to_string(made.public.unwrap()).unwrap()).unwrap(),
+            from: new.entry.not_before,
+            valid: new.entry.not_after - new.entry.not_before,
+        };
+        let sent = desk.send(desk.announcement(&key).unwrap()).await.unwrap();
+        assert_eq!(sent.outcome, Outcome::Success, "{shelf:?}");
+    }
+
+    /// They enter what was made for them, or agreed on: the public half of a pair, or the secret. A key of ours that verifies
+    /// they know by its announcement and by nothing else.
     pub(super) fn handed_over(&self, shelf: &Shelf) {
         let entry = shelf.entry(Status::Accepted);
         match (shelf.side(), self.agreed(shelf)) {
+            (Side::Ours, _) if shelf.usage() == Usage::Sign => return,
             (Side::Ours, _) => {
                 let public = vault::public(&self.folder, shelf.next);
                 keys::store::import(&self.place(shelf), &entry, &public).unwrap();
