@@ -11,7 +11,8 @@ use crate::config::SettleConfig;
 use crate::journal::{Exchange, ExchangeId, MessageRecord, Move, State};
 use crate::mq::Published;
 use crate::record;
-use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason};
+use codecs::payment::{Attribute, Operation, Outcome, Payment, Reason, Role};
+use codecs::spec::MessageSpec;
 use codecs::wire::Wire;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -70,7 +71,9 @@ impl Gateway {
         match exchange.state {
             State::Accepted => self.take_up_accepted(&mut job, &exchange).await,
             State::Sent => self.take_up_sent(&mut job, &exchange).await,
-            State::Unknown if asks_only(job.request.operation) => self.ask_again(&mut job, &exchange).await,
+            State::Unknown if asks_only(job.request.operation) || self.goes_by_original(&exchange) => {
+                self.ask_again(&mut job, &exchange).await
+            }
             State::Unknown => self.query(&job, &exchange).await,
             State::Answered => self.redeliver(&job, &exchange).await,
             State::Delivered => Ok(()),
@@ -122,7 +125,14 @@ impl Gateway {
         self.send_stored(job, exchange, link, State::Sent).await
     }
 
-    /// What has no effect of its own is not queried but asked again, with the same bytes.
+    /// A cancel that names its original alone: no query can name it, and twice has no more effect than once.
+    fn goes_by_original(&self, exchange: &Exchange) -> bool {
+        let link = exchange.link_out.as_deref().and_then(|name| self.link(name).ok());
+        let sent = link.and_then(|link| link.spec.message_for(Operation::Cancel, Role::Request));
+        exchange.operation == Operation::Cancel.name() && sent.is_some_and(MessageSpec::is_named_by_original)
+    }
+
+    /// What has no effect of its own, or the same effect however often, is not queried but asked again, with the same bytes.
     async fn ask_again(&self, job: &mut Job, exchange: &Exchange) -> Result<(), Trouble> {
         let link = self.link(exchange.link_out.as_deref().unwrap_or_default())?;
         self.send_stored(job, exchange, link, State::Unknown).await

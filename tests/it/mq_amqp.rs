@@ -112,7 +112,12 @@ async fn cut_link_is_replaced() {
     wait_until("both links are up", || mq.state().connected).await;
     held.settle.ack().await;
     for message_id in ["held", "unread1", "unread2"] {
-        let again = next(&mut consumer).await;
+        let mut again = next(&mut consumer).await;
+        if again.message_id.as_deref() == Some("before") {
+            // Its acknowledgement, for which nobody waits, may have been cut off too.
+            again.settle.ack().await;
+            again = next(&mut consumer).await;
+        }
         assert_eq!((again.message_id.as_deref(), again.redelivered), (Some(message_id), true));
         again.settle.ack().await;
     }

@@ -107,6 +107,11 @@ impl MessageSpec {
         self.plan.fields.iter().any(|field| field.map == Some(attribute))
     }
 
+    /// Whether it has no number of its own, only that of its original.
+    pub fn is_named_by_original(&self) -> bool {
+        self.derives(Attribute::Serial) == Some(Attribute::OriginalEndToEndId)
+    }
+
     /// The attribute from which another one is derived, where the message says so.
     pub fn derives(&self, target: Attribute) -> Option<Attribute> {
         let mut pairs = self.plan.derive.iter();

@@ -3,7 +3,7 @@
 use super::{Flaw, Scenario};
 
 /// Every embedded file: name and text.
-pub const FILES: [(&str, &str); 117] = [
+pub const FILES: [(&str, &str); 118] = [
     (
         "altered-repeat-contract.toml",
         include_str!("../../scenarios/altered-repeat-contract.toml"),
@@ -226,6 +226,7 @@ pub const FILES: [(&str, &str); 117] = [
         include_str!("../../scenarios/to-late-after-cancel.toml"),
     ),
     ("to-lost-after.toml", include_str!("../../scenarios/to-lost-after.toml")),
+    ("to-lost-cancel.toml", include_str!("../../scenarios/to-lost-cancel.toml")),
     ("to-lost-credit.toml", include_str!("../../scenarios/to-lost-credit.toml")),
     ("to-notice-bad.toml", include_str!("../../scenarios/to-notice-bad.toml")),
     (

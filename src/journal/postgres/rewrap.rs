@@ -85,16 +85,17 @@ const OTHER_KEY: &str = concat!(
     ", exchange_id, seq FROM message WHERE (exchange_id, seq) > ($2, $3) AND exchange_id <= $4 AND key_serial <> $1 \
      ORDER BY exchange_id, seq LIMIT $5"
 );
+/// By `= ANY` the rows are found by their index, whatever the planner believes of the table.
 const MESSAGES: &str = "UPDATE message SET key_serial = new.key, sealed = new.sealed
     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[], $5::text[], $6::bytea[])
         AS new (id, seq, from_key, from_sealed, key, sealed)
-    WHERE message.exchange_id = new.id AND message.seq = new.seq
+    WHERE message.exchange_id = ANY($1) AND message.exchange_id = new.id AND message.seq = new.seq
         AND message.key_serial = new.from_key AND message.sealed = new.from_sealed";
 /// The second column is without meaning.
 const PARKED: &str = "UPDATE parked SET key_serial = new.key, sealed = new.sealed
     FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[], $5::text[], $6::bytea[])
         AS new (id, seq, from_key, from_sealed, key, sealed)
-    WHERE parked.id = new.id AND parked.key_serial = new.from_key AND parked.sealed = new.from_sealed";
+    WHERE parked.id = ANY($1) AND parked.id = new.id AND parked.key_serial = new.from_key AND parked.sealed = new.from_sealed";
 const PARKED_AFTER: &str = concat!(
     "SELECT ",
     parked_columns!(),

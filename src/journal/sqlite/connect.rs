@@ -5,17 +5,20 @@ use super::maintain::{abandon, cut_log};
 use super::{Options, schema};
 use crate::journal::JournalError;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Every SQLite from 3.7.0 to 3.51.2 can corrupt a file when its log restarts (facts/reliability.md 3.2).
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
 /// Statements kept prepared; more than the journal has.
 const STATEMENTS_MAX: usize = 96;
+
+/// Steps of SQLite's virtual machine, or pages that it checks, from one look at the time to the next.
+const STEPS: i32 = 100;
 
 /// Takes the operating system's lock on `<journal>.lock`, which a process loses only by ending.
 ///
@@ -41,8 +44,8 @@ pub(super) fn lock(path: &Path) -> Result<File, JournalError> {
 pub(super) fn writer(path: &Path, options: &Options) -> Result<Connection, JournalError> {
     check_version()?;
     let existed = create(path)?;
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, options)?;
-    match prepare(&connection, options, existed) {
+    let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, options)?;
+    match prepare(&mut connection, options, existed) {
         Ok(()) => Ok(connection),
         Err(error) => {
             // What could not be synced here was acknowledged to nobody.
@@ -54,11 +57,11 @@ pub(super) fn writer(path: &Path, options: &Options) -> Result<Connection, Journ
     }
 }
 
-fn prepare(connection: &Connection, options: &Options, existed: bool) -> Result<(), JournalError> {
+fn prepare(connection: &mut Connection, options: &Options, existed: bool) -> Result<(), JournalError> {
     schema::check_ours(connection)?;
     settle(connection, options)?;
     if existed {
-        quick_check(connection)?;
+        quick_check(connection, Duration::from_millis(options.check_ms))?;
     }
     schema::migrate(connection)?;
     begin_log(connection)
@@ -182,14 +185,28 @@ fn switch_to_log(connection: &Connection) -> rusqlite::Result<String> {
     connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))
 }
 
-fn quick_check(connection: &Connection) -> Result<(), JournalError> {
-    let verdict: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(|error| before_commit(&error))?;
-    if verdict == "ok" {
-        return Ok(());
+/// Looks through the pages of the file for as long as it may: a start does not wait for all of a large one. SQLite looks at
+/// every page again when it reads it.
+fn quick_check(connection: &mut Connection, limit: Duration) -> Result<(), JournalError> {
+    let end = Instant::now() + limit;
+    let limited = connection.progress_handler(STEPS, Some(move || Instant::now() >= end));
+    limited.map_err(|error| before_commit(&error))?;
+    let verdict = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    let unlimited = connection.progress_handler(0, None::<fn() -> bool>);
+    unlimited.map_err(|error| before_commit(&error))?;
+    match verdict {
+        Ok(verdict) if verdict == "ok" => Ok(()),
+        Ok(verdict) => Err(JournalError::Damaged(format!("quick_check says: {verdict}"))),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            let ms = limit.as_millis();
+            tracing::info!(
+                ms,
+                "the journal's file is large: so long was it looked through, and no damage found"
+            );
+            Ok(())
+        }
+        Err(error) => Err(before_commit(&error)),
     }
-    Err(JournalError::Damaged(format!("quick_check says: {verdict}")))
 }
 
 /// Begins with a log of its own: what was acknowledged is moved into the file, and one commit, which changes nothing, makes

@@ -171,6 +171,30 @@ fn a_damaged_file_is_refused() {
     assert!(Store::open(&path).is_ok());
 }
 
+/// A gateway with years in its journal starts at once: what no check came to is found where it is read.
+#[test]
+fn an_opening_looks_for_damage_only_so_long() {
+    let (_folder, path) = place();
+    let mut store = Store::open(&path).unwrap();
+    for serial in 0..2_000 {
+        store.apply(&write(large(&serial.to_string()))).unwrap();
+    }
+    drop(store);
+    let mut torn = std::fs::read(&path).unwrap();
+    let end = torn.len() / 4096 * 4096;
+    torn[end / 2..].fill(0x5A);
+    std::fs::write(&path, torn).unwrap();
+    let hasty = Options {
+        check_ms: 0,
+        ..Options::default()
+    };
+    let mut store = Store::open_with(&path, hasty).unwrap();
+    let refused = (0..2_000).any(|serial| store.apply(&write(large(&serial.to_string()))).is_err());
+    assert!(refused, "half of the file is gone, and nothing was missed");
+    drop(store);
+    assert!(matches!(Store::open(&path), Err(JournalError::Damaged(_))));
+}
+
 #[test]
 fn a_place_that_cannot_be_written_is_refused() {
     let (folder, _) = place();
