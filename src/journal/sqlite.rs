@@ -61,8 +61,8 @@ pub struct Options {
     pub idle_ms: u64,
     /// How long a connection waits for a lock of another one.
     pub busy_timeout_ms: u64,
-    /// How long an opening looks through the file for damage.
-    pub check_ms: u64,
+    /// Most pages of 4 KiB that an opening looks through for damage.
+    pub check_pages: u32,
     /// Exchanges that one turn of a prune deletes, so that other writes are not held up.
     pub prune_max: u32,
     /// Most pages of 4 KiB that the file may have: a quota, beyond which the journal says that it is full.
@@ -85,7 +85,7 @@ impl Default for Options {
             log_bytes_max: 256 << 20,
             idle_ms: 200,
             busy_timeout_ms: 5_000,
-            check_ms: 2_000,
+            check_pages: 50_000,
             prune_max: 500,
             pages_max: None,
             chain: Chain::unkeyed("hangu"),

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Every SQLite from 3.7.0 to 3.51.2 can corrupt a file when its log restarts (facts/reliability.md 3.2).
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -17,8 +17,8 @@ const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// Statements kept prepared; more than the journal has.
 const STATEMENTS_MAX: usize = 96;
 
-/// Steps of SQLite's virtual machine, or pages that it checks, from one look at the time to the next.
-const STEPS: i32 = 100;
+/// Pages that SQLite checks before it asks whether to go on.
+const STEPS: u32 = 100;
 
 /// Takes the operating system's lock on `<journal>.lock`, which a process loses only by ending.
 ///
@@ -61,7 +61,7 @@ fn prepare(connection: &mut Connection, options: &Options, existed: bool) -> Res
     schema::check_ours(connection)?;
     settle(connection, options)?;
     if existed {
-        quick_check(connection, Duration::from_millis(options.check_ms))?;
+        quick_check(connection, options.check_pages)?;
     }
     schema::migrate(connection)?;
     begin_log(connection)
@@ -185,11 +185,15 @@ fn switch_to_log(connection: &Connection) -> rusqlite::Result<String> {
     connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))
 }
 
-/// Looks through the pages of the file for as long as it may: a start does not wait for all of a large one. SQLite looks at
-/// every page again when it reads it.
-fn quick_check(connection: &mut Connection, limit: Duration) -> Result<(), JournalError> {
-    let end = Instant::now() + limit;
-    let limited = connection.progress_handler(STEPS, Some(move || Instant::now() >= end));
+/// Looks through so many pages of the file: a start does not wait for all of a large one. SQLite looks at every page again when
+/// it reads it.
+fn quick_check(connection: &mut Connection, pages: u32) -> Result<(), JournalError> {
+    let mut left = pages / STEPS;
+    let is_enough = move || {
+        left = left.saturating_sub(1);
+        left == 0
+    };
+    let limited = connection.progress_handler(i32::try_from(STEPS).unwrap_or(1), Some(is_enough));
     limited.map_err(|error| before_commit(&error))?;
     let verdict = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     let unlimited = connection.progress_handler(0, None::<fn() -> bool>);
@@ -198,10 +202,9 @@ fn quick_check(connection: &mut Connection, limit: Duration) -> Result<(), Journ
         Ok(verdict) if verdict == "ok" => Ok(()),
         Ok(verdict) => Err(JournalError::Damaged(format!("quick_check says: {verdict}"))),
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
-            let ms = limit.as_millis();
             tracing::info!(
-                ms,
-                "the journal's file is large: so long was it looked through, and no damage found"
+                pages,
+                "the journal's file is large: so much of it was looked through, and no damage found"
             );
             Ok(())
         }
