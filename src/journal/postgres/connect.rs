@@ -206,7 +206,8 @@ async fn opened(login: &Config, target: &Target) -> Result<Session, Error> {
 /// limits free what a vanished gateway still holds. Statistics of a young journal mislead the planner, and every statement
 /// here has an index: scans of whole tables are ruled out, and joins that make them. So are bitmaps: rows are to be locked in the
 /// order of their keys, not of their places. One plan does for all parameters: by itself the server makes a new one at each
-/// execution of a statement over arrays.
+/// execution of a statement over arrays. And none is compiled: what is ruled out counts as so dear that the server would take a
+/// tenth of a second to compile each small statement that has nothing else.
 async fn settle(session: &Session, target: &Target) -> Result<Server, Error> {
     let server_ms = target.transaction_ms.saturating_mul(2);
     let schema = quoted(&target.schema);
@@ -214,7 +215,8 @@ async fn settle(session: &Session, target: &Target) -> Result<Server, Error> {
         "SET search_path TO {schema}; SET statement_timeout = {server_ms}; SET lock_timeout = {LOCK_MS};
          SET idle_in_transaction_session_timeout = {server_ms}; SET enable_seqscan = off;
          SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off;
-         SET plan_cache_mode = force_generic_plan; SET client_encoding = 'UTF8'"
+         SET plan_cache_mode = force_generic_plan; SET client_encoding = 'UTF8';
+         SELECT set_config('jit', 'off', false) FROM pg_settings WHERE name = 'jit'"
     );
     session.batch(&settings).await?;
     let server = asked(session).await?;

@@ -16,7 +16,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const FRAME_BYTES_MAX: u32 = 128 * 1024;
 /// Smallest frame that AMQP 0-9-1 allows (4.2.3).
 const FRAME_BYTES_MIN: u32 = 4096;
-/// Below it the client library divides its heartbeat interval to nothing and floods the link (trap 5).
+/// Below it half an interval is not longer than the time from one look of ours at the clock to the next.
 const HEARTBEAT_S_MIN: u16 = 2;
 const CHANNELS_MAX: u16 = 2047;
 

@@ -65,7 +65,7 @@ async fn the_smaller_wish_is_agreed_to() {
         Some((CHANNELS_MAX, FRAME_BYTES_MAX, HEARTBEAT_S)),
     )
     .await;
-    // What the client library cannot keep is no agreement.
+    // What we cannot keep is no agreement.
     check_terms(tune(2047, 4095, 60), None).await;
     check_terms(tune(2047, 131_072, 1), None).await;
     check_terms(Frame::method(TUNE, &[0, 1, 0]), None).await;
