@@ -217,19 +217,8 @@ fn message(direction: &'static str, part: &str, serial: u64, bytes: usize) -> Me
 
 fn step(id: ExchangeId, from: State, to: State) -> Move {
     Move {
-        id,
-        epoch: EPOCH_FIRST,
-        from: vec![from],
-        to,
-        at: NOW + 5,
         due: NOW + 30_000,
-        outcome: None,
-        link_out: None,
-        out_key: None,
-        messages: Vec::new(),
-        answers: None,
-        attempt: false,
-        query: false,
+        ..Move::bare(id, EPOCH_FIRST, vec![from], to, NOW + 5)
     }
 }
 

@@ -11,7 +11,7 @@ use hangu::mq::memory::MemoryBroker;
 use hangu::mq::{Consumer, Mq, Publication, Published, Settle, SharedMq};
 use hangu::shell::{Running, SystemClock, SystemEntropy};
 use hangu::start::{Assembled, Surroundings, assemble};
-use simulators::centre::{CentreConfig, CentreHandle, Desk};
+use simulators::centre::{CentreConfig, CentreHandle, Desk, OPEN};
 use simulators::counterparty::Party;
 use simulators::load::{Load, Tap, drive_through};
 use simulators::mix::{Planned, chosen};
@@ -57,7 +57,7 @@ async fn played(folder: &Path, number: u64, gateway_on: &tokio::runtime::Handle)
         .await??;
     let centre = centre(folder, Arc::new(broker.mq()))?;
     let desk = centre.desk();
-    desk.announce("ST01").await.map_err(|refusal| refusal.to_string())?;
+    desk.announce(OPEN).await.map_err(|refusal| refusal.to_string())?;
     tokio::time::sleep(Duration::from_millis(500)).await;
     let succeeded = debits(&desk, number).await;
     running.stop(Duration::from_secs(5)).await;

@@ -61,7 +61,7 @@ pub fn request(keyring: &Keyring, order: Order, id: i64, note: &str, now: Offset
     let target = format!("/parked/{id}/{}", order.name());
     let (timestamp, body) = (millis(now).to_string(), json!({ "note": note }).to_string());
     let tag = keyring.digest()?.tag(&signed("POST", &target, &timestamp, body.as_bytes()));
-    let signature = tag.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let signature = keys::hex::encode(&tag);
     Ok(Wire {
         start: Start::Request {
             method: "POST".to_owned(),

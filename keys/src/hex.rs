@@ -2,12 +2,13 @@
 
 use zeroize::Zeroizing;
 
-pub(crate) fn encode(bytes: &[u8]) -> String {
+/// Two lower-case digits for each byte.
+pub fn encode(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]).map(digit).collect()
 }
 
 /// Reads an even number of digits of either case, with nothing between them.
-pub(crate) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+pub fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else {
         return None;
     };

@@ -9,7 +9,7 @@ pub mod chain; // from a certificate to an authority that counts
 pub mod envelope; // wrapped SM4 keys, and what is reused of them
 pub mod error; // what can go wrong with a key or a computation
 pub mod guarded; // the store that officers keep: a log of proposals, wrapped keys
-mod hex; // key files and fingerprints as text
+pub mod hex; // key files, digests and fingerprints as text
 pub mod intake; // the forms in which keys are handed over
 pub mod key; // a key's description: owner, usage, serial, status, validity
 pub mod keyring; // which key signs, verifies, seals, opens

@@ -1,6 +1,7 @@
 //! What commands print and how they end: exit codes are an interface (docs/errors.md).
 
 use clap::ValueEnum;
+pub(crate) use keys::hex::encode as hex;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -105,12 +106,6 @@ fn print_to(stream: &mut impl Write, text: &str) {
         // Where nothing can be printed, only the exit code is left to say so.
         std::process::exit(i32::from(Exit::Unavailable.code()));
     }
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('?');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Pretty JSON.

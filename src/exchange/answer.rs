@@ -209,22 +209,7 @@ impl Gateway {
 
     /// A move that changes nothing but the state.
     pub(super) fn step(&self, id: ExchangeId, epoch: i64, to: State) -> Move {
-        let now = millis(self.clock.now());
-        Move {
-            id,
-            epoch,
-            from: Vec::new(),
-            to,
-            at: now,
-            due: now,
-            outcome: None,
-            link_out: None,
-            out_key: None,
-            messages: Vec::new(),
-            answers: None,
-            attempt: false,
-            query: false,
-        }
+        Move::bare(id, epoch, Vec::new(), to, millis(self.clock.now()))
     }
 
     /// Applies a move; one that no longer fits is `Stale`: somebody else was first.

@@ -12,6 +12,7 @@ use crate::journal::{ExchangeId, Journal, MessageRecord, Millis, Parked, Read, S
 use crate::record::{self, Place, RecordError};
 use keys::keyring::Keyring;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use time::OffsetDateTime;
 
 /// How far a journal is wrapped anew.
@@ -109,6 +110,12 @@ impl Gateway {
 }
 
 impl Rewrapping<'_> {
+    /// How long to wait after a page, so that no more than so many messages a second are read: what is passed over is not free.
+    pub fn pause(messages: usize, per_s: u32) -> Duration {
+        let messages = u32::try_from(messages.max(1)).unwrap_or(u32::MAX);
+        Duration::from_secs(1).mul_f64(f64::from(messages) / f64::from(per_s.max(1)))
+    }
+
     /// Takes the pass that is under way one page further, or begins one.
     pub async fn page(&self) -> Result<Standing, Trouble> {
         if let Some(standing) = self.early()? {

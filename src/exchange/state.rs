@@ -9,6 +9,7 @@ use crate::pipeline::Fault;
 use crate::record::RecordError;
 use codecs::payment::{Attribute, Date, Payment};
 use keys::error::{CryptoError, KeyError};
+use keys::hex;
 use keys::keyring::Keyring;
 use std::sync::{Mutex, PoisonError};
 use time::{Duration, OffsetDateTime};
@@ -130,8 +131,8 @@ impl Gateway {
 /// By which the keys of a journal are known again.
 pub(super) fn print(keyring: &Keyring) -> Result<String, KeyError> {
     let tag = keyring.digest()?.tag(&[b"hangu journal"]);
-    let digits = tag.iter().take(8).map(|byte| format!("{byte:02x}"));
-    Ok(digits.collect())
+    let (print, _) = tag.split_at(PRINT_BYTES.min(tag.len()));
+    Ok(hex::encode(print))
 }
 
 impl SystemState {
@@ -193,6 +194,8 @@ impl SystemState {
 const KEY_SETTING: &str = "journal_key";
 /// Name of the setting that holds the status.
 const SETTING: &str = "system";
+/// Enough to tell keys apart.
+const PRINT_BYTES: usize = 8;
 /// Facts 1.2: ST00 = stopped; other values are not public and stop nothing.
 const STOPPED: &str = "ST00";
 /// How far the centre's clock may be ahead of ours.

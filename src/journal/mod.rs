@@ -304,6 +304,27 @@ pub struct Move {
     pub query: bool,
 }
 
+impl Move {
+    /// One that changes nothing but the state, due when it is made.
+    pub const fn bare(id: ExchangeId, epoch: i64, from: Vec<State>, to: State, at: Millis) -> Self {
+        Self {
+            id,
+            epoch,
+            from,
+            to,
+            at,
+            due: at,
+            outcome: None,
+            link_out: None,
+            out_key: None,
+            messages: Vec::new(),
+            answers: None,
+            attempt: false,
+            query: false,
+        }
+    }
+}
+
 /// Every write.
 #[derive(Clone, Debug)]
 pub enum Write {

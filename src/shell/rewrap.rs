@@ -1,7 +1,7 @@
 //! The journal wrapped anew at a bounded rate, beside the traffic.
 
 use super::sleep_unless;
-use crate::exchange::{Gateway, Turn};
+use crate::exchange::{Gateway, Rewrapping, Turn};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -15,10 +15,7 @@ pub(super) async fn rewrap(gateway: Arc<Gateway>, per_s: u32, stop: Cancellation
     while sleep_unless(&stop, pause).await {
         pause = match gateway.rewrap_some().await {
             Ok(Turn::Idle) => IDLE,
-            Ok(Turn::Read(messages)) => {
-                // What is passed over is not free either.
-                Duration::from_secs(1).mul_f64(f64::from(u32::try_from(messages.max(1)).unwrap_or(u32::MAX)) / f64::from(per_s))
-            }
+            Ok(Turn::Read(messages)) => Rewrapping::pause(messages, per_s),
             Err(trouble) => {
                 tracing::warn!(%trouble, "the journal is not wrapped anew for the moment");
                 IDLE

@@ -16,7 +16,7 @@ mod way;
 mod tests;
 
 pub use announce::NewKey;
-pub use script::{Conduct, Manner, Script};
+pub use script::{Conduct, Manner, OPEN, STOPPED, Script};
 pub use send::Sent;
 pub use state::Figures;
 

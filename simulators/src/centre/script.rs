@@ -152,6 +152,10 @@ impl Shared {
     }
 }
 
+/// The centre's words for a day on which payments are taken, and for one on which none are.
+pub const OPEN: &str = "ST01";
+pub const STOPPED: &str = "ST00";
+
 /// How a field may be written.
 fn texts(message: &Payment, field: Attribute) -> Vec<String> {
     match message.value(field) {

@@ -482,7 +482,7 @@ async fn faults_of_the_centre_are_in_its_replies() {
 #[tokio::test]
 async fn the_settlement_date_and_an_echo_reach_the_bank() {
     let scene = scene(9, config(), Habits::default()).await;
-    scene.centre.desk().announce("ST01").await.unwrap();
+    scene.centre.desk().announce(super::OPEN).await.unwrap();
     let planned = Planned {
         shape: Shape::Plain(Operation::Echo),
         ..chosen(1, 1, Operation::Refund, None)

@@ -6,7 +6,7 @@ use super::reply::Rules;
 use super::span::spans;
 use super::tape::Tape;
 use super::{Act, Announce, Done, Scenario, Shown, Verdict};
-use crate::centre::CentreHandle;
+use crate::centre::{CentreHandle, OPEN, STOPPED};
 use crate::counterparty::Refusal;
 use crate::ids::{communication_key, reference_key};
 use crate::institution::direct::Direct;
@@ -207,8 +207,6 @@ impl<'a> Run<'a> {
     }
 }
 
-const OPEN: &str = "ST01";
-const STOPPED: &str = "ST00";
 const STALE: time::Duration = time::Duration::hours(1);
 const ACKNOWLEDGED: Duration = Duration::from_secs(20);
 /// Ids of runs with different seeds rarely meet.

@@ -70,8 +70,7 @@ fn cells(line: &Line, member: &str) -> Vec<Cell> {
     let nothing = || Cell::Text(String::new());
     let fen = line.fen.unsigned_abs();
     let (code, kind, subtype, biz) = kinds(line.operation);
-    // Seen from the merchant, which is credited with what is collected for it.
-    let letter = if line.side == Side::Debit { 'C' } else { 'D' };
+    let letter = letter(line.side);
     let fee = line.details.fee_fen.unsigned_abs();
     vec![
         text(code),
@@ -124,7 +123,7 @@ fn adjustment(line: &Line, member: &str) -> Vec<Cell> {
     let text = |text: &str| Cell::Text(text.to_owned());
     let nothing = || Cell::Text(String::new());
     let fen = line.fen.unsigned_abs();
-    let letter = if line.side == Side::Debit { 'C' } else { 'D' };
+    let letter = letter(line.side);
     vec![
         text(ADJUSTMENT),
         text(member),
@@ -149,6 +148,14 @@ fn adjustment(line: &Line, member: &str) -> Vec<Cell> {
         text("04"),
         nothing(),
     ]
+}
+
+/// Seen from the merchant, which is credited with what is collected for it.
+const fn letter(side: Side) -> char {
+    match side {
+        Side::Debit => 'C',
+        Side::Credit => 'D',
+    }
 }
 
 /// Transaction code, type, subtype and business.

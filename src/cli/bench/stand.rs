@@ -17,7 +17,7 @@ use hangu::journal::SharedJournal;
 use hangu::mq::SharedMq;
 use hangu::shell::{Running, SystemClock, SystemEntropy};
 use keys::keyring::Keyring;
-use simulators::centre::{CentreConfig, CentreHandle, Desk, OnTimeout};
+use simulators::centre::{CentreConfig, CentreHandle, Desk, OPEN, OnTimeout};
 use simulators::platform::PlatformHandle;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -186,7 +186,7 @@ impl Stand {
 
     /// The centre announces the settlement date; a moment lets every gateway take it in.
     async fn open_the_day(&self) -> Result<(), Failure> {
-        let announced = self.centre.desk().announce("ST01").await;
+        let announced = self.centre.desk().announce(OPEN).await;
         announced.map_err(|refusal| refused("centre")(&format!("{refusal}")))?;
         tokio::time::sleep(Duration::from_millis(500)).await;
         Ok(())

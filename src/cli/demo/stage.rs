@@ -13,7 +13,7 @@ use hangu::mq::memory::MemoryBroker;
 use hangu::mq::{Mq, SharedMq};
 use hangu::shell::{Running, SystemClock, SystemEntropy};
 use hangu::start::{Assembled, Surroundings, assemble};
-use simulators::centre::{CentreConfig, CentreHandle, Desk, Figures, OnTimeout};
+use simulators::centre::{CentreConfig, CentreHandle, Desk, Figures, OPEN, OnTimeout};
 use simulators::institution::direct::Direct;
 use simulators::people::ACCOUNTS_MAX;
 use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle, SharedLedger};
@@ -194,7 +194,7 @@ impl Stage {
 
     /// The centre announces status and settlement date; before that the bank may start nothing of its own.
     async fn open_the_day(&self) -> Result<(), Failure> {
-        let announced = self.centre.desk().announce("ST01").await;
+        let announced = self.centre.desk().announce(OPEN).await;
         announced.map_err(|refusal| Failure::new(Exit::Unavailable, "centre", format!("{refusal}")))?;
         let gateway = self.running.gateway();
         wait_until(Duration::from_secs(10), async || gateway.system().settlement_date.is_some()).await

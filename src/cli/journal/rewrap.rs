@@ -13,7 +13,6 @@ use hangu::exchange::{Rewrapping, Standing};
 use hangu::shell::{SystemClock, SystemEntropy};
 use keys::keyring::Keyring;
 use serde_json::json;
-use std::time::Duration;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -80,8 +79,7 @@ impl Opened {
             if args.for_s.is_some_and(|seconds| (now - begun).whole_seconds() >= seconds) {
                 return Ok((done, standing));
             }
-            let messages = u32::try_from(read).unwrap_or(u32::MAX);
-            std::thread::sleep(Duration::from_secs(1).mul_f64(f64::from(messages) / f64::from(args.per_s)));
+            std::thread::sleep(Rewrapping::pause(read, args.per_s));
         }
     }
 }

@@ -5,7 +5,7 @@ use super::{Exit, Failure, Settings, centre_config, queue_link};
 use crate::cli::parties::{party, world};
 use crate::cli::queues::MqQueues;
 use hangu::config::Config;
-use simulators::centre::{CentreConfig, CentreHandle, OnTimeout};
+use simulators::centre::{CentreConfig, CentreHandle, OPEN, OnTimeout};
 use simulators::mix::Flow;
 use simulators::queues::storm::Storm;
 use simulators::report::Book;
@@ -80,7 +80,7 @@ fn start_as(settings: &Settings, config: &Config, manner: &Manner, patience_s: u
 /// Tells the bank that the system is open, and its settlement date.
 pub(super) async fn announce(centre: &CentreHandle) -> Result<(), Failure> {
     let unavailable = |refusal| Failure::new(Exit::Unavailable, "centre", format!("{refusal}"));
-    centre.desk().announce("ST01").await.map_err(unavailable)?;
+    centre.desk().announce(OPEN).await.map_err(unavailable)?;
     // The notice travels on the request queue, ahead of what follows; a moment lets the bank take it in.
     tokio::time::sleep(Duration::from_millis(500)).await;
     Ok(())

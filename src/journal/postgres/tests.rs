@@ -12,19 +12,8 @@ use crate::journal::{JournalError, Move, State, Write, Written};
 
 fn step(id: i64, out_key: Option<&str>) -> Write {
     Write::Move(Box::new(Move {
-        id,
-        epoch: 1,
-        from: vec![State::Accepted],
-        to: State::Sent,
-        at: 1,
-        due: 1,
-        outcome: None,
-        link_out: None,
         out_key: out_key.map(Into::into),
-        messages: Vec::new(),
-        answers: None,
-        attempt: false,
-        query: false,
+        ..Move::bare(id, 1, vec![State::Accepted], State::Sent, 1)
     }))
 }
 

@@ -3,6 +3,7 @@
 use super::{Finding, Flaw, KnownTip, PAGE, Report, Verifier, VerifyError};
 use crate::journal::chain::FIRST;
 use crate::journal::{Effect, EffectKey, Exchange, ExchangeId, Found, Millis, Read};
+use keys::hex::encode as hex;
 use std::collections::BTreeMap;
 
 /// Chain and date.
@@ -193,8 +194,4 @@ fn at_tip(flaw: Flaw, tip: &KnownTip, detail: String) -> Finding {
         place: format!("{} {} {}", tip.chain, tip.date, tip.seq),
         detail,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -104,19 +104,8 @@ pub(crate) fn park(source: &str, body: &str) -> Park {
 /// A bare move under the first epoch.
 pub(crate) fn step(id: ExchangeId, from: &[State], to: State, at: Millis) -> Move {
     Move {
-        id,
-        epoch: EPOCH_FIRST,
-        from: from.to_vec(),
-        to,
-        at,
         due: at + 100,
-        outcome: None,
-        link_out: None,
-        out_key: None,
-        messages: Vec::new(),
-        answers: None,
-        attempt: false,
-        query: false,
+        ..Move::bare(id, EPOCH_FIRST, from.to_vec(), to, at)
     }
 }
 

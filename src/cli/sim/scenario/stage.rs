@@ -16,7 +16,7 @@ use hangu::mq::SharedMq;
 use hangu::mq::memory::MemoryBroker;
 use hangu::shell::Running;
 use hangu::start::{Assembled, Surroundings, assemble};
-use simulators::centre::{CentreConfig, CentreHandle, Desk};
+use simulators::centre::{CentreConfig, CentreHandle, Desk, OPEN};
 use simulators::counterparty::Party;
 use simulators::platform::{PlatformClient, PlatformClientConfig, PlatformHandle};
 use simulators::report::Book;
@@ -100,7 +100,6 @@ enum Queues {
 
 impl Queues {
     async fn open(place: Place<'_>) -> Result<(Self, [String; 3]), Failure> {
-        let unavailable = |error: &dyn std::fmt::Display| Failure::new(Exit::Unavailable, "queues", error);
         let (queues, names) = match place.broker {
             None => (Self::Memory(MemoryBroker::default()), QUEUES.map(str::to_owned)),
             Some(broker) => {
@@ -108,16 +107,25 @@ impl Queues {
                 (Self::Amqp(Box::new(broker.config.clone())), QUEUES.map(named))
             }
         };
-        let mq = queues.connect()?;
+        let mq = queues.connected().await?;
+        let declared = mq.declare(&names).await;
+        declared.map_err(|error| Failure::new(Exit::Unavailable, "queues", error))?;
+        mq.close().await;
+        Ok((queues, names))
+    }
+
+    /// A party says its first word when it is connected: nobody repeats it.
+    async fn connected(&self) -> Result<SharedMq, Failure> {
+        let mq = self.connect()?;
         let reached = tokio::time::timeout(BROKER_PATIENCE, async {
             while !mq.state().connected {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
-        reached.await.map_err(|_| unavailable(&"the broker is not reachable"))?;
-        mq.declare(&names).await.map_err(|error| unavailable(&error))?;
-        mq.close().await;
-        Ok((queues, names))
+        match reached.await {
+            Ok(()) => Ok(mq),
+            Err(_) => Err(Failure::new(Exit::Unavailable, "queues", "the broker is not reachable")),
+        }
     }
 
     fn connect(&self) -> Result<SharedMq, Failure> {
@@ -175,7 +183,7 @@ impl Stage {
         };
         let (running, addresses, journal) = surroundings.start_gateway(&own, &keys, wiring).await?;
         let centre = simulators::centre::start(
-            storms.begun_by(MqQueues::new(queues.connect()?)),
+            storms.begun_by(MqQueues::new(queues.connected().await?)),
             parties.centre.clone(),
             world.clone(),
             centre_config(names),
@@ -379,8 +387,6 @@ impl scenario::Gateway for View {
 }
 
 pub(super) const FIRST_MOMENT: OffsetDateTime = datetime!(2030-01-15 10:00 +8);
-/// The centre's word for a day on which payments are taken.
-const OPEN: &str = "ST01";
 const ACCOUNTS: u64 = 1_000_000;
 const BROKER_PATIENCE: Duration = Duration::from_secs(10);
 /// Requests to the bank, replies to it, and what it sends.

@@ -40,19 +40,10 @@ fn what_is_further_goes_with_its_exchange() {
 
 fn step(store: &mut Store, from: State, to: State, key: Option<(&str, bool)>) {
     let change = Move {
-        id: 1,
-        epoch: EPOCH_FIRST,
-        from: vec![from],
-        to,
-        at: 2,
         due: 3,
-        outcome: None,
-        link_out: None,
         out_key: key.map(|(key, _)| key.into()),
-        messages: Vec::new(),
-        answers: None,
-        attempt: false,
         query: key.is_some_and(|(_, is_query)| is_query),
+        ..Move::bare(1, EPOCH_FIRST, vec![from], to, 2)
     };
     assert!(store.apply(&Write::Move(Box::new(change))).unwrap().moved().unwrap());
 }
