@@ -126,6 +126,8 @@ async fn forward(mut client: TcpStream, shared: Arc<Shared>, mut faults: mpsc::R
     let (mut frozen, mut swallowed, mut doubled, mut carried) = (false, false, false, 0);
     loop {
         let (bytes, to_server) = tokio::select! {
+            // A fault is there before what the test does next.
+            biased;
             Some(fault) = faults.recv() => {
                 match fault {
                     Fault::Cut => return,
