@@ -3,6 +3,7 @@
 use crate::exchange::Trouble;
 use crate::journal::{SharedJournal, Unexpected, Write};
 use crate::limits::{SERIAL_BLOCK, SERIAL_MAX};
+use codecs::digits::{push_date, push_digits};
 use codecs::payment::Date;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -22,7 +23,11 @@ impl Numbering {
         if serial > SERIAL_MAX {
             return Err(Trouble::Serials(format!("{link} on {date}")));
         }
-        Ok(format!("{}{origin}{serial:08}", compact(date)))
+        let mut number = String::with_capacity(NUMBER_BYTES);
+        push_date(&mut number, date, "");
+        number.push_str(origin);
+        push_digits::<8>(&mut number, u32::try_from(serial).unwrap_or_default());
+        Ok(number)
     }
 
     /// The next number of this journal's own, whatever the date.
@@ -62,5 +67,10 @@ async fn reserved(journal: &SharedJournal, instance: String, date: String, kind:
 
 /// yyyyMMdd.
 pub fn compact(date: Date) -> String {
-    format!("{:04}{:02}{:02}", date.year(), u8::from(date.month()), date.day())
+    let mut text = String::with_capacity(NUMBER_BYTES);
+    push_date(&mut text, date, "");
+    text
 }
+
+/// Of a MsgId.
+const NUMBER_BYTES: usize = 18;

@@ -54,7 +54,7 @@ pub fn seal(
     wire: &Wire,
     now: OffsetDateTime,
 ) -> Result<MessageRecord, RecordError> {
-    let record = seal_bytes(keyring, entropy, place, &encode(wire), now)?;
+    let record = seal_message(keyring, entropy, place, wire, now)?;
     let (link, part, code) = (place.link.to_owned(), place.part.to_owned(), code.to_owned());
     Ok(MessageRecord {
         link,
@@ -74,7 +74,7 @@ pub fn seal_wire(
     wire: &Wire,
     now: OffsetDateTime,
 ) -> Result<SealedRecord, RecordError> {
-    seal_bytes(keyring, entropy, Place::parked(link), &encode(wire), now)
+    seal_message(keyring, entropy, Place::parked(link), wire, now)
 }
 
 /// By which a parked message is known again: keyed SM3 of its body, under a label of its own, so that nobody can have
@@ -126,7 +126,9 @@ pub fn rewrap(
     }
     let clear = open_bytes(keyring, place, record)?;
     let first = first_digest(&record.sealed);
-    let sealed = sealed(&key, entropy, &additional_again(place, &first), &clear);
+    let sealed = sealed(&key, entropy, &additional_again(place, &first), clear.len(), |bytes| {
+        bytes.extend_from_slice(&clear);
+    });
     let wrapped = SealedRecord {
         key: key.info.serial.clone(),
         sealed: [&MARK[..], &first, &sealed].concat(),
@@ -153,31 +155,45 @@ fn open_bytes(keyring: &Keyring, place: Place<'_>, record: &SealedRecord) -> Res
         Some((first, sealed)) => (additional_again(place, first), sealed),
         None => (additional(place), &record.sealed[..]),
     };
-    let (nonce, rest) = sealed.split_first_chunk::<12>().ok_or_else(damaged)?;
-    let (ciphertext, tag) = rest.split_last_chunk::<16>().ok_or_else(damaged)?;
+    let (nonce, rest) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or_else(damaged)?;
+    let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or_else(damaged)?;
     let opened = key.key.open(nonce, &additional, ciphertext, tag);
     opened.map_err(|_refused: CryptoError| damaged())
 }
 
-fn seal_bytes(
+fn seal_message(
     keyring: &Keyring,
     entropy: &dyn Entropy,
     place: Place<'_>,
-    clear: &[u8],
+    wire: &Wire,
     now: OffsetDateTime,
 ) -> Result<SealedRecord, RecordError> {
     let key = keyring.journal(now)?;
     Ok(SealedRecord {
         key: key.info.serial.clone(),
-        sealed: sealed(&key, entropy, &additional(place), clear),
+        sealed: sealed(&key, entropy, &additional(place), encoded_bytes(wire), |bytes| {
+            encode_behind(bytes, wire);
+        }),
     })
 }
 
-fn sealed(key: &Usable<'_, Sm4Gcm>, entropy: &dyn Entropy, additional: &[u8], clear: &[u8]) -> Vec<u8> {
-    let mut nonce = [0; 12];
+/// Seals so many bytes where `write` puts them, so that they lie in memory once.
+fn sealed(
+    key: &Usable<'_, Sm4Gcm>,
+    entropy: &dyn Entropy,
+    additional: &[u8],
+    length: usize,
+    write: impl FnOnce(&mut Vec<u8>),
+) -> Vec<u8> {
+    let mut nonce = [0; NONCE_BYTES];
     entropy.fill(&mut nonce);
-    let (ciphertext, tag) = key.key.seal(&nonce, additional, clear);
-    [&nonce[..], &ciphertext, &tag].concat()
+    let mut bytes = Vec::with_capacity(NONCE_BYTES + length + TAG_BYTES);
+    bytes.extend_from_slice(&nonce);
+    write(&mut bytes);
+    let clear = bytes.get_mut(NONCE_BYTES..).unwrap_or_default();
+    let tag = key.key.seal_in_place(&nonce, additional, clear);
+    bytes.extend_from_slice(&tag);
+    bytes
 }
 
 /// Of what was wrapped anew: where it belongs, and what was sealed there first.
@@ -186,27 +202,43 @@ fn additional_again(place: Place<'_>, first: &[u8; 32]) -> Vec<u8> {
 }
 
 fn additional(place: Place<'_>) -> Vec<u8> {
-    format!("hangu record|{}|{}|{}", place.link, place.direction, place.part).into_bytes()
+    ["hangu record", place.link, place.direction, place.part]
+        .join("|")
+        .into_bytes()
 }
 
 /// The clear form of a message, as this module's head describes it.
 pub fn encode(wire: &Wire) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(encoded_bytes(wire));
+    encode_behind(&mut bytes, wire);
+    bytes
+}
+
+/// About as many bytes as that takes, and not fewer.
+fn encoded_bytes(wire: &Wire) -> usize {
     let start = match &wire.start {
-        Start::Queue => "QUEUE".to_owned(),
-        Start::Request { method, target } => format!("REQUEST {method} {target}"),
-        Start::Status(status) => format!("STATUS {status}"),
+        Start::Queue | Start::Status(_) => 0,
+        Start::Request { method, target } => method.len() + target.len(),
     };
-    let headers = || wire.headers.iter();
-    let head_bytes: usize = headers().map(|(name, value)| name.len() + value.len() + 3).sum();
-    let mut bytes = Vec::with_capacity(start.len() + head_bytes + wire.body.len() + 2);
-    bytes.extend_from_slice(start.as_bytes());
-    bytes.push(b'\n');
-    for part in headers().flat_map(|(name, value)| [name, ": ", value, "\n"]) {
+    let headers = wire.headers.iter().map(|(name, value)| name.len() + value.len() + 3);
+    START_BYTES + start + headers.sum::<usize>() + wire.body.len()
+}
+
+fn encode_behind(bytes: &mut Vec<u8>, wire: &Wire) {
+    let status;
+    let start = match &wire.start {
+        Start::Queue => ["QUEUE", "", "", ""],
+        Start::Request { method, target } => ["REQUEST ", method, " ", target],
+        Start::Status(code) => {
+            status = code.to_string();
+            ["STATUS ", &status, "", ""]
+        }
+    };
+    let headers = wire.headers.iter().flat_map(|(name, value)| [name, ": ", value, "\n"]);
+    for part in start.into_iter().chain(["\n"]).chain(headers).chain(["\n"]) {
         bytes.extend_from_slice(part.as_bytes());
     }
-    bytes.push(b'\n');
     bytes.extend_from_slice(&wire.body);
-    bytes
 }
 
 /// Reads the clear form; `None` for anything else.
@@ -233,6 +265,11 @@ fn decode_start(line: &str) -> Option<Start> {
         _ => None,
     }
 }
+
+const NONCE_BYTES: usize = 12;
+const TAG_BYTES: usize = 16;
+/// Of the words and marks of every start line.
+const START_BYTES: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use crate::message::Message;
 use crate::spec::plan::{Field, FieldId};
-use crate::values::{Item, slots};
+use crate::values::{Item, Slot, each_slot};
 
 /// One line of `describe`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -29,18 +29,22 @@ pub(crate) fn fields(message: &Message<'_>, danger_unmasked: bool) -> Vec<Descri
 
 /// The slots of the signed text in order, masked. A message that cannot be signed shows none.
 pub(crate) fn signed(message: &Message<'_>) -> Vec<DescribedField> {
-    let slots = slots(message.spec, &message.kind.plan, &message.values).unwrap_or_default();
-    let describe = |slot: crate::values::Slot<'_, '_>| {
-        let field = message.kind.plan.field(slot.field?)?;
-        Some(match slot.item {
-            Some(item) => line(field, item, masked_slot(message, item, field, &slot.text)),
-            None => DescribedField {
-                value: slot.text.into_owned(),
-                ..line(field, &Item::new(0, ""), String::new())
-            },
-        })
-    };
-    slots.into_iter().filter_map(describe).collect()
+    let mut described = Vec::new();
+    let told = each_slot(message.spec, &message.kind.plan, &message.values, &mut |slot| {
+        described.extend(described_slot(message, &slot));
+    });
+    told.map_or(Vec::new(), |()| described)
+}
+
+fn described_slot(message: &Message<'_>, slot: &Slot<'_, '_>) -> Option<DescribedField> {
+    let field = message.kind.plan.field(slot.field?)?;
+    let mut text = Vec::new();
+    slot.text.write(&mut text);
+    let text = String::from_utf8(text).unwrap_or_default();
+    Some(match slot.item {
+        Some(item) => line(field, item, masked_slot(message, item, field, &text)),
+        None => line(field, &Item::new(0, ""), text),
+    })
 }
 
 /// A slot keeps its tag or currency; only the value inside is masked.

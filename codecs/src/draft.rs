@@ -273,11 +273,9 @@ impl Draft<'_> {
             let broken = Broken::new("limit.bytes", format!("{} bytes, allowed {max}", body.len()));
             return Err(broken.built(&self.kind.code));
         }
-        Ok(Wire {
-            start: self.start()?,
-            headers: self.headers(),
-            body,
-        })
+        let start = self.start()?;
+        let headers = self.headers();
+        Ok(Wire { start, headers, body })
     }
 
     /// Whether the charset of the wire has every character of every value.
@@ -308,33 +306,29 @@ impl Draft<'_> {
         }
     }
 
-    fn headers(&self) -> Vec<(String, String)> {
+    /// Takes the values out: nothing is asked of the draft after its headers.
+    fn headers(&mut self) -> Vec<(String, String)> {
         let Some(http) = &self.spec.http else { return Vec::new() };
-        let content_type = http
-            .answer_type
-            .as_ref()
-            .filter(|_| self.kind.is_answer())
-            .unwrap_or(&http.content_type);
-        let content_type = (!self.kind.is_bodyless()).then(|| ("content-type".to_owned(), content_type.clone()));
-        let mut headers: Vec<(String, String)> = content_type.into_iter().collect();
+        let mut headers = Vec::with_capacity(self.kind.plan.signing.first.len() + 2);
+        if !self.kind.is_bodyless() {
+            let content_type = http.answer_type.as_ref().filter(|_| self.kind.is_answer());
+            let content_type = content_type.unwrap_or(&http.content_type);
+            headers.push(("content-type".to_owned(), content_type.clone()));
+        }
         for (id, field) in self.kind.plan.fields.iter().enumerate() {
-            match (&field.place, self.values.get(id)) {
-                (Place::Head(name), Some(item)) => headers.push((name.clone(), item.sent.to_string())),
-                (Place::Part { header, .. }, Some(_)) if headers.iter().all(|(name, _)| name != header) => {
+            match &field.place {
+                Place::Head(name) => headers.extend(self.values.take(id).map(|sent| (name.clone(), sent))),
+                Place::Part { header, .. } if self.values.get(id).is_some() && headers.iter().all(|(name, _)| name != header) => {
                     headers.push((header.clone(), write_parts(self.parts(header))));
                 }
-                (
-                    Place::Head(_)
-                    | Place::Part { .. }
-                    | Place::Body(_)
-                    | Place::Inside(..)
-                    | Place::Whole(_)
-                    | Place::Target
-                    | Place::Trailer
-                    | Place::Fixed { .. }
-                    | Place::Labelled(_),
-                    _,
-                ) => {}
+                Place::Part { .. }
+                | Place::Body(_)
+                | Place::Inside(..)
+                | Place::Whole(_)
+                | Place::Target
+                | Place::Trailer
+                | Place::Fixed { .. }
+                | Place::Labelled(_) => {}
             }
         }
         headers

@@ -26,6 +26,8 @@ mod values; // the values of one message, and the order in which they are signed
 mod whole; // an object of a message that is sealed whole
 pub mod wire; // bytes of one message with what the transport says about them // entry points for fuzzing
 
+pub use field::digits; // numbers and dates as texts, for whoever writes many of them
+
 /// Specs and samples of every institution's folder, found by `build.rs`.
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/embedded.rs"));

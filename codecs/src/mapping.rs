@@ -2,7 +2,7 @@
 
 use crate::error::{BuildError, ParseError};
 use crate::field::Broken;
-use crate::payment::{Attribute, Operation, Outcome, Payment, Reason, Shape, Value};
+use crate::payment::{Attribute, Gathered, Operation, Outcome, Payment, Reason, Shape, Value};
 use crate::spec::plan::{Field, FieldId, Http, OutcomePlan, Place, Plan, Status, Tag, Verdict};
 use crate::spec::{MessageSpec, Spec};
 use crate::values::{Item, Values};
@@ -12,17 +12,19 @@ use std::borrow::Cow;
 pub(crate) fn payment(spec: &Spec, message: &MessageSpec, values: &Values<'_>) -> Result<Payment, ParseError> {
     let plan = &message.plan;
     let mut payment = Payment::new(operation(message, values)?, message.role);
+    let mut texts = Gathered::with_capacity(values.items().len() + plan.constants.len() + 1, TEXT_BYTES);
     for item in values.items() {
         let Some(field) = plan.field(item.field) else { continue };
         if let Some(attribute) = field.map {
-            let put = value(field, item).and_then(|value| put(&mut payment, attribute, value));
-            put.map_err(|broken| broken.read(&field.path, item.offset))?;
+            let taken = take(&mut payment, &mut texts, attribute, field, item);
+            taken.map_err(|broken| broken.read(&field.path, item.offset))?;
         }
     }
-    payment.set_text(Attribute::MessageCode, message.code.as_str());
+    texts.push(Attribute::MessageCode, &message.code);
     for (attribute, text) in &plan.constants {
-        payment.set_text(*attribute, text.as_str());
+        texts.push(*attribute, text);
     }
+    texts.put(&mut payment);
     for &(target, source) in &plan.derive {
         if let (None, Some(value)) = (payment.value(target), derived(&payment, target, source)?) {
             // Shapes were compared when the spec was loaded.
@@ -88,32 +90,30 @@ pub(crate) fn operation(message: &MessageSpec, values: &Values<'_>) -> Result<Op
 }
 
 pub(crate) fn value(field: &Field, item: &Item<'_>) -> Result<Value, Broken> {
-    let clear = item
-        .clear()
-        .ok_or_else(|| Broken::new("seal.unopened", "a sealed value has not been opened"))?;
-    field
-        .rules
-        .kind
-        .value(clear)
-        .ok_or_else(|| Broken::new("field.kind", "its text is not of its kind"))
+    let value = field.rules.kind.value(clear(item)?);
+    value.ok_or_else(|| Broken::new("field.kind", "its text is not of its kind"))
 }
 
-/// Sets an attribute; texts of one list follow each other.
-fn put(payment: &mut Payment, attribute: Attribute, value: Value) -> Result<(), Broken> {
-    let value = match (attribute.shape(), value) {
-        (Shape::List, Value::Text(text)) => {
-            let mut list = match payment.value(attribute) {
-                Some(Value::List(list)) => list.clone(),
-                Some(Value::Text(_) | Value::Money(_) | Value::Date(_)) | None => Vec::new(),
-            };
-            list.push(String::from(&*text));
-            Value::List(list)
-        }
-        (_, value) => value,
+fn clear<'v>(item: &'v Item<'_>) -> Result<&'v str, Broken> {
+    item.clear()
+        .ok_or_else(|| Broken::new("seal.unopened", "a sealed value has not been opened"))
+}
+
+/// Takes a value into an attribute: texts are gathered, those of one list follow each other.
+fn take(payment: &mut Payment, texts: &mut Gathered, attribute: Attribute, field: &Field, item: &Item<'_>) -> Result<(), Broken> {
+    let kind = &field.rules.kind;
+    let text = || {
+        let text = kind.canonical(clear(item)?);
+        text.ok_or_else(|| Broken::new("field.kind", "its text is not of its kind"))
     };
-    payment
-        .put(attribute, value)
-        .map_err(|_| Broken::new("field.kind", "its shape is not the attribute's"))
+    match (attribute.shape(), kind.shape()) {
+        (Shape::Text, Shape::Text) => texts.push(attribute, &text()?),
+        (Shape::List, Shape::Text) => payment.push_item(attribute, &text()?),
+        (Shape::Text | Shape::Money | Shape::Date | Shape::List, _) => payment
+            .put(attribute, value(field, item)?)
+            .map_err(|_| Broken::new("field.kind", "its shape is not the attribute's"))?,
+    }
+    Ok(())
 }
 
 /// A status that the table does not know settles nothing: it is `Unknown`, like its absence.
@@ -171,9 +171,10 @@ fn failure(spec: &Spec, plan: &OutcomePlan, row: &Status, values: &Values<'_>) -
 pub(crate) fn values<'v>(spec: &'v Spec, message: &'v MessageSpec, payment: &'v Payment) -> Result<Values<'v>, BuildError> {
     let plan = &message.plan;
     let mut values = Values::new();
+    let reserved = reserved(spec, message);
     for (id, field) in plan.fields.iter().enumerate() {
         if !field.belongs_to(message.role)
-            || reserved(spec, message, id)
+            || reserved.contains(&Some(id))
             || (message.is_bodyless() && id < spec.frame_count && matches!(field.place, Place::Body(_)))
         {
             continue;
@@ -217,18 +218,19 @@ fn enclose(spec: &Spec, plan: &Plan, values: &mut Values<'_>, outer: FieldId) ->
 }
 
 /// Fields that sealing and signing fill in.
-fn reserved(spec: &Spec, message: &MessageSpec, id: FieldId) -> bool {
-    let signing = &message.plan.signing;
+fn reserved(spec: &Spec, message: &MessageSpec) -> [Option<FieldId>; 8] {
+    let (signing, whole) = (&message.plan.signing, message.plan.whole.as_ref());
     let sealing = spec.envelope.sealing.as_ref();
-    let sealing = sealing.map(|sealing| [Some(sealing.serial), sealing.key]);
-    let serial = signing.serial.filter(|_| !signing.is_shared);
-    let own = [signing.signature, serial, signing.made_at, signing.nonce];
-    let whole = message
-        .plan
-        .whole
-        .as_ref()
-        .is_some_and(|whole| whole.ciphertext == id || whole.bound.is_some_and(|bound| bound.nonce == id));
-    whole || own.contains(&Some(id)) || sealing.is_some_and(|sealing| sealing.contains(&Some(id)))
+    [
+        signing.signature,
+        signing.serial.filter(|_| !signing.is_shared),
+        signing.made_at,
+        signing.nonce,
+        sealing.map(|sealing| sealing.serial),
+        sealing.and_then(|sealing| sealing.key),
+        whole.map(|whole| whole.ciphertext),
+        whole.and_then(|whole| whole.bound).map(|bound| bound.nonce),
+    ]
 }
 
 fn push<'v>(spec: &Spec, values: &mut Values<'v>, id: FieldId, field: &Field, occurrence: usize, text: Cow<'v, str>) {
@@ -401,3 +403,6 @@ fn runs(plan: &Plan, values: &Values<'_>) -> Result<(), BuildError> {
     }
     Ok(())
 }
+
+/// What the texts of most payments take.
+const TEXT_BYTES: usize = 1024;

@@ -179,7 +179,11 @@ impl Message<'_> {
                 field.rules.check(&item.sent)
             };
             checked.map_err(|broken| broken.read(&field.path, item.offset))?;
-            if self.kind.plan.signing.over == Over::Fields && field.signed && !field.counted && item.sent.contains('|') {
+            if self.kind.plan.signing.over == Over::Fields
+                && field.signed
+                && !field.counted
+                && item.sent.as_bytes().contains(&b'|')
+            {
                 return Err(
                     Broken::new("signed.separator", "a signed value holds the separator `|`").read(&field.path, item.offset)
                 );

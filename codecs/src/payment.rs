@@ -2,11 +2,15 @@
 //!
 //! It knows no institution's names and no wire layout.
 
-use std::fmt;
-use std::fmt::Write as _;
-use std::sync::Arc;
+mod text;
 
+pub use text::Text;
 pub use time::Date;
+
+pub(crate) use text::Gathered;
+
+use crate::field::{push_date, push_digits, push_number};
+use std::fmt;
 
 /// An amount in fen (1/100 yuan). Arithmetic is checked; there is no float anywhere.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -41,6 +45,17 @@ impl Money {
         }
         let total = yuan.parse::<i64>().ok()?.checked_mul(100)?;
         total.checked_add(fen.parse().ok()?).map(Self)
+    }
+
+    /// Writes `12.34` behind what `text` holds.
+    pub(crate) fn push_yuan(self, text: &mut String) {
+        if self.0 < 0 {
+            text.push('-');
+        }
+        let fen = self.0.unsigned_abs();
+        push_number(text, i64::try_from(fen / 100).unwrap_or_default());
+        text.push('.');
+        push_digits::<2>(text, u32::try_from(fen % 100).unwrap_or_default());
     }
 }
 
@@ -288,14 +303,14 @@ attributes! {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Value {
     /// Shared by all payments that were copied from one another.
-    Text(Arc<str>),
+    Text(Text),
     Money(Money),
     Date(Date),
     List(Vec<String>),
 }
 
 impl Value {
-    pub fn text(text: impl Into<Arc<str>>) -> Self {
+    pub fn text(text: impl Into<Text>) -> Self {
         Self::Text(text.into())
     }
 
@@ -317,16 +332,12 @@ impl Value {
 
     /// The same behind what `text` holds.
     pub fn write_canonical(&self, text: &mut String) {
-        let written = match self {
-            Self::Text(own) => {
-                text.push_str(own);
-                Ok(())
-            }
-            Self::Money(money) => write!(text, "{}", money.fen()),
-            Self::Date(date) => write!(text, "{date}"),
-            Self::List(items) => write!(text, "{}", items.join("\u{1f}")),
-        };
-        debug_assert!(written.is_ok(), "a string takes every text");
+        match self {
+            Self::Text(own) => text.push_str(own),
+            Self::Money(money) => push_number(text, money.fen()),
+            Self::Date(date) => push_date(text, *date, "-"),
+            Self::List(items) => text.push_str(&items.join("\u{1f}")),
+        }
     }
 }
 
@@ -363,6 +374,17 @@ impl Payment {
             *slot = Some(value);
         }
         Ok(())
+    }
+
+    /// Adds a text behind those of a list.
+    pub(crate) fn push_item(&mut self, attribute: Attribute, text: &str) {
+        let Some(slot) = self.values.get_mut(attribute as usize) else {
+            return;
+        };
+        match slot {
+            Some(Value::List(items)) => items.push(text.to_owned()),
+            Some(Value::Text(_) | Value::Money(_) | Value::Date(_)) | None => *slot = Some(Value::List(vec![text.to_owned()])),
+        }
     }
 
     pub fn clear(&mut self, attribute: Attribute) {
@@ -411,9 +433,29 @@ impl Payment {
     }
 
     /// Sets a text attribute; on an attribute of another shape it does nothing but fail a debug assertion.
-    pub fn set_text(&mut self, attribute: Attribute, text: impl Into<Arc<str>>) -> &mut Self {
+    pub fn set_text(&mut self, attribute: Attribute, text: impl Into<Text>) -> &mut Self {
         let fits = self.put(attribute, Value::text(text)).is_ok();
         debug_assert!(fits, "{attribute} is not text");
+        self
+    }
+
+    /// Sets text attributes that share one allocation.
+    pub fn set_texts<const N: usize>(&mut self, texts: [(Attribute, &str); N]) -> &mut Self {
+        let bytes = texts.iter().map(|(_, text)| text.len()).sum();
+        let mut gathered = Gathered::with_capacity(N, bytes);
+        for (attribute, text) in texts {
+            gathered.push(attribute, text);
+        }
+        gathered.put(self);
+        self
+    }
+
+    /// Sets an attribute to what another one of `source` says; what that does not say stays as it is.
+    pub fn set_from(&mut self, attribute: Attribute, source: &Self, other: Attribute) -> &mut Self {
+        if let Some(value) = source.value(other) {
+            let fits = self.put(attribute, value.clone()).is_ok();
+            debug_assert!(fits, "{other} is not of the shape of {attribute}");
+        }
         self
     }
 

@@ -21,10 +21,10 @@ pub struct EnvelopeFound {
 
 /// One sealed field: SM4-GCM parts and the additional data that binds it to its place.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SealedField {
+pub struct SealedField<'s> {
     /// Handle for `set_opened`.
     pub slot: usize,
-    pub path: String,
+    pub path: &'s str,
     pub nonce: [u8; 12],
     pub ciphertext: Vec<u8>,
     pub tag: [u8; 16],
@@ -87,8 +87,12 @@ impl<'a> Message<'a> {
     }
 
     /// The sealed fields of `SealingScheme::Sm4Gcm`.
-    pub fn sealed_fields(&self) -> Result<Vec<SealedField>, ParseError> {
-        self.sealed().map(|(slot, item)| self.sealed_field(slot, item)).collect()
+    pub fn sealed_fields(&self) -> Result<Vec<SealedField<'a>>, ParseError> {
+        let mut fields = Vec::with_capacity(self.sealed().count());
+        for (slot, item) in self.sealed() {
+            fields.push(self.sealed_field(slot, item)?);
+        }
+        Ok(fields)
     }
 
     /// The sealed fields of `SealingScheme::TextKey` and `SealingScheme::Session`.
@@ -146,7 +150,7 @@ impl<'a> Message<'a> {
     }
 
     /// Path and longest clear value of a sealed item's field.
-    fn sealed_place(&self, item: &Item<'a>) -> (&str, usize) {
+    fn sealed_place(&self, item: &Item<'a>) -> (&'a str, usize) {
         let field = self.kind.plan.field(item.field);
         field.map_or(("", 0), |field| (&field.path, field.rules.length.clear_bytes_max()))
     }
@@ -227,14 +231,14 @@ impl<'a> Message<'a> {
         Ok(())
     }
 
-    fn sealed_field(&self, slot: usize, item: &Item<'a>) -> Result<SealedField, ParseError> {
+    fn sealed_field(&self, slot: usize, item: &Item<'a>) -> Result<SealedField<'a>, ParseError> {
         let (path, clear) = self.sealed_place(item);
         let parts = gcm_fields::parts(&item.sent, gcm_fields::sealed_max(clear));
         let (nonce, ciphertext, tag) = parts.map_err(|broken| broken.read(path, item.offset))?;
         Ok(SealedField {
             slot,
             additional: gcm_fields::additional(self.kind, &self.values, path, item.occurrence),
-            path: path.to_owned(),
+            path,
             nonce,
             ciphertext,
             tag,

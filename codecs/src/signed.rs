@@ -6,7 +6,7 @@ use crate::format::{Format, xml_document};
 use crate::message::Message;
 use crate::spec::plan::{FieldId, Over, Plan};
 use crate::spec::{MessageSpec, Spec};
-use crate::values::{Values, slots};
+use crate::values::{Values, each_slot};
 use crate::wire::Start;
 
 /// What a signed text is made of, for those who show it.
@@ -93,18 +93,18 @@ pub(crate) fn text(
 
 fn fields(spec: &Spec, plan: &Plan, values: &Values<'_>) -> Result<Vec<u8>, (FieldId, Broken)> {
     let mut text = Vec::with_capacity(2048);
-    for slot in slots(spec, plan, values)? {
-        text.extend_from_slice(slot.text.as_bytes());
+    each_slot(spec, plan, values, &mut |slot| {
+        slot.text.write(&mut text);
         text.push(b'|');
-    }
+    })?;
     Ok(text)
 }
 
 /// Values with a separator between them and none behind the last.
 fn joined(spec: &Spec, plan: &Plan, values: &Values<'_>) -> Result<Vec<u8>, (FieldId, Broken)> {
-    let slots = slots(spec, plan, values)?;
-    let texts: Vec<&str> = slots.iter().map(|slot| slot.text.as_ref()).collect();
-    Ok(texts.join("|").into_bytes())
+    let mut text = fields(spec, plan, values)?;
+    text.pop();
+    Ok(text)
 }
 
 /// The body without the element of its signature; the whole of it while it has none.
@@ -125,16 +125,19 @@ fn first<'v>(plan: &'v Plan, values: &'v Values<'_>) -> impl Iterator<Item = &'v
 
 /// Lines that cannot hold a line end themselves, then the body as it is.
 fn http(plan: &Plan, values: &Values<'_>, start: &Start, body: &[u8]) -> Vec<u8> {
-    let mut text = match start {
-        Start::Request { method, target } => format!("{method}\n{target}\n"),
-        Start::Status(status) => format!("{status}\n"),
-        Start::Queue => String::new(),
+    let status;
+    let call = match start {
+        Start::Request { method, target } => [method.as_str(), "\n", target, "\n"],
+        Start::Status(code) => {
+            status = code.to_string();
+            [status.as_str(), "\n", "", ""]
+        }
+        Start::Queue => [""; 4],
     };
-    for line in first(plan, values) {
-        text.push_str(line);
-        text.push('\n');
-    }
-    let mut text = text.into_bytes();
+    let lines = || call.into_iter().chain(first(plan, values).flat_map(|line| [line, "\n"]));
+    let length: usize = lines().map(str::len).sum();
+    let mut text = Vec::with_capacity(length + body.len());
+    lines().for_each(|line| text.extend_from_slice(line.as_bytes()));
     text.extend_from_slice(body);
     text
 }

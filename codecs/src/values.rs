@@ -45,15 +45,15 @@ impl<'a> Item<'a> {
 #[derive(Clone, Default)]
 pub(crate) struct Values<'a> {
     items: Vec<Item<'a>>,
-    /// First item of each field.
-    first: Vec<Option<usize>>,
+    /// First item of each field, or `NONE`.
+    first: Vec<u32>,
 }
 
 impl<'a> Values<'a> {
     pub(crate) fn new() -> Self {
         Self {
             items: Vec::with_capacity(64),
-            first: Vec::with_capacity(96),
+            first: vec![NONE; 96],
         }
     }
 
@@ -76,10 +76,11 @@ impl<'a> Values<'a> {
     pub(crate) fn push(&mut self, item: Item<'a>) {
         let field = item.field;
         if self.first.len() <= field {
-            self.first.resize(field + 1, None);
+            self.first.resize(field + 1, NONE);
         }
-        if let Some(first) = self.first.get_mut(field) {
-            first.get_or_insert(self.items.len());
+        if let Some(first) = self.first.get_mut(field).filter(|first| **first == NONE) {
+            // A message has far fewer values than bytes, and these are bounded.
+            *first = u32::try_from(self.items.len()).unwrap_or(NONE);
         }
         self.items.push(item);
     }
@@ -90,6 +91,12 @@ impl<'a> Values<'a> {
             Some(item) => item.sent = Cow::Owned(sent),
             None => self.push(Item::new(field, sent)),
         }
+    }
+
+    /// The first value of a field, which holds nothing after that.
+    pub(crate) fn take(&mut self, field: FieldId) -> Option<String> {
+        let item = self.slot(field).and_then(|slot| self.items.get_mut(slot))?;
+        Some(std::mem::take(&mut item.sent).into_owned())
     }
 
     /// Counts the places of the items from `first` on from a byte that stands so far before.
@@ -121,7 +128,8 @@ impl<'a> Values<'a> {
     }
 
     pub(crate) fn slot(&self, field: FieldId) -> Option<usize> {
-        self.first.get(field).copied().flatten()
+        let first = self.first.get(field).copied().filter(|&first| first != NONE);
+        first.map(|first| first as usize)
     }
 
     pub(crate) fn get(&self, field: FieldId) -> Option<&Item<'a>> {
@@ -135,44 +143,84 @@ impl<'a> Values<'a> {
     }
 }
 
+const NONE: u32 = u32::MAX;
+
 /// One part of the signed text: the value's item, if it stands in the message, and the text of its slot.
 pub(crate) struct Slot<'v, 'a> {
     pub(crate) field: Option<FieldId>,
     pub(crate) item: Option<&'v Item<'a>>,
-    pub(crate) text: Cow<'v, str>,
+    pub(crate) text: SlotText<'v>,
 }
 
-/// The slots of the signed text in their order (design 7: frame fields first, then mapped body fields; a run is preceded
-/// by its count).
-pub(crate) fn slots<'v, 'a>(spec: &Spec, plan: &Plan, values: &'v Values<'a>) -> Result<Vec<Slot<'v, 'a>>, (FieldId, Broken)> {
-    let mut slots = Vec::with_capacity(plan.signed.len());
-    for item in &plan.signed {
-        match *item {
-            SignItem::Field(field) => single(spec, plan, values, field, &mut slots)?,
-            SignItem::Run(group) => run(spec, plan, values, group, &mut slots)?,
+/// The text of a slot, in the pieces that it is written of.
+pub(crate) enum SlotText<'v> {
+    /// The number of a run's repeats.
+    Count(usize),
+    Value {
+        /// Its length stands before it.
+        counted: bool,
+        /// Tag or currency, then the value.
+        pieces: [&'v str; 4],
+    },
+}
+
+impl SlotText<'_> {
+    const EMPTY: Self = Self::Value {
+        counted: false,
+        pieces: [""; 4],
+    };
+
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Count(count) => out.extend_from_slice(count.to_string().as_bytes()),
+            Self::Value { counted, pieces } => {
+                if *counted {
+                    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+                    out.extend_from_slice(format!("{length}:").as_bytes());
+                }
+                for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+                    out.extend_from_slice(piece.as_bytes());
+                }
+            }
         }
     }
-    Ok(slots)
+}
+
+/// Visits the slots of the signed text in their order (design 7: frame fields first, then mapped body fields; a run is
+/// preceded by its count).
+pub(crate) fn each_slot<'v, 'a>(
+    spec: &Spec,
+    plan: &'v Plan,
+    values: &'v Values<'a>,
+    visit: &mut impl FnMut(Slot<'v, 'a>),
+) -> Result<(), (FieldId, Broken)> {
+    for item in &plan.signed {
+        match *item {
+            SignItem::Field(field) => single(spec, plan, values, field, visit)?,
+            SignItem::Run(group) => run(spec, plan, values, group, visit)?,
+        }
+    }
+    Ok(())
 }
 
 fn single<'v, 'a>(
     spec: &Spec,
-    plan: &Plan,
+    plan: &'v Plan,
     values: &'v Values<'a>,
     field: FieldId,
-    slots: &mut Vec<Slot<'v, 'a>>,
+    visit: &mut impl FnMut(Slot<'v, 'a>),
 ) -> Result<(), (FieldId, Broken)> {
     match values.get(field) {
-        Some(item) => slots.push(Slot {
+        Some(item) => visit(Slot {
             field: Some(field),
             item: Some(item),
             text: slot_text(spec, plan, item)?,
         }),
         None if spec.habits.skip_absent => {}
-        None => slots.push(Slot {
+        None => visit(Slot {
             field: Some(field),
             item: None,
-            text: Cow::Borrowed(""),
+            text: SlotText::EMPTY,
         }),
     }
     Ok(())
@@ -180,24 +228,24 @@ fn single<'v, 'a>(
 
 fn run<'v, 'a>(
     spec: &Spec,
-    plan: &Plan,
+    plan: &'v Plan,
     values: &'v Values<'a>,
     group: usize,
-    slots: &mut Vec<Slot<'v, 'a>>,
+    visit: &mut impl FnMut(Slot<'v, 'a>),
 ) -> Result<(), (FieldId, Broken)> {
     let Some(group) = plan.groups.get(group) else { return Ok(()) };
     let mut items: Vec<&Item<'a>> = group.fields.iter().flat_map(|&field| values.all(field)).collect();
     items.sort_by_key(|item| (item.occurrence, item.field));
     let count = items.last().map_or(0, |item| item.occurrence + 1);
     if count > 0 || !spec.habits.skip_absent {
-        slots.push(Slot {
+        visit(Slot {
             field: group.fields.first().copied(),
             item: None,
-            text: count.to_string().into(),
+            text: SlotText::Count(count),
         });
     }
     for item in items {
-        slots.push(Slot {
+        visit(Slot {
             field: Some(item.field),
             item: Some(item),
             text: slot_text(spec, plan, item)?,
@@ -207,10 +255,10 @@ fn run<'v, 'a>(
 }
 
 /// The text of a slot: currency before an amount, the tag kept, the value as sent; never with a separator inside.
-fn slot_text<'v>(spec: &Spec, plan: &Plan, item: &'v Item<'_>) -> Result<Cow<'v, str>, (FieldId, Broken)> {
+fn slot_text<'v>(spec: &Spec, plan: &'v Plan, item: &'v Item<'_>) -> Result<SlotText<'v>, (FieldId, Broken)> {
     use crate::spec::plan::Covers;
     let Some(field) = plan.field(item.field) else {
-        return Ok(Cow::Borrowed(""));
+        return Ok(SlotText::EMPTY);
     };
     let value = match spec.envelope.covers {
         Covers::Sealed => item.sent.as_ref(),
@@ -224,21 +272,21 @@ fn slot_text<'v>(spec: &Spec, plan: &Plan, item: &'v Item<'_>) -> Result<Cow<'v,
     if item.sealed && value.is_empty() {
         return Err((item.field, Broken::new("seal.missing", "it has not been sealed yet")));
     }
-    if matches!(plan.signing.over, Over::Fields | Over::Values) && !field.counted && value.contains('|') {
+    let is_separated = matches!(plan.signing.over, Over::Fields | Over::Values);
+    if is_separated && !field.counted && value.as_bytes().contains(&b'|') {
         return Err((
             item.field,
             Broken::new("signed.separator", "a signed value holds the separator `|`"),
         ));
     }
-    let text = match &field.tag {
-        Tag::None if field.has_currency() => Cow::Owned(["CNY", value].concat()),
-        Tag::Named(name) if !spec.habits.strip_tags => Cow::Owned(tag::join(name, value)),
-        Tag::Rest if spec.habits.strip_tags => Cow::Borrowed(tag::split(value).map_or(value, |(_, value)| value)),
-        Tag::None | Tag::Named(_) | Tag::Rest => Cow::Borrowed(value),
+    let pieces = match &field.tag {
+        Tag::None if field.has_currency() => ["CNY", value, "", ""],
+        Tag::Named(name) if !spec.habits.strip_tags => ["/", name, "/", value],
+        Tag::Rest if spec.habits.strip_tags => [tag::split(value).map_or(value, |(_, value)| value), "", "", ""],
+        Tag::None | Tag::Named(_) | Tag::Rest => [value, "", "", ""],
     };
-    Ok(if field.counted {
-        Cow::Owned(format!("{}:{text}", text.len()))
-    } else {
-        text
+    Ok(SlotText::Value {
+        counted: field.counted,
+        pieces,
     })
 }

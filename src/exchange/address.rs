@@ -4,7 +4,8 @@ use super::accept::{end_to_end, initiator};
 use super::{Gateway, Job, LinkParts, Trouble};
 use crate::clock::BEIJING;
 use crate::journal::Exchange;
-use codecs::payment::{Attribute, Date, Operation, Outcome, Payment, Role};
+use codecs::digits::{push_date, push_digits};
+use codecs::payment::{Attribute, Operation, Outcome, Payment, Role};
 use time::OffsetDateTime;
 
 impl Gateway {
@@ -51,12 +52,8 @@ impl Gateway {
         address(reply, link, &number, now);
         reply.set_text(Attribute::MsgId, number);
         // The reply goes to whoever asked, which may be another member than the link's usual one.
-        if let Some(sender) = request.text(Attribute::Sender) {
-            reply.set_text(Attribute::Receiver, sender);
-        }
-        if let Some(app) = request.text(Attribute::SenderApp) {
-            reply.set_text(Attribute::ReceiverApp, app);
-        }
+        reply.set_from(Attribute::Receiver, request, Attribute::Sender);
+        reply.set_from(Attribute::ReceiverApp, request, Attribute::SenderApp);
         Ok(())
     }
 
@@ -169,28 +166,24 @@ fn own_name(link: &LinkParts) -> &str {
 /// Header fields of a message that we send over a queue link.
 fn address(payment: &mut Payment, link: &LinkParts, serial: &str, now: OffsetDateTime) {
     let local = now.to_offset(BEIJING);
-    payment
-        .set_text(Attribute::Sender, &*link.config.member)
-        .set_text(Attribute::SenderApp, &*link.config.app);
-    payment.set_text(Attribute::Receiver, &*link.config.counterparty);
-    payment.set_text(Attribute::ReceiverApp, &*link.config.counterparty_app);
-    payment
-        .set_text(Attribute::Channel, &*link.config.channel)
-        .set_text(Attribute::Serial, serial);
+    let mut time = String::with_capacity(TIME_BYTES);
+    push_clock(&mut time, local, "");
+    payment.set_texts([
+        (Attribute::Sender, &link.config.member),
+        (Attribute::SenderApp, &link.config.app),
+        (Attribute::Receiver, &link.config.counterparty),
+        (Attribute::ReceiverApp, &link.config.counterparty_app),
+        (Attribute::Channel, &link.config.channel),
+        (Attribute::Serial, serial),
+        (Attribute::SendTime, &time),
+    ]);
     payment.set_date(Attribute::SendDate, local.date());
-    payment.set_text(
-        Attribute::SendTime,
-        format!("{:02}{:02}{:02}", local.hour(), local.minute(), local.second()),
-    );
 }
 
 /// A reply that refers to a request.
 fn refer(reply: &mut Payment, request: &Payment) {
     for (reference, source) in REFERENCES {
-        if let Some(value) = request.value(source) {
-            // Both attributes of each pair have the same shape.
-            drop(reply.put(reference, value.clone()));
-        }
+        reply.set_from(reference, request, source);
     }
 }
 
@@ -210,9 +203,7 @@ fn mirrored(request: &Payment) -> Payment {
         (Attribute::OriginalInitiator, Attribute::Sender),
     ];
     for (original, source) in pairs {
-        if let Some(text) = request.text(source) {
-            reply.set_text(original, text);
-        }
+        reply.set_from(original, request, source);
     }
     reply
 }
@@ -220,9 +211,24 @@ fn mirrored(request: &Payment) -> Payment {
 /// yyyy-MM-ddTHH:mm:ss in Beijing time.
 pub(super) fn created_at(now: OffsetDateTime) -> String {
     let local = now.to_offset(BEIJING);
-    let date: Date = local.date();
-    format!("{date}T{:02}:{:02}:{:02}", local.hour(), local.minute(), local.second())
+    let mut text = String::with_capacity(TIME_BYTES);
+    push_date(&mut text, local.date(), "-");
+    text.push('T');
+    push_clock(&mut text, local, ":");
+    text
 }
+
+fn push_clock(text: &mut String, local: OffsetDateTime, between: &str) {
+    let (hour, minute, second) = local.time().as_hms();
+    push_digits::<2>(text, hour.into());
+    for number in [minute, second] {
+        text.push_str(between);
+        push_digits::<2>(text, number.into());
+    }
+}
+
+/// Of the longest moment.
+const TIME_BYTES: usize = 19;
 
 const REFERENCES: [(Attribute, Attribute); 5] = [
     (Attribute::RefSender, Attribute::Sender),

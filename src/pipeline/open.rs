@@ -158,7 +158,7 @@ fn open_fields(
     for field in message.sealed_fields().map_err(refused)? {
         let clear = cipher
             .open(&field.nonce, &field.additional, &field.ciphertext, &field.tag)
-            .map_err(|error| Rejection::of_crypto(Step::Open, "seal.invalid", &field.path, error))?;
+            .map_err(|error| Rejection::of_crypto(Step::Open, "seal.invalid", field.path, error))?;
         message.set_opened(field.slot, &clear).map_err(refused)?;
     }
     Ok(())

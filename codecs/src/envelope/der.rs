@@ -20,7 +20,7 @@ pub fn signature_from_der(der: &[u8]) -> Result<RawSignature, ParseError> {
 
 pub fn signature_to_der(raw: &RawSignature) -> Vec<u8> {
     let (r, s) = raw.split_at(32);
-    element(0x30, &[integer(r), integer(s)].concat())
+    sequence_of(&[(INTEGER, digits(r)), (INTEGER, digits(s))])
 }
 
 /// Strict DER SEQUENCE{INTEGER x, INTEGER y, OCTET STRING hash, OCTET STRING cipher} (GM/T 0009 clause 7.2).
@@ -42,10 +42,12 @@ pub fn ciphertext_from_der(der: &[u8]) -> Result<RawCiphertext, ParseError> {
 
 pub fn ciphertext_to_der(raw: &RawCiphertext) -> Vec<u8> {
     let (x, y) = raw.c1.split_at(32);
-    element(
-        0x30,
-        &[integer(x), integer(y), element(0x04, &raw.c3), element(0x04, &raw.c2)].concat(),
-    )
+    sequence_of(&[
+        (INTEGER, digits(x)),
+        (INTEGER, digits(y)),
+        (OCTETS, &raw.c3),
+        (OCTETS, &raw.c2),
+    ])
 }
 
 /// Reads one SEQUENCE that is the whole input and that `read` uses up.
@@ -72,26 +74,57 @@ fn join(first: [u8; 32], second: [u8; 32]) -> [u8; 64] {
     joined
 }
 
-/// INTEGER of an unsigned number: no leading zeros but one that keeps it positive (X.690 clause 8.3).
-fn integer(bytes: &[u8]) -> Vec<u8> {
-    let start = bytes.iter().position(|&b| b != 0).unwrap_or(bytes.len());
-    let digits = bytes.get(start..).unwrap_or_default();
-    let needs_sign = digits.first().is_none_or(|&b| b >= 0x80);
-    let sign: &[u8] = if needs_sign { &[0] } else { &[] };
-    element(0x02, &[sign, digits].concat())
+/// A SEQUENCE of elements, each its tag and its content.
+fn sequence_of(elements: &[(u8, &[u8])]) -> Vec<u8> {
+    let content = |&(tag, content): &(u8, &[u8])| content.len() + usize::from(needs_sign(tag, content));
+    let whole = |element: &(u8, &[u8])| content(element) + head_bytes(content(element));
+    let length: usize = elements.iter().map(whole).sum();
+    let mut der = Vec::with_capacity(length + head_bytes(length));
+    push_head(&mut der, 0x30, length);
+    for element @ &(tag, bytes) in elements {
+        push_head(&mut der, tag, content(element));
+        if needs_sign(tag, bytes) {
+            der.push(0);
+        }
+        der.extend_from_slice(bytes);
+    }
+    der
 }
 
-/// Tag, definite length in its shortest form (X.690 clause 10.1), content.
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let start = length.iter().position(|&b| b != 0).unwrap_or(length.len() - 1);
-    let digits = length.get(start..).unwrap_or_default();
-    let long = content.len() >= 0x80;
-    // A usize has at most 8 bytes, so their count fits beside the flag.
-    let count = 0x80 | u8::try_from(digits.len()).unwrap_or_default();
-    let prefix: &[u8] = if long { &[tag, count] } else { &[tag] };
-    [prefix, digits, content].concat()
+/// The bytes of an unsigned number without leading zeros (X.690 clause 8.3).
+fn digits(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|&b| b != 0).unwrap_or(bytes.len());
+    bytes.get(start..).unwrap_or_default()
 }
+
+/// Whether a zero keeps a number positive, or stands for none.
+fn needs_sign(tag: u8, digits: &[u8]) -> bool {
+    tag == INTEGER && digits.first().is_none_or(|&b| b >= 0x80)
+}
+
+/// Tag and definite length in its shortest form (X.690 clause 10.1).
+fn push_head(der: &mut Vec<u8>, tag: u8, length: usize) {
+    der.push(tag);
+    let bytes = length.to_be_bytes();
+    let digits = bytes.get(size_of::<usize>() - length_bytes(length)..).unwrap_or_default();
+    if length >= 0x80 {
+        // A usize has at most 8 bytes, so their count fits beside the flag.
+        der.push(0x80 | u8::try_from(digits.len()).unwrap_or_default());
+    }
+    der.extend_from_slice(digits);
+}
+
+fn head_bytes(length: usize) -> usize {
+    1 + usize::from(length >= 0x80) + length_bytes(length)
+}
+
+/// Bytes of a length, at least one.
+fn length_bytes(length: usize) -> usize {
+    size_of::<usize>() - (length.leading_zeros() as usize / 8).min(size_of::<usize>() - 1)
+}
+
+const INTEGER: u8 = 0x02;
+const OCTETS: u8 = 0x04;
 
 fn broken(rule: &'static str, detail: &str) -> ParseError {
     ParseError {

@@ -1,6 +1,6 @@
 //! Sealed values as nonce, SM4-GCM ciphertext and tag in base64, each bound to its message and place by additional data.
 
-use crate::field::{Broken, base64_decode, is_base64};
+use crate::field::{Broken, base64_decode, is_base64, push_number};
 use crate::spec::MessageSpec;
 use crate::values::Values;
 
@@ -30,13 +30,16 @@ fn fits(text: &str, max: usize) -> Result<(), Broken> {
 pub(crate) fn parts(text: &str, max: usize) -> Result<Parts, Broken> {
     fits(text, max)?;
     let missing = || Broken::new("seal.missing", FORM);
-    let bytes = base64_decode(text).ok_or_else(missing)?;
+    let mut bytes = base64_decode(text).ok_or_else(missing)?;
     let (nonce, rest) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or_else(missing)?;
     let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or_else(missing)?;
-    if ciphertext.is_empty() {
+    let (nonce, length, tag) = (*nonce, ciphertext.len(), *tag);
+    if length == 0 {
         return Err(missing());
     }
-    Ok((*nonce, ciphertext.to_vec(), *tag))
+    bytes.drain(..NONCE_BYTES);
+    bytes.truncate(length);
+    Ok((nonce, bytes, tag))
 }
 
 /// `MsgId|path[n]`: binds a sealed value to its message and its place.
@@ -46,8 +49,13 @@ pub(crate) fn additional(kind: &MessageSpec, values: &Values<'_>, path: &str, oc
         .msg_id
         .and_then(|field| values.get(field))
         .map_or("", |item| &item.sent);
-    let number = occurrence.to_string();
-    [msg_id, "|", path, "[", &number, "]"].concat().into_bytes()
+    let mut text = String::with_capacity(msg_id.len() + path.len() + NUMBER_BYTES);
+    for piece in [msg_id, "|", path, "["] {
+        text.push_str(piece);
+    }
+    push_number(&mut text, i64::try_from(occurrence).unwrap_or(i64::MAX));
+    text.push(']');
+    text.into_bytes()
 }
 
 /// The longest sealed text of so many clear bytes.
@@ -56,5 +64,7 @@ pub(crate) fn sealed_max(clear: usize) -> usize {
 }
 
 const FORM: &str = "a sealed value is expected: base64 of nonce, ciphertext and tag";
+/// Of the number of an occurrence with what stands around it.
+const NUMBER_BYTES: usize = 24;
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;

@@ -1,5 +1,6 @@
 //! Amounts as whole numbers of fen. Yuan with two decimals is read by `Money` itself.
 
+use super::push_number;
 use crate::payment::Money;
 
 /// Reads `CNY12.34`.
@@ -21,3 +22,19 @@ pub(super) fn fen(text: &str) -> Option<Money> {
     }
     text.parse().ok().map(Money::from_fen)
 }
+
+/// `12.34` behind a currency or nothing.
+pub(super) fn write_yuan(currency: &str, money: Money) -> String {
+    let mut text = String::with_capacity(AMOUNT_BYTES);
+    text.push_str(currency);
+    money.push_yuan(&mut text);
+    text
+}
+
+pub(super) fn write_fen(money: Money) -> String {
+    let mut text = String::with_capacity(AMOUNT_BYTES);
+    push_number(&mut text, money.fen());
+    text
+}
+
+const AMOUNT_BYTES: usize = 16;

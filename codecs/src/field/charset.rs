@@ -48,18 +48,19 @@ impl Charset {
         }
     }
 
-    pub(super) fn check(self, text: &str) -> Result<(), Broken> {
-        // Most values are plain ASCII, which needs no decoding.
-        let is_plain = match self {
-            Self::Digits => all(text, |b| b.is_ascii_digit()),
-            Self::Alnum => all(text, |b| b.is_ascii_alphanumeric()),
-            Self::Token => all(text, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':')),
-            Self::Ascii | Self::Lines | Self::Text => all(text, |b| matches!(b, b' '..=b'~')),
-            Self::Plain => all(text, |b| b != b'&' && matches!(b, b' '..=b'~')),
+    /// Whether a text of these classes is plain ASCII of this charset.
+    pub(super) fn is_among(self, classes: u8) -> bool {
+        let class = match self {
+            Self::Digits => DIGIT,
+            Self::Alnum => ALNUM,
+            Self::Token => TOKEN,
+            Self::Ascii | Self::Lines | Self::Text => VISIBLE,
+            Self::Plain => PLAIN,
         };
-        if is_plain {
-            return Ok(());
-        }
+        classes & class != 0
+    }
+
+    pub(super) fn check(self, text: &str) -> Result<(), Broken> {
         match text.chars().find(|&c| !self.allows(c)) {
             None => Ok(()),
             Some(c) => Err(Broken::new(
@@ -70,9 +71,35 @@ impl Charset {
     }
 }
 
-/// Without an early end, so that the compiler may take many bytes at a time.
-fn all(text: &str, is_allowed: impl Fn(u8) -> bool) -> bool {
-    text.bytes().fold(true, |so_far, b| so_far & is_allowed(b))
+/// The classes that every character of a text belongs to; an empty text belongs to all.
+pub(super) fn classes(text: &str) -> u8 {
+    let of = |b: u8| CLASSES.get(usize::from(b)).copied().unwrap_or_default();
+    text.bytes()
+        .fold(DIGIT | ALNUM | TOKEN | VISIBLE | PLAIN, |common, b| common & of(b))
+}
+
+const DIGIT: u8 = 1;
+const ALNUM: u8 = 2;
+const TOKEN: u8 = 4;
+const VISIBLE: u8 = 8;
+/// Visible, and no `&`.
+const PLAIN: u8 = 16;
+static CLASSES: [u8; 256] = class_table();
+
+const fn class_table() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        let digit = if byte.is_ascii_digit() { DIGIT } else { 0 };
+        let alnum = if byte.is_ascii_alphanumeric() { ALNUM | TOKEN } else { 0 };
+        let token = if matches!(byte, b'-' | b'_' | b'.' | b':') { TOKEN } else { 0 };
+        let plain = if byte == b'&' { 0 } else { PLAIN };
+        #[expect(clippy::indexing_slicing, reason = "a byte is an index of 256 places")]
+        let place = &mut table[byte as usize];
+        *place = VISIBLE | digit | alnum | token | plain;
+        byte += 1;
+    }
+    table
 }
 
 /// Refuses what a person cannot see or what makes text read in another order: controls, the byte order mark, the

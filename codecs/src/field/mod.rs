@@ -3,16 +3,20 @@
 //! It knows no message and no container. Rules here apply to the clear text of a field, never to a sealed one.
 
 mod amount;
+mod base64;
 mod charset;
 mod date;
+pub mod digits;
 mod mask;
 pub(crate) mod tag;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use base64::{decode as base64_decode, encode as base64_encode, is_base64};
 pub(crate) use charset::Charset;
 pub(crate) use date::{canonical, dated, rfc3339};
+pub(crate) use digits::{push_date, push_digits, push_number};
 pub(crate) use mask::Mask;
 
 use crate::error::{BuildError, ParseError};
@@ -171,13 +175,13 @@ impl Kind {
         }
     }
 
-    fn check(&self, text: &str) -> Result<(), Broken> {
+    fn check(&self, text: &str, classes: u8) -> Result<(), Broken> {
         let kind_error = |wanted: &str| Broken::new("field.kind", format!("expected {wanted}"));
         let fits = |good: bool, wanted: &str| if good { Ok(()) } else { Err(kind_error(wanted)) };
         match self {
             Self::Text => Ok(()),
-            Self::Digits => fits(text.bytes().all(|b| b.is_ascii_digit()), "digits"),
-            Self::Alnum => fits(text.bytes().all(|b| b.is_ascii_alphanumeric()), "letters and digits"),
+            Self::Digits => fits(Charset::Digits.is_among(classes), "digits"),
+            Self::Alnum => fits(Charset::Alnum.is_among(classes), "letters and digits"),
             Self::Code(values) => code(values, text),
             Self::AmountYuan => fits(Money::parse_yuan(text).is_some(), "an amount such as 12.34"),
             Self::AmountCny => fits(amount::cny(text).is_some(), "an amount such as CNY12.34"),
@@ -234,10 +238,6 @@ impl Kind {
             Self::AmountFen12 => Value::Money(amount::fen12(text)?),
             Self::Date8 => Value::Date(date::date8(text)?),
             Self::DateDash => Value::Date(date::date_dash(text)?),
-            Self::DateTime => Value::text(canonical(date::local(text)?)?),
-            Self::DateTimeSpace => Value::text(canonical(date::local_space(text)?)?),
-            Self::DateTimeDigits => Value::text(canonical(date::local_digits(text)?)?),
-            Self::Rfc3339 | Self::UnixSeconds => Value::text(canonical(self.moment(text)?)?),
             Self::Text
             | Self::Digits
             | Self::Alnum
@@ -246,17 +246,49 @@ impl Kind {
             | Self::Clock6
             | Self::Day4
             | Self::Tail12
+            | Self::DateTime
+            | Self::DateTimeSpace
+            | Self::DateTimeDigits
+            | Self::Rfc3339
+            | Self::UnixSeconds
             | Self::DatedId
-            | Self::Base64 => Value::text(text),
+            | Self::Base64 => Value::text(&*self.canonical(text)?),
         })
+    }
+
+    /// The text of an attribute, from one of a kind whose shape is text.
+    pub(crate) fn canonical<'t>(&self, text: &'t str) -> Option<Cow<'t, str>> {
+        let moment = match self {
+            Self::DateTime => date::local(text)?,
+            Self::DateTimeSpace => date::local_space(text)?,
+            Self::DateTimeDigits => date::local_digits(text)?,
+            Self::Rfc3339 | Self::UnixSeconds => self.moment(text)?,
+            Self::Text
+            | Self::Digits
+            | Self::Alnum
+            | Self::Code(_)
+            | Self::AmountYuan
+            | Self::AmountCny
+            | Self::AmountFen
+            | Self::AmountFen12
+            | Self::Date8
+            | Self::DateDash
+            | Self::Time6
+            | Self::Clock6
+            | Self::Day4
+            | Self::Tail12
+            | Self::DatedId
+            | Self::Base64 => return Some(Cow::Borrowed(text)),
+        };
+        canonical(moment).map(Cow::Owned)
     }
 
     /// The text of an attribute's value; lists are written item by item.
     pub(crate) fn text<'v>(&self, value: &'v Value) -> Option<Cow<'v, str>> {
         let made = match (self, value) {
-            (Self::AmountYuan, Value::Money(money)) => money.to_string(),
-            (Self::AmountCny, Value::Money(money)) => format!("CNY{money}"),
-            (Self::AmountFen, Value::Money(money)) => money.fen().to_string(),
+            (Self::AmountYuan, Value::Money(money)) => amount::write_yuan("", *money),
+            (Self::AmountCny, Value::Money(money)) => amount::write_yuan("CNY", *money),
+            (Self::AmountFen, Value::Money(money)) => amount::write_fen(*money),
             (Self::AmountFen12, Value::Money(money)) => format!("{:012}", money.fen()),
             (Self::Clock6, Value::Text(text)) => date::write_moment(text)?.split_off(8),
             (Self::Day4, Value::Text(text)) => date::write_moment(text)?.get(4..8)?.to_owned(),
@@ -297,6 +329,11 @@ impl Length {
             None => (text.parse().ok()?, text.parse().ok()?),
         };
         (min >= 1 && min <= max).then_some(Self { min, max, bytes_max })
+    }
+
+    /// Whether so many bytes of ASCII may stand here.
+    fn allows(self, bytes: usize) -> bool {
+        (self.min..=self.max).contains(&bytes) && self.bytes_max.is_none_or(|max| bytes <= max)
     }
 
     fn check(self, text: &str) -> Result<(), Broken> {
@@ -347,9 +384,14 @@ impl Rules {
     }
 
     pub(crate) fn check(&self, text: &str) -> Result<(), Broken> {
+        let classes = charset::classes(text);
+        // Nearly every value is ASCII of its charset and as long as it may be; whatever is not is told exactly below.
+        if self.charset.is_among(classes) && self.length.allows(text.len()) {
+            return self.kind.check(text, classes);
+        }
         self.length.check(text)?;
         self.charset.check(text)?;
-        self.kind.check(text)
+        self.kind.check(text, classes)
     }
 
     /// A free text made to fit: forbidden characters become spaces, the rest is cut. For texts that explain, never for values.
@@ -374,80 +416,12 @@ fn code(values: &[String], text: &str) -> Result<(), Broken> {
     Err(Broken::new("field.code", format!("expected one of {}", values.join(", "))))
 }
 
-/// Strict base64 with padding: no white space, no other alphabet, no stray bits.
-pub(crate) fn base64_decode(text: &str) -> Option<Vec<u8>> {
-    if !is_base64(text) {
-        return None;
-    }
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len() / 4 * 3);
-    // What is decoded are signatures and ciphertexts, which are no secrets: a table may be asked for their characters.
-    for quad in bytes.as_chunks::<4>().0 {
-        let bits = quad.iter().fold(0, |bits, &b| bits << 6 | u32::from(sextet(b) & 63));
-        let [_, first, second, third] = bits.to_be_bytes();
-        decoded.extend_from_slice(&[first, second, third]);
-    }
-    decoded.truncate(decoded.len() - padding(bytes));
-    Some(decoded)
-}
-
-fn padding(bytes: &[u8]) -> usize {
-    bytes.iter().rev().take(2).take_while(|&&b| b == b'=').count()
-}
-
-/// Whether `base64_decode` would succeed, without decoding: length, alphabet, padding, no stray bits.
-pub(crate) fn is_base64(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let padding = padding(bytes);
-    let Some((last, rest)) = bytes.get(..bytes.len() - padding).and_then(<[u8]>::split_last) else {
-        return bytes.is_empty();
-    };
-    let stray = match padding {
-        0 => 0,
-        1 => 0b11,
-        _ => 0b1111,
-    };
-    bytes.len().is_multiple_of(4)
-        && rest.iter().fold(0, |found, &b| found | sextet(b)) < NO_SEXTET
-        && sextet(*last) & (stray | NO_SEXTET) == 0
-}
-
-/// Value of a character of the base64 alphabet (RFC 4648 clause 4); `NO_SEXTET` for any other.
-fn sextet(byte: u8) -> u8 {
-    SEXTETS.get(usize::from(byte)).copied().unwrap_or(NO_SEXTET)
-}
-
-const NO_SEXTET: u8 = 0x80;
-static SEXTETS: [u8; 256] = sextets();
-
-const fn sextets() -> [u8; 256] {
-    let mut table = [NO_SEXTET; 256];
-    let mut byte = 0u8;
-    while byte < 128 {
-        #[expect(clippy::indexing_slicing, reason = "a byte is an index of 256 places")]
-        let place = &mut table[byte as usize];
-        *place = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => NO_SEXTET,
-        };
-        byte += 1;
-    }
-    table
-}
-
-pub(crate) fn base64_encode(bytes: &[u8]) -> String {
-    use base64ct::{Base64, Encoding};
-    Base64::encode_string(bytes)
-}
-
 /// Lower-case hex.
 pub(crate) fn hex_encode(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    text
 }
 
 /// Reads lower-case hex; `None` for anything else.

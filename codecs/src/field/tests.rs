@@ -147,3 +147,28 @@ fn checking_base64_agrees_with_decoding_it() {
         }
     }
 }
+
+#[test]
+fn moments_and_numbers_are_written_as_the_formatter_writes_them() {
+    use time::format_description::well_known::Rfc3339;
+    let beijing = time::UtcOffset::from_hms(8, 0, 0).unwrap();
+    for step in 0..2_000_i64 {
+        // Some 80 days and a bit apart, from 1970 on.
+        let moment = OffsetDateTime::from_unix_timestamp(step * 6_999_983)
+            .unwrap()
+            .to_offset(beijing);
+        let text = canonical(moment).unwrap();
+        assert_eq!(text, moment.format(&Rfc3339).unwrap());
+        assert_eq!(rfc3339(&text), OffsetDateTime::parse(&text, &Rfc3339).ok());
+        let mut written = String::new();
+        push_date(&mut written, moment.date(), "-");
+        assert_eq!(written, moment.date().to_string());
+    }
+    for number in [0, 7, 10, 99, 1_234, 1_000_000, i64::MAX, -1, i64::MIN] {
+        let mut written = String::new();
+        push_number(&mut written, number);
+        assert_eq!(written, number.to_string());
+        let money = Money::from_fen(number);
+        assert_eq!(amount::write_yuan("", money), money.to_string());
+    }
+}

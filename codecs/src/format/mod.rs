@@ -10,6 +10,7 @@ mod iso8583;
 mod json;
 mod parts; // one header of several named values
 mod utf8;
+mod words; // eight bytes at a time
 mod xml;
 
 pub(crate) use charset::Charset;

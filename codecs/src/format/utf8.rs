@@ -1,6 +1,7 @@
 //! Bytes to text without replacing anything.
 
 use super::fault;
+use super::words::any_below;
 use crate::error::ParseError;
 
 /// The body as text: no byte order mark, strict UTF-8 (no overlong forms, no surrogates), no control characters but
@@ -19,8 +20,8 @@ pub(super) fn text(body: &[u8]) -> Result<&str, ParseError> {
         fault("encoding.utf8", Some(at), format!("not UTF-8{looks}"))
     })?;
     let control = |b: u8| b < 0x20 && !matches!(b, b'\t' | b'\r' | b'\n');
-    // Folding instead of searching lets the compiler take many bytes at a time; the position is only needed on failure.
-    if body.iter().fold(false, |found, &b| found | control(b)) {
+    // Lines have ends; whatever else is below the visible characters is told exactly.
+    if any_below(body, b' ') && body.iter().any(|&b| control(b)) {
         return Err(fault(
             "encoding.control",
             body.iter().position(|&b| control(b)),

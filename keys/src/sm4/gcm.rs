@@ -33,10 +33,19 @@ impl Sm4Gcm {
             return (Vec::new(), [0; 16]);
         }
         let mut bytes = clear.to_vec();
-        let stream = Stream::new(&self.cipher, nonce, bytes.len());
-        stream.apply(&mut bytes);
-        let tag = self.tag(&stream, additional, &bytes);
+        let tag = self.seal_in_place(nonce, additional, &mut bytes);
         (bytes, tag)
+    }
+
+    /// Turns clear bytes into the ciphertext where they lie, and gives the tag. Too many of them are wiped and do not open.
+    pub fn seal_in_place(&self, nonce: &[u8; 12], additional: &[u8], bytes: &mut [u8]) -> [u8; 16] {
+        if too_long(bytes) {
+            bytes.fill(0);
+            return [0; 16];
+        }
+        let stream = Stream::new(&self.cipher, nonce, bytes.len());
+        stream.apply(bytes);
+        self.tag(&stream, additional, bytes)
     }
 
     pub fn open(&self, nonce: &[u8; 12], additional: &[u8], ciphertext: &[u8], tag: &[u8; 16]) -> Result<Vec<u8>, CryptoError> {

@@ -64,7 +64,8 @@ pub(super) const SEEDED: &[Seeded] = &[
     }),
     ("seal.additional", "nps", "142_document.txt", |bench| {
         let cipher = Sm4Gcm::new(&data_key(bench).try_into().unwrap());
-        let message = bench.spec.parse(&bench.wire).unwrap();
+        let (spec, wire) = (bench.spec.clone(), bench.wire.clone());
+        let message = spec.parse(&wire).unwrap();
         let fields = message.sealed_fields().unwrap();
         for field in &fields {
             let clear = cipher

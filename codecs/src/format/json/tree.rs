@@ -125,13 +125,13 @@ impl<'de> Visitor<'de> for Seed<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
         let inside = self.inside()?;
-        let mut keys = BTreeSet::new();
-        let mut pairs = Vec::new();
-        while let Some(Key(key)) = map.next_key()? {
-            if !keys.insert(key.clone()) {
+        let mut keys = Keys::default();
+        let mut pairs = Vec::with_capacity(PAIRS);
+        while let Some(key) = map.next_key()? {
+            if !keys.is_new(&key, &pairs) {
                 return Err(self.budget.fail("field.duplicate", "a key stands twice in one object"));
             }
-            pairs.push((key, map.next_value_seed(inside)?));
+            pairs.push((key.0, map.next_value_seed(inside)?));
         }
         Ok(Json::Object(pairs))
     }
@@ -173,6 +173,42 @@ impl<'de> Visitor<'de> for Seed<'_> {
         Ok(Json::Other("null"))
     }
 }
+
+/// The keys of an object so far, by a mark of each: only keys of one mark are compared, and from some on a set is kept.
+#[derive(Default)]
+struct Keys<'a> {
+    marks: u64,
+    many: BTreeSet<Cow<'a, str>>,
+}
+
+impl<'a> Keys<'a> {
+    /// Notes a key that comes behind `pairs`; false if it is among them.
+    fn is_new(&mut self, Key(key): &Key<'a>, pairs: &[(Cow<'a, str>, Json<'a>)]) -> bool {
+        if pairs.len() >= COMPARED_MAX {
+            if self.many.is_empty() {
+                self.many.extend(pairs.iter().map(|(key, _)| key.clone()));
+            }
+            return self.many.insert(key.clone());
+        }
+        let mark = mark(key);
+        let is_seen = self.marks & mark != 0;
+        self.marks |= mark;
+        !is_seen || pairs.iter().all(|(known, _)| known != key)
+    }
+}
+
+/// One bit of 64, by length and outer characters.
+fn mark(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let outer = [bytes.first(), bytes.last()].map(|b| b.copied().unwrap_or_default());
+    let [first, last] = outer.map(usize::from);
+    1 << ((first * 7 + last * 3 + key.len() * 11) % 64)
+}
+
+/// So many keys are compared with each other; more would take too long in what somebody made up.
+const COMPARED_MAX: usize = 32;
+/// Room for the members of most objects.
+const PAIRS: usize = 16;
 
 /// A key, borrowed where it holds no escapes.
 struct Key<'a>(Cow<'a, str>);

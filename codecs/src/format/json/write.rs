@@ -9,7 +9,7 @@ pub(crate) fn write(message: &MessageSpec, values: &Values<'_>) -> Vec<u8> {
     if message.is_bodyless() {
         return Vec::new();
     }
-    let mut root = Node::default();
+    let mut root = Node::Object(Vec::with_capacity(message.plan.written.len()));
     for &id in &message.plan.written {
         let Some(field) = message.plan.field(id).filter(|field| matches!(field.place, Place::Body(_))) else {
             continue;
@@ -59,7 +59,8 @@ impl<'v> Node<'v> {
         let Self::Object(pairs) = self else { return };
         // What is written next mostly stands beside what was written last.
         let at = pairs.iter().rposition(|(key, _)| key == step).unwrap_or_else(|| {
-            pairs.push((step, Self::default()));
+            let members = if below.is_empty() { 0 } else { MEMBERS };
+            pairs.push((step, Self::Object(Vec::with_capacity(members))));
             pairs.len() - 1
         });
         let Some((_, child)) = pairs.get_mut(at) else { return };
@@ -121,3 +122,6 @@ fn quote(out: &mut String, text: &str) {
     out.push_str(text);
     out.push('"');
 }
+
+/// Room for the members of most objects within the body's.
+const MEMBERS: usize = 8;

@@ -1,14 +1,45 @@
 //! Attributes of a start tag and of the XML declaration, read strictly.
 
 use crate::spec::plan::Limits;
+use std::ops::Deref;
 
 /// A broken rule, with the offset inside the text that was given.
 pub(super) type Broken = (&'static str, usize, String);
 
-/// Name and raw value of every attribute. Each is preceded by white space, quoted, unique by name; values hold no `<` and
-/// no reference but the five named ones.
-pub(super) fn attributes<'a>(text: &'a str, limits: &Limits) -> Result<Vec<(&'a str, &'a str)>, Broken> {
-    let mut found: Vec<(&str, &str)> = Vec::new();
+/// Name and raw value of every attribute. Most tags have none or one, which takes no list.
+#[derive(Debug)]
+pub(super) enum Attributes<'a> {
+    None,
+    One((&'a str, &'a str)),
+    Several(Vec<(&'a str, &'a str)>),
+}
+
+impl<'a> Deref for Attributes<'a> {
+    type Target = [(&'a str, &'a str)];
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::None => &[],
+            Self::One(attribute) => std::slice::from_ref(attribute),
+            Self::Several(attributes) => attributes,
+        }
+    }
+}
+
+impl<'a> Attributes<'a> {
+    fn push(&mut self, attribute: (&'a str, &'a str)) {
+        match self {
+            Self::None => *self = Self::One(attribute),
+            Self::One(first) => *self = Self::Several(vec![*first, attribute]),
+            Self::Several(attributes) => attributes.push(attribute),
+        }
+    }
+}
+
+/// Each attribute is preceded by white space, quoted, unique by name; values hold no `<` and no reference but the five named
+/// ones.
+pub(super) fn attributes<'a>(text: &'a str, limits: &Limits) -> Result<Attributes<'a>, Broken> {
+    let mut found = Attributes::None;
     let mut rest = text;
     loop {
         let trimmed = rest.trim_start_matches(white);
@@ -68,11 +99,30 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 pub(super) fn is_simple_name(name: &[u8]) -> bool {
-    let first = name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
-    first
-        && name
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    begins_name(name) && name.iter().all(|&b| is_in_name(b))
+}
+
+pub(super) fn begins_name(name: &[u8]) -> bool {
+    name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
+}
+
+/// Whether a byte may stand in a name without a prefix.
+pub(super) fn is_in_name(byte: u8) -> bool {
+    NAME.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+static NAME: [bool; 256] = names();
+
+const fn names() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        #[expect(clippy::indexing_slicing, reason = "a byte is an index of 256 places")]
+        let place = &mut table[byte as usize];
+        *place = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        byte += 1;
+    }
+    table
 }
 
 /// The text of the five named references; character references and others are refused (`None`).

@@ -53,7 +53,17 @@ impl XmlPlan {
     /// The namespace of a message: `{code}` is its code, `{family}` what stands before the first dot of that.
     pub(crate) fn namespace_of(&self, code: &str) -> String {
         let family = code.split_once('.').map_or(code, |(family, _)| family);
-        self.namespace.replace("{code}", code).replace("{family}", family)
+        let mut pieces = self.namespace.split('{');
+        let mut namespace = String::with_capacity(self.namespace.len() + code.len());
+        namespace.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let named = [("code}", code), ("family}", family)];
+            let named = named.iter().find_map(|(name, text)| Some((*text, piece.strip_prefix(name)?)));
+            let (text, rest) = named.unwrap_or(("{", piece));
+            namespace.push_str(text);
+            namespace.push_str(rest);
+        }
+        namespace
     }
 
     /// Whether the frame has a part of the document to itself.

@@ -367,8 +367,7 @@ impl<'p, 'a> Reading<'p, 'a> {
 
     fn text(&mut self, text: &'a str, offset: usize) -> Result<(), ParseError> {
         let Some(element) = self.stack.last_mut() else { return Ok(()) };
-        let blank = text.chars().all(white);
-        if blank && !element.leaf {
+        if !element.leaf && text.chars().all(white) {
             return Ok(());
         }
         if !element.leaf && (element.has_children || element.spot != Spot::Unknown) {

@@ -5,9 +5,10 @@
 //! to find is the end of a tag and of a text. Character references are refused: no peer writes them, and a digit written as one
 //! would be a second form of the same amount.
 
-use super::attributes::{attributes, is_name, is_simple_name, reference, white};
+use super::attributes::{Attributes, attributes, begins_name, is_in_name, is_name, is_simple_name, reference, white};
 use crate::error::ParseError;
 use crate::format::fault;
+use crate::format::words::first_of;
 use crate::spec::plan::Limits;
 
 /// One step through a document.
@@ -15,7 +16,7 @@ use crate::spec::plan::Limits;
 pub(super) enum Token<'a> {
     Open {
         name: &'a str,
-        attributes: Vec<(&'a str, &'a str)>,
+        attributes: Attributes<'a>,
         offset: usize,
     },
     Close,
@@ -65,6 +66,11 @@ impl<'a> Scanner<'a> {
                 self.at += length;
                 return Ok(self.closed());
             }
+            if let Some(name) = bare(rest) {
+                self.at += name.len() + 2;
+                self.begins(start)?;
+                return self.entered(name, Attributes::None, start, false);
+            }
             let (piece, raw) = piece(rest, start)?;
             self.at += raw.len();
             match piece {
@@ -84,10 +90,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn opened(&mut self, raw: &'a str, offset: usize, empty: bool) -> Result<Token<'a>, ParseError> {
-        if self.done {
-            return Err(fault("xml.roots", Some(offset), "a second root element"));
-        }
-        self.count(offset)?;
+        self.begins(offset)?;
         let close = if empty { "/>" } else { ">" };
         let inside = raw.strip_prefix('<').and_then(|raw| raw.strip_suffix(close));
         let inside = inside.ok_or_else(|| fault("xml.syntax", Some(offset), "a broken tag"))?;
@@ -101,6 +104,24 @@ impl<'a> Scanner<'a> {
         }
         let attributes = attributes(rest, self.limits)
             .map_err(|(rule, at, detail)| fault(rule, Some(offset + 1 + name.len() + at), detail))?;
+        self.entered(name, attributes, offset, empty)
+    }
+
+    /// An element stands here: there is one root, and there are not too many nodes.
+    fn begins(&mut self, offset: usize) -> Result<(), ParseError> {
+        if self.done {
+            return Err(fault("xml.roots", Some(offset), "a second root element"));
+        }
+        self.count(offset)
+    }
+
+    fn entered(
+        &mut self,
+        name: &'a str,
+        attributes: Attributes<'a>,
+        offset: usize,
+        empty: bool,
+    ) -> Result<Token<'a>, ParseError> {
         if self.open.len() >= self.limits.depth_max {
             return Err(fault(
                 "limit.depth",
@@ -221,7 +242,7 @@ fn piece(text: &str, offset: usize) -> Result<(Piece, &str), ParseError> {
         }
         [b'&', ..] => (Piece::Reference, reference_length(bytes)),
         [..] => {
-            let end = bytes.iter().position(|b| matches!(b, b'<' | b'&'));
+            let end = first_of(bytes, [b'<', b'&']);
             (Piece::Text, Some(end.unwrap_or(bytes.len())))
         }
     };
@@ -232,8 +253,16 @@ fn piece(text: &str, offset: usize) -> Result<(Piece, &str), ParseError> {
 
 /// Length of the closing tag of `name`, where just that stands next.
 fn closing(text: &str, name: &str) -> Option<usize> {
-    let after = text.strip_prefix("</")?.strip_prefix(name)?.strip_prefix('>')?;
-    Some(text.len() - after.len())
+    let after = text.as_bytes().strip_prefix(b"</")?.strip_prefix(name.as_bytes())?;
+    (after.first() == Some(&b'>')).then_some(name.len() + 3)
+}
+
+/// The name in a start tag that holds nothing else, where such a one stands next.
+fn bare(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix('<')?;
+    let length = inside.bytes().position(|b| !is_in_name(b))?;
+    let name = inside.get(..length).filter(|name| begins_name(name.as_bytes()))?;
+    (inside.as_bytes().get(length) == Some(&b'>')).then_some(name)
 }
 
 fn through(bytes: &[u8], last: u8) -> Option<usize> {
@@ -297,6 +326,9 @@ fn declaration(raw: &str, offset: usize, limits: &Limits) -> Result<(), ParseErr
     if offset != 0 {
         return Err(broken());
     }
+    if raw == USUAL && limits.charset.is_utf8() {
+        return Ok(());
+    }
     let inside = raw
         .strip_prefix("<?xml")
         .and_then(|raw| raw.strip_suffix("?>"))
@@ -310,7 +342,7 @@ fn declaration(raw: &str, offset: usize, limits: &Limits) -> Result<(), ParseErr
     if !ordered {
         return Err(broken());
     }
-    for (name, value) in found {
+    for &(name, value) in found.iter() {
         match name {
             "version" if value != "1.0" => return Err(fault("xml.version", Some(offset), "only XML 1.0")),
             "encoding" if !value.eq_ignore_ascii_case(limits.charset.declared()) => {
@@ -326,3 +358,6 @@ fn declaration(raw: &str, offset: usize, limits: &Limits) -> Result<(), ParseErr
     }
     Ok(())
 }
+
+/// The declaration that nearly every document begins with.
+const USUAL: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";

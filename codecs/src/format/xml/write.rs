@@ -1,7 +1,6 @@
 //! Writes one line: no white space between elements, no empty element (`facts/clearing.md` 1.1).
 
 use super::{XmlPlan, trailer};
-use crate::field::tag;
 use crate::format::header;
 use crate::spec::MessageSpec;
 use crate::spec::plan::{Field, Place, Tag};
@@ -22,8 +21,8 @@ pub(crate) fn write(plan: &XmlPlan, message: &MessageSpec, values: &Values<'_>) 
         out.push('"');
     }
     out.push('>');
-    let mut open: Vec<(&str, usize)> = Vec::new();
-    let mut wanted: Vec<(&str, usize)> = Vec::new();
+    let mut open: Vec<(&str, usize)> = Vec::with_capacity(DEPTH);
+    let mut wanted: Vec<(&str, usize)> = Vec::with_capacity(DEPTH);
     for item in in_order(message, values) {
         let Some(field) = message.plan.field(item.field) else {
             continue;
@@ -118,7 +117,12 @@ fn element(out: &mut String, plan: &XmlPlan, field: &Field, leaf: &str, item: &I
     }
     out.push('>');
     match &field.tag {
-        Tag::Named(name) => escape(out, &tag::join(name, &item.sent)),
+        Tag::Named(name) => {
+            for piece in ["/", name, "/"] {
+                out.push_str(piece);
+            }
+            escape(out, &item.sent);
+        }
         Tag::None | Tag::Rest => escape(out, &item.sent),
     }
     out.push_str("</");
@@ -142,3 +146,6 @@ pub(super) fn escape(out: &mut String, text: &str) {
         }
     }
 }
+
+/// Elements that are open at a time in most documents.
+const DEPTH: usize = 16;
