@@ -151,9 +151,8 @@ impl Journal for SqliteJournal {
         let writes = self.writes.as_ref();
         let writes = writes.ok_or_else(|| JournalError::Refused("the journal is open for reading only".into()))?;
         hand_over(writes, Job::Write(write, answer))?;
-        answered
-            .await
-            .unwrap_or_else(|_| Err(JournalError::Unknown("the writer ended before it answered".into())))
+        let done = answered.await.map(|done| done.result);
+        done.unwrap_or_else(|_| Err(JournalError::Unknown("the writer ended before it answered".into())))
     }
 
     async fn read(&self, read: Read) -> Result<Found, JournalError> {

@@ -12,10 +12,17 @@ use tokio::sync::oneshot::Sender;
 
 /// What is asked of a journal thread, with where the answer goes. Whoever asked may have gone; then nobody is told.
 pub(super) enum Job {
-    Write(Write, Sender<Result<Written, JournalError>>),
+    Write(Write, Sender<Done>),
     Read(Read, Sender<Result<Found, JournalError>>),
     /// Answered when the file is closed.
     Close(Sender<()>),
+}
+
+/// What became of a write. The write goes back with it: memory that another thread frees is freed under a lock, on which that
+/// thread and the one that made it wait for each other.
+pub(super) struct Done {
+    pub(super) result: Result<Written, JournalError>,
+    _write: Option<Write>,
 }
 
 /// What stopped the draining: it is done after the writes that came before it.
@@ -23,6 +30,12 @@ enum Next {
     Nothing,
     Read(Read, Sender<Result<Found, JournalError>>),
     Close(Sender<()>),
+}
+
+impl Done {
+    fn of(result: Result<Written, JournalError>, write: Option<Write>) -> Self {
+        Self { result, _write: write }
+    }
 }
 
 /// Works until it is told to close or nobody can ask any more.
@@ -69,7 +82,7 @@ struct Turns {
 struct Prune {
     before: Millis,
     done: u64,
-    answer: Sender<Result<Written, JournalError>>,
+    answer: Sender<Done>,
 }
 
 impl Turns {
@@ -77,18 +90,20 @@ impl Turns {
     fn prune(&mut self, store: &mut Store) {
         let Some(mut prune) = self.prunes.pop() else { return };
         match store.prune_some(prune.before, self.prune_max) {
-            Ok(0) => tell(prune.answer, Ok(Written::Pruned(prune.done))),
+            Ok(0) => tell(prune.answer, Done::of(Ok(Written::Pruned(prune.done)), None)),
             Ok(deleted) => {
                 store.after_commit();
                 prune.done = prune.done.saturating_add(deleted);
                 self.prunes.push(prune);
             }
-            Err(error) => tell(prune.answer, Err(error)),
+            Err(error) => tell(prune.answer, Done::of(Err(error), None)),
         }
     }
 
     fn refuse(&mut self) {
-        self.prunes.drain(..).for_each(|prune| tell(prune.answer, Err(closed())));
+        self.prunes
+            .drain(..)
+            .for_each(|prune| tell(prune.answer, Done::of(Err(closed()), None)));
     }
 }
 
@@ -110,7 +125,7 @@ fn work(store: &mut Store, turns: &mut Turns, first: Job, jobs: &Receiver<Job>, 
         job = batch.company(jobs, options);
     };
     let is_loaded = batch.writes.len() > 1;
-    commit(store, &batch.writes, batch.answers);
+    commit(store, batch);
     if is_loaded && matches!(next, Next::Nothing) {
         sleep(Duration::from_micros(options.gather_us));
     }
@@ -121,13 +136,13 @@ fn work(store: &mut Store, turns: &mut Turns, first: Job, jobs: &Receiver<Job>, 
 #[derive(Default)]
 struct Batch {
     writes: Vec<Write>,
-    answers: Vec<Sender<Result<Written, JournalError>>>,
+    answers: Vec<Sender<Done>>,
     /// Somebody waits for one of them.
     is_urgent: bool,
 }
 
 impl Batch {
-    fn push(&mut self, write: Write, answer: Sender<Result<Written, JournalError>>) {
+    fn push(&mut self, write: Write, answer: Sender<Done>) {
         self.is_urgent |= !is_patient(&write);
         self.writes.push(write);
         self.answers.push(answer);
@@ -149,16 +164,17 @@ fn is_patient(write: &Write) -> bool {
     matches!(write, Write::Move(step) if step.to == State::Delivered)
 }
 
-fn commit(store: &mut Store, writes: &[Write], answers: Vec<Sender<Result<Written, JournalError>>>) {
+fn commit(store: &mut Store, batch: Batch) {
+    let Batch { writes, answers, .. } = batch;
     if writes.is_empty() {
         return;
     }
-    match store.apply_batch(writes) {
-        Ok(results) => answers
-            .into_iter()
-            .zip(results)
-            .for_each(|(answer, result)| tell(answer, result)),
-        Err(error) => answers.into_iter().for_each(|answer| tell(answer, Err(error.clone()))),
+    let results = match store.apply_batch(&writes) {
+        Ok(results) => results,
+        Err(error) => vec![Err(error); writes.len()],
+    };
+    for ((write, answer), result) in writes.into_iter().zip(answers).zip(results) {
+        tell(answer, Done::of(result, Some(write)));
     }
     store.after_commit();
 }
@@ -172,7 +188,7 @@ fn answer_read(store: &mut Store, read: &Read) -> Result<Found, JournalError> {
 fn refuse_rest(jobs: &Receiver<Job>) {
     while let Ok(job) = jobs.try_recv() {
         match job {
-            Job::Write(_, answer) => tell(answer, Err(closed())),
+            Job::Write(write, answer) => tell(answer, Done::of(Err(closed()), Some(write))),
             Job::Read(_, answer) => tell(answer, Err(closed())),
             Job::Close(answer) => tell(answer, ()),
         }

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 /// One channel has one consumer, so its tag need not be unique.
@@ -27,7 +28,7 @@ const WITH_ACKNOWLEDGEMENT: u8 = 0;
 const NO_TABLE: [u8; 4] = [0; 4];
 
 /// Nobody waits for an acknowledgement while the broker has places left, so that several go out together.
-const SETTLE_PATIENCE: Duration = Duration::from_millis(10);
+const SETTLE_PATIENCE: Duration = Duration::from_millis(40);
 
 const CONSUME: MethodId = (60, 20);
 const CONSUME_OK: MethodId = (60, 21);
@@ -126,6 +127,9 @@ impl ConsumeSession {
                     }
                     book.note_all(Some(settlement), settled);
                     if book.is_urgent() {
+                        // Whoever else is about to settle does so first: all of it goes out in one write.
+                        yield_now().await;
+                        book.note_all(None, settled);
                         tell(generation, book);
                     }
                 }

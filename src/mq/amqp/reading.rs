@@ -165,7 +165,9 @@ impl Reading {
         coming.left = left.ok_or("a body is longer than its header says")?;
         let room = coming.body_bytes_max.saturating_sub(coming.body.len() as u64);
         let kept = frame.payload.len().min(usize::try_from(room).unwrap_or(usize::MAX));
-        coming.body.extend(frame.payload.iter().take(kept));
+        coming
+            .body
+            .extend_from_slice(frame.payload.get(..kept).unwrap_or(frame.payload));
         Ok(self.come(coming))
     }
 
