@@ -18,6 +18,9 @@ pub struct JournalConfig {
     /// Messages a second that are read to go from an earlier journal key under the primary one; 0 leaves them as they are.
     #[serde(default = "two_hundred")]
     pub rewrap_per_s: u32,
+    /// After a commit of several writes the embedded journal gathers the next ones for so long.
+    #[serde(default = "one_thousand")]
+    pub gather_us: u64,
     /// The journal that instances share.
     #[serde(default)]
     pub postgres: Option<PostgresConfig>,
@@ -55,6 +58,9 @@ impl JournalConfig {
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.gather_us > limits::GATHER_US_MAX {
+            return Err(wrong("journal.gather_us", &format!("0 to {}", limits::GATHER_US_MAX)));
+        }
         match (&self.file, &self.postgres) {
             (Some(_), None) => Ok(()),
             (None, Some(postgres)) => check_postgres(postgres),
@@ -99,6 +105,9 @@ fn check_postgres(postgres: &PostgresConfig) -> Result<(), ConfigError> {
     Ok(())
 }
 
+const fn one_thousand() -> u64 {
+    1_000
+}
 const fn two_hundred() -> u32 {
     200
 }

@@ -86,6 +86,7 @@ fn options(config: &PostgresConfig, chain: Chain) -> Result<postgres::Options, J
 fn open_file(config: &Config, chain: Chain) -> Result<SharedJournal, JournalError> {
     let options = sqlite::Options {
         chain,
+        gather_us: config.journal.gather_us,
         ..sqlite::Options::default()
     };
     Ok(Arc::new(SqliteJournal::open_with(file(config)?, options)?))

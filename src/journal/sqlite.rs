@@ -1,4 +1,4 @@
-//! The embedded journal: one SQLite file, one thread that writes, one that reads.
+//! The embedded journal: one SQLite file, one thread that writes, one that reads, one that moves the log into the file.
 //!
 //! `Store` is the synchronous core: every write and read as statements on one connection. `SqliteJournal` is the
 //! `Journal` over it. The writer takes one job, gathers what else waits (at most `batch_max`), commits all of it with one
@@ -11,6 +11,7 @@ mod accept;
 mod apply;
 mod change;
 mod connect;
+mod copier;
 mod effect;
 mod failure;
 mod held;
@@ -37,7 +38,8 @@ use super::{Chain, Found, Journal, JournalError, Read, Write, Written};
 use async_trait::async_trait;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Bounds of the embedded journal. The defaults are those of production, but for the chain, which has no key.
@@ -53,9 +55,9 @@ pub struct Options {
     pub gather_us: u64,
     /// How long a write that nobody waits for waits for company.
     pub patience_ms: u64,
-    /// A checkpoint runs when this much of the log is new, or when the writer is idle.
+    /// The log is copied into the file when this much of it is new, or when the writer is idle.
     pub checkpoint_bytes: u64,
-    /// A log file larger than this is cut back to nothing.
+    /// A log file larger than this is cut back to nothing; where so much is not copied yet, the writer waits for it.
     pub log_bytes_max: u64,
     /// Without a job for so long, the writer calls itself idle.
     pub idle_ms: u64,
@@ -81,7 +83,7 @@ impl Default for Options {
             batch_max: 256,
             gather_us: 1_000,
             patience_ms: 5,
-            checkpoint_bytes: 64 << 20,
+            checkpoint_bytes: 16 << 20,
             log_bytes_max: 256 << 20,
             idle_ms: 200,
             busy_timeout_ms: 5_000,
@@ -110,11 +112,14 @@ impl SqliteJournal {
 
     /// Opens with other bounds than those of production.
     pub fn open_with(path: &Path, options: Options) -> Result<Self, JournalError> {
-        let writer = Store::open_with(path, options.clone())?;
+        let mut writer = Store::open_with(path, options.clone())?;
         let reader = Store::open_read_only_with(path, options.clone())?;
+        let reads = start("journal-reader", reader, options.reads_waiting_max, &options)?;
+        let (asked, patience) = (reads.clone(), Duration::from_millis(options.busy_timeout_ms));
+        writer.accompany(move || worker::release(&asked, patience))?;
         Ok(Self {
             writes: Some(start("journal-writer", writer, options.writes_waiting_max, &options)?),
-            reads: start("journal-reader", reader, options.reads_waiting_max, &options)?,
+            reads,
         })
     }
 
@@ -180,11 +185,15 @@ impl Journal for SqliteJournal {
 fn start(name: &str, store: Store, waiting_max: usize, options: &Options) -> Result<SyncSender<Job>, JournalError> {
     let (sender, jobs) = sync_channel(waiting_max);
     let options = options.clone();
+    in_thread(name, move || worker::run(store, jobs, &options))?;
+    Ok(sender)
+}
+
+fn in_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, JournalError> {
     thread::Builder::new()
         .name(name.to_owned())
-        .spawn(move || worker::run(store, jobs, &options))
-        .map_err(|error| JournalError::Refused(format!("no thread for {name}: {error}")))?;
-    Ok(sender)
+        .spawn(work)
+        .map_err(|error| JournalError::Refused(format!("no thread for {name}: {error}")))
 }
 
 fn hand_over(jobs: &SyncSender<Job>, job: Job) -> Result<(), JournalError> {

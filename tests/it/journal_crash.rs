@@ -12,7 +12,7 @@
 )]
 
 use crate::journal::data::{accept, fresh, key, message, step, walk};
-use hangu::journal::sqlite::{SqliteJournal, Store};
+use hangu::journal::sqlite::{Options, SqliteJournal, Store};
 use hangu::journal::{Exchange, Journal, JournalError, Move, Read, Search, State, Write, Written};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -98,7 +98,13 @@ fn child(path: &Path, kind: &str, round: u64) -> Command {
 
 /// Writes until killed, and says what was answered.
 async fn load(path: &Path, round: &str) {
-    let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(path).unwrap());
+    // Small bounds: the log is copied and begun anew all the time.
+    let options = Options {
+        checkpoint_bytes: 1 << 17,
+        log_bytes_max: 1 << 19,
+        ..Options::default()
+    };
+    let journal: Arc<dyn Journal> = Arc::new(opened(|| SqliteJournal::open_with(path, options.clone())));
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let (journal, round) = (Arc::clone(&journal), round.to_owned());
@@ -109,6 +115,16 @@ async fn load(path: &Path, round: &str) {
         });
     }
     tasks.join_all().await;
+}
+
+/// A child that another test is just starting may hold a copy of the lock for a moment.
+fn opened<T>(open: impl Fn() -> Result<T, JournalError>) -> T {
+    loop {
+        match open() {
+            Err(JournalError::Refused(reason)) if reason.contains("another process") => std::thread::yield_now(),
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 async fn one_exchange(journal: &dyn Journal, serial: &str) {
@@ -141,7 +157,7 @@ async fn one_exchange(journal: &dyn Journal, serial: &str) {
 
 /// Writes until the disk fails, and then some more.
 async fn until_it_fails(path: &Path) {
-    let journal = SqliteJournal::open(path).unwrap();
+    let journal = opened(|| SqliteJournal::open(path));
     let mut failures = 0;
     let mut after = 0;
     for number in 0..20_000 {
@@ -216,7 +232,7 @@ impl Promised {
 
     /// Opens what was left, which also checks the file, and looks for everything.
     fn check(&self, path: &Path) {
-        let store = Store::open(path).unwrap();
+        let store = opened(|| Store::open(path));
         let search = Search {
             limit: u32::MAX,
             ..Search::default()

@@ -5,8 +5,10 @@
 //! `HANGU_POWER_CUTS=100000 cargo test --test it power_cuts::nothing -- --nocapture`,
 //! with `HANGU_POWER_CUTS_FROM` and `HANGU_POWER_CUTS_SEED` to go on or to repeat.
 
+mod beside;
 mod cuts;
 mod faults;
+mod held;
 mod place;
 mod script;
 mod upgrading;
@@ -78,7 +80,7 @@ impl Run {
         Self {
             seed: seed(),
             numbers: number("HANGU_POWER_CUTS_FROM").unwrap_or(0)..count.unwrap_or(u64::MAX),
-            batches: if count.is_some() { 60 } else { 20 },
+            batches: BATCHES,
             only_one: count.is_none(),
             done: AtomicU64::new(0),
             distinct: AtomicU64::new(0),
@@ -146,6 +148,9 @@ fn grouped(number: u64) -> String {
     }
     format!("{},{:03}", grouped(number / 1_000), number % 1_000)
 }
+
+/// Batches of a day.
+const BATCHES: usize = 60;
 
 /// Cuts that one thread makes before it takes others.
 const PIECE: u64 = 120;

@@ -3,6 +3,7 @@
 use super::services::Postgres;
 use crate::cli::output::{Exit, Failure};
 use hangu::config::Config;
+use hangu::limits::GATHER_US_MAX;
 use keys::sm2::Engine;
 use serde_json::{Value, json};
 use simulators::institution::INSTITUTIONS_MAX;
@@ -35,6 +36,9 @@ pub(super) struct Setting {
     /// The gateway's `runtime.workers`, where it is a process of its own.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
     pub(super) workers: u16,
+    /// The gateway's `journal.gather_us`, with SQLite.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(0..=GATHER_US_MAX))]
+    pub(super) gather_us: u64,
     /// How many institutions pay.
     #[arg(long, default_value_t = 3, value_parser = institutions)]
     pub(super) institutions: usize,
@@ -140,7 +144,7 @@ impl Setting {
     pub(super) fn object(&self) -> Value {
         json!({
             "transport": self.transport.name(), "journal": self.journal.name(), "gateways": self.gateways,
-            "engine": self.engine.name(), "in_flight_max": self.in_flight, "workers": self.workers, "institutions": self.institutions,
+            "engine": self.engine.name(), "in_flight_max": self.in_flight, "workers": self.workers, "gather_us": self.gather_us, "institutions": self.institutions,
             "message_bytes_min": self.message_bytes, "mix": {"debits": self.mix.debits, "credits": self.mix.credits},
         })
     }
@@ -216,7 +220,7 @@ pub(super) fn configuration(setting: &Setting, places: &Places<'_>) -> String {
     } = places;
     let (engine, in_flight, workers) = (setting.engine.name(), setting.in_flight, setting.workers);
     let journal = places.database.map_or_else(
-        || "file = \"journal.db\"".to_owned(),
+        || format!("file = \"journal.db\", gather_us = {}", setting.gather_us),
         |database| {
             let Endpoint { address, user, name, .. } = database;
             format!("postgres = {{ addresses = [\"{address}\"], database = \"{name}\", user = \"{user}\", password_file = \"postgres.password\" }}")

@@ -33,6 +33,7 @@ pub(super) fn table(config: &Config) -> Table {
                 ("file", journal.file.as_deref().and_then(path)),
                 ("keep_days", number(journal.keep_days)),
                 ("rewrap_per_s", number(journal.rewrap_per_s)),
+                ("gather_us", number(journal.gather_us)),
                 ("postgres", journal.postgres.as_ref().map(of_postgres)),
             ]),
         ),

@@ -1,5 +1,6 @@
 //! Opening the file: the lock, the settings that durability rests on, the checks before the first use.
 
+use super::copier::log;
 use super::failure::{before_commit, ends_connection};
 use super::maintain::{abandon, cut_log};
 use super::{Options, schema};
@@ -40,12 +41,22 @@ pub(super) fn lock(path: &Path) -> Result<File, JournalError> {
     }
 }
 
+/// What an opening may rely on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Copied {
+    /// What counts as copied into the file is there.
+    Trusted,
+    /// A copy failed: the disk may have lost pages that count as copied, and reads show them nevertheless.
+    Doubted,
+}
+
 /// Opens the file for writing. The caller holds the lock.
-pub(super) fn writer(path: &Path, options: &Options) -> Result<Connection, JournalError> {
+pub(super) fn writer(path: &Path, options: &Options, copied: Copied) -> Result<Connection, JournalError> {
     check_version()?;
     let existed = create(path)?;
-    let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, options)?;
-    match prepare(&mut connection, options, existed) {
+    let gathering = logwrite::over(options.vfs).ok_or_else(|| JournalError::Refused("no VFS to write the log by".into()))?;
+    let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, Some(gathering))?;
+    match prepare(&mut connection, options, existed, copied) {
         Ok(()) => Ok(connection),
         Err(error) => {
             // What could not be synced here was acknowledged to nobody.
@@ -57,9 +68,12 @@ pub(super) fn writer(path: &Path, options: &Options) -> Result<Connection, Journ
     }
 }
 
-fn prepare(connection: &mut Connection, options: &Options, existed: bool) -> Result<(), JournalError> {
+fn prepare(connection: &mut Connection, options: &Options, existed: bool, copied: Copied) -> Result<(), JournalError> {
     schema::check_ours(connection)?;
     settle(connection, options)?;
+    if copied == Copied::Doubted {
+        check_nothing_copied(connection)?;
+    }
     if existed {
         quick_check(connection, options.check_pages)?;
     }
@@ -67,10 +81,35 @@ fn prepare(connection: &mut Connection, options: &Options, existed: bool) -> Res
     begin_log(connection)
 }
 
+/// What was copied is noted in the log's index, which ends with the last connection: the next one makes it anew from the log,
+/// and copies all of it.
+fn check_nothing_copied(connection: &Connection) -> Result<(), JournalError> {
+    match log(connection).map_err(|error| before_commit(&error))?.copied {
+        0 => Ok(()),
+        _ => Err(JournalError::Refused(
+            "the disk failed while the log was copied: whoever else reads the journal must end first".into(),
+        )),
+    }
+}
+
+/// Opens the copier's connection, beside the writer's. It changes nothing but where bytes lie.
+pub(super) fn copier(path: &Path, options: &Options) -> Result<Connection, JournalError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, options.vfs)?;
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map_err(|error| before_commit(&error))?;
+    batch(
+        &connection,
+        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
+         PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;",
+    )?;
+    Ok(connection)
+}
+
 /// Opens the file for reading only.
 pub(super) fn reader(path: &Path, options: &Options) -> Result<Connection, JournalError> {
     check_version()?;
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, options)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, options.vfs)?;
     connection
         .busy_timeout(Duration::from_millis(options.busy_timeout_ms))
         .map_err(|error| before_commit(&error))?;
@@ -96,9 +135,9 @@ pub(super) fn memory() -> Result<Connection, JournalError> {
     Ok(connection)
 }
 
-fn open(path: &Path, access: OpenFlags, options: &Options) -> Result<Connection, JournalError> {
+fn open(path: &Path, access: OpenFlags, vfs: Option<&str>) -> Result<Connection, JournalError> {
     let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    match options.vfs {
+    match vfs {
         Some(vfs) => Connection::open_with_flags_and_vfs(path, flags, vfs),
         None => Connection::open_with_flags(path, flags),
     }

@@ -1,11 +1,14 @@
 //! Upkeep of the log: when it is copied into the file, and when it is cut back.
 //!
-//! Only the writer's connection does it (facts/reliability.md 3.2 and 3.3). A failure harms no commit: the log has them all.
+//! The bulk is copied by the copier (`copier.rs`) while commits go on. What is left then is copied by the writer between two
+//! commits: the log is whole in the file, and the next commit begins it anew. A failure harms no commit: the log has them all.
 
-use super::Store;
+use super::copier::{Copier, Log, checkpoint, log};
 use super::failure::ends_connection;
 use super::store::Place;
+use super::{Options, Store};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -30,7 +33,7 @@ const COMMITS_UNSEEN_MAX: u64 = 32;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Upkeep {
     frames_seen: u64,
-    /// The next checkpoint under load comes when the log has this many; 0 until the first look.
+    /// The copier is called under load when the log has this many; 0 until the first look.
     frames_next: u64,
     /// Something was committed since the log was last empty.
     dirty: bool,
@@ -38,28 +41,31 @@ pub(super) struct Upkeep {
     commits: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Log {
-    frames: u64,
-    copied: u64,
-}
-
 impl Store {
     /// Looks after the log once a batch is committed.
     pub fn after_commit(&mut self) {
         self.upkeep.dirty = true;
         self.upkeep.commits += 1;
-        if self.upkeep.commits >= self.commits_unseen_max() {
+        if self.is_wanted() {
+            self.finish_copying();
+        } else if self.upkeep.commits >= self.commits_unseen_max() {
             self.maintain(false);
         }
     }
 
     /// Looks after the log when nothing is waiting.
     pub fn when_idle(&mut self) {
+        if self.is_wanted() {
+            self.finish_copying();
+        }
         if self.upkeep.dirty {
             self.upkeep.dirty = false;
             self.maintain(true);
         }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.copier.as_ref().is_some_and(Copier::wants_writer)
     }
 
     /// Asking how long the log is costs as much as a small write, and a log that is somewhat longer than wanted harms nothing.
@@ -68,31 +74,65 @@ impl Store {
         (step / PAGES_OF_COMMIT).clamp(1, COMMITS_UNSEEN_MAX)
     }
 
+    /// Calls the copier if it is time. Without a thread it copies at once, and the last step follows.
     fn maintain(&mut self, idle: bool) {
         self.upkeep.commits = 0;
-        let Place::Writing(path) = &self.place else { return };
-        let Some(connection) = &self.connection else { return };
-        let log_name = log_name(path);
-        let bytes_max = self.options.log_bytes_max;
-        let is_long = || std::fs::metadata(&log_name).is_ok_and(|log| log.len() > bytes_max);
+        let (Some(copier), Some(connection)) = (&self.copier, &self.connection) else {
+            return;
+        };
         let step = (self.options.checkpoint_bytes / PAGE_BYTES).max(1);
-        let done = copy_when_due(connection, &mut self.upkeep, step, idle).and_then(|copied| {
-            let cut = copied && is_long();
-            if cut {
-                cut_back(connection, self.options.busy_timeout_ms)
-            } else {
-                Ok(())
-            }
-        });
-        if done.is_err_and(|error| ends_connection(&error)) {
-            self.give_up();
+        let log = match log(connection) {
+            Ok(log) => log,
+            Err(error) if ends_connection(&error) => return self.give_up_copied(),
+            Err(_) => return,
+        };
+        if is_due(log, &mut self.upkeep, step, idle) {
+            copier.call();
+        }
+        if log.frames.saturating_sub(log.copied) > self.options.log_bytes_max / PAGE_BYTES {
+            // It grows faster than it is copied: the writer waits, and copies what is left.
+            copier.wait();
+            self.finish_copying();
+        } else if self.is_wanted() {
+            self.finish_copying();
+        }
+    }
+
+    /// The last step of a checkpoint, with nothing committed meanwhile.
+    fn finish_copying(&mut self) {
+        let (Some(copier), Some(connection), Place::Writing(path)) = (&self.copier, &self.connection, &self.place) else {
+            return;
+        };
+        let Some(copying) = copier.try_hold() else { return };
+        copier.writer_came();
+        let finished = if copying.has_failed() {
+            Err(true)
+        } else {
+            finish(connection, path, &self.options).map_err(|error| ends_connection(&error))
+        };
+        drop(copying);
+        if finished == Err(true) {
+            self.give_up_copied();
         }
     }
 }
 
-/// Closes a connection that failed; gives the frames of the log up to its last commit, where known. Closing may empty the log.
+fn finish(connection: &Connection, path: &Path, options: &Options) -> rusqlite::Result<()> {
+    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+    let log = std::fs::metadata(log_name(path));
+    if log.is_ok_and(|log| log.len() > options.log_bytes_max) {
+        cut_back(connection, options.busy_timeout_ms)?;
+    }
+    Ok(())
+}
+
+/// Closes a connection that failed; gives the frames of the log up to its last commit, where known. It leaves the log alone: a
+/// handle that met an error copies nothing any more.
 pub(super) fn abandon(connection: Connection) -> Option<u64> {
     let frames: rusqlite::Result<i64> = connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1));
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .ok();
     drop(connection);
     // Below 0 there is no log.
     frames.ok().and_then(|frames| u64::try_from(frames).ok())
@@ -120,20 +160,18 @@ fn log_name(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Copies the log into the file if it is time; true if it did.
-fn copy_when_due(connection: &Connection, upkeep: &mut Upkeep, step: u64, idle: bool) -> rusqlite::Result<bool> {
-    let log = checkpoint(connection, "PRAGMA wal_checkpoint(NOOP)")?;
+/// Whether it is time to copy.
+fn is_due(log: Log, upkeep: &mut Upkeep, step: u64, idle: bool) -> bool {
     // A shorter log has started over; the mark of the longer one means nothing to it.
     if upkeep.frames_next == 0 || log.frames < upkeep.frames_seen {
         upkeep.frames_next = step;
     }
     upkeep.frames_seen = log.frames;
-    let due = log.frames >= upkeep.frames_next || (idle && log.copied < log.frames);
-    if due {
+    let is_due = log.frames >= upkeep.frames_next || (idle && log.copied < log.frames);
+    if is_due {
         upkeep.frames_next = log.frames.saturating_add(step);
-        checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
     }
-    Ok(due)
+    is_due
 }
 
 fn cut_back(connection: &Connection, busy_timeout_ms: u64) -> rusqlite::Result<()> {
@@ -141,14 +179,4 @@ fn cut_back(connection: &Connection, busy_timeout_ms: u64) -> rusqlite::Result<(
     let cut = checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
     connection.busy_timeout(Duration::from_millis(busy_timeout_ms))?;
     cut.map(|_| ())
-}
-
-fn checkpoint(connection: &Connection, pragma: &str) -> rusqlite::Result<Log> {
-    let (frames, copied): (i64, i64) = connection
-        .prepare_cached(pragma)?
-        .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?;
-    Ok(Log {
-        frames: frames.max(0).unsigned_abs(),
-        copied: copied.max(0).unsigned_abs(),
-    })
 }

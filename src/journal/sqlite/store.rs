@@ -1,5 +1,7 @@
 //! The synchronous core: a connection, and what becomes of it when the disk fails.
 
+use super::connect::Copied;
+use super::copier::Copier;
 use super::failure::{Stop, before_commit, ends_connection, is_of_one_write, of_commit};
 use super::held::Held;
 use super::{Options, apply, connect, maintain, prune, query};
@@ -7,17 +9,26 @@ use crate::journal::{Chain, Found, JournalError, Millis, Read, Write, Written};
 use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The journal on one connection, without a thread. After an input/output error it gives the connection up and opens the
 /// file anew at the next write; it never tries again on the same handle.
 pub struct Store {
     pub(super) place: Place,
     pub(super) options: Options,
+    /// None where nothing is copied: for reading, and in memory.
+    pub(super) copier: Option<Copier>,
     /// None after an input/output error.
     pub(super) connection: Option<Connection>,
     pub(super) upkeep: maintain::Upkeep,
     /// The frames of the log that hold, until the rest is cut off.
     log_kept: Option<u64>,
+    /// What the next opening may rely on.
+    copied: Copied,
+    /// Makes the journal's reader give its connection up.
+    release_reader: Option<Box<dyn Fn() + Send>>,
+    /// The copier's; see there.
+    _file: Option<Arc<File>>,
     /// Held, never read: the lock ends with it.
     _lock: Option<File>,
 }
@@ -41,8 +52,15 @@ impl Store {
     /// Opens with other bounds than those of production.
     pub fn open_with(path: &Path, options: Options) -> Result<Self, JournalError> {
         let lock = connect::lock(path)?;
-        let connection = connect::writer(path, &options)?;
-        Ok(Self::new(Place::Writing(path.to_owned()), connection, options, Some(lock)))
+        let connection = connect::writer(path, &options, Copied::Trusted)?;
+        let file = File::open(path).map_err(|error| JournalError::Refused(format!("journal file: {error}")))?;
+        let file = Arc::new(file);
+        Ok(Self {
+            copier: Some(Copier::new(path, Arc::clone(&file), &options)),
+            _file: Some(file),
+            _lock: Some(lock),
+            ..Self::new(Place::Writing(path.to_owned()), connection, options)
+        })
     }
 
     /// Opens an existing journal for reading, also while another process writes it.
@@ -52,22 +70,26 @@ impl Store {
 
     pub(super) fn open_read_only_with(path: &Path, options: Options) -> Result<Self, JournalError> {
         let connection = connect::reader(path, &options)?;
-        Ok(Self::new(Place::Reading(path.to_owned()), connection, options, None))
+        Ok(Self::new(Place::Reading(path.to_owned()), connection, options))
     }
 
     /// A journal that lives as long as this value.
     pub fn memory() -> Result<Self, JournalError> {
-        Ok(Self::new(Place::Memory, connect::memory()?, Options::default(), None))
+        Ok(Self::new(Place::Memory, connect::memory()?, Options::default()))
     }
 
-    fn new(place: Place, connection: Connection, options: Options, lock: Option<File>) -> Self {
+    fn new(place: Place, connection: Connection, options: Options) -> Self {
         Self {
             place,
             options,
+            copier: None,
             connection: Some(connection),
             upkeep: maintain::Upkeep::default(),
             log_kept: None,
-            _lock: lock,
+            copied: Copied::Trusted,
+            release_reader: None,
+            _file: None,
+            _lock: None,
         }
     }
 
@@ -141,16 +163,28 @@ impl Store {
     /// The connection, opened anew if it was given up.
     pub(super) fn connected(&mut self) -> Result<&Connection, JournalError> {
         if self.connection.is_none() {
-            self.cut_log()?;
-            self.connection = Some(match &self.place {
-                Place::Writing(path) => connect::writer(path, &self.options)?,
-                Place::Reading(path) => connect::reader(path, &self.options)?,
-                Place::Memory => return Err(JournalError::Damaged("a journal in memory cannot be opened anew".into())),
-            });
+            self.connection = Some(self.opened_anew()?);
+            self.copier.iter().for_each(Copier::resume);
         }
         self.connection
             .as_ref()
             .ok_or_else(|| JournalError::Refused("the journal is not open".into()))
+    }
+
+    fn opened_anew(&mut self) -> Result<Connection, JournalError> {
+        self.cut_log()?;
+        let path = match &self.place {
+            Place::Writing(path) => path,
+            Place::Reading(path) => return connect::reader(path, &self.options),
+            Place::Memory => return Err(JournalError::Damaged("a journal in memory cannot be opened anew".into())),
+        };
+        if let (Copied::Doubted, Some(release)) = (self.copied, &self.release_reader) {
+            release();
+        }
+        let opened = connect::writer(path, &self.options, self.copied);
+        // An opening copies the log as well.
+        self.copied = if opened.is_ok() { Copied::Trusted } else { Copied::Doubted };
+        opened
     }
 
     fn failed(&mut self, error: &rusqlite::Error, in_commit: bool) -> Failure {
@@ -177,12 +211,27 @@ impl Store {
     /// Closes the connection; the next write opens the file anew.
     pub(super) fn give_up(&mut self) {
         self.upkeep = maintain::Upkeep::default();
+        if self.copier.as_ref().is_some_and(Copier::give_up) {
+            self.copied = Copied::Doubted;
+        }
         let Some(connection) = self.connection.take() else { return };
         if matches!(self.place, Place::Writing(_)) {
             self.log_kept = maintain::abandon(connection);
             // Tried again before the file is opened anew.
             self.cut_log().ok();
         }
+    }
+
+    /// The same after a failed copy.
+    pub(super) fn give_up_copied(&mut self) {
+        self.copied = Copied::Doubted;
+        self.give_up();
+    }
+
+    /// Copies beside the writer from here on, and knows how to have the journal's reader out of the way.
+    pub(super) fn accompany(&mut self, release_reader: impl Fn() + Send + 'static) -> Result<(), JournalError> {
+        self.release_reader = Some(Box::new(release_reader));
+        self.copier.as_mut().map_or(Ok(()), Copier::start)
     }
 
     fn cut_log(&mut self) -> Result<(), JournalError> {

@@ -5,7 +5,7 @@
 
 use super::{Options, Store};
 use crate::journal::{Found, JournalError, Millis, Read, State, Write, Written};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::sleep;
 use std::time::Duration;
 use tokio::sync::oneshot::Sender;
@@ -14,6 +14,8 @@ use tokio::sync::oneshot::Sender;
 pub(super) enum Job {
     Write(Write, Sender<Done>),
     Read(Read, Sender<Result<Found, JournalError>>),
+    /// Answered when the connection is given up; the next read opens the file anew.
+    Release(SyncSender<()>),
     /// Answered when the file is closed.
     Close(Sender<()>),
 }
@@ -29,12 +31,21 @@ pub(super) struct Done {
 enum Next {
     Nothing,
     Read(Read, Sender<Result<Found, JournalError>>),
+    Release(SyncSender<()>),
     Close(Sender<()>),
 }
 
 impl Done {
     fn of(result: Result<Written, JournalError>, write: Option<Write>) -> Self {
         Self { result, _write: write }
+    }
+}
+
+/// Asks a reader to give its connection up, and waits for that.
+pub(super) fn release(reader: &SyncSender<Job>, patience: Duration) {
+    let (answer, answered) = sync_channel(1);
+    if reader.try_send(Job::Release(answer)).is_ok() {
+        answered.recv_timeout(patience).ok();
     }
 }
 
@@ -60,6 +71,10 @@ pub(super) fn run(mut store: Store, jobs: Receiver<Job>, options: &Options) {
         match next {
             Next::Nothing => turns.prune(&mut store),
             Next::Read(read, answer) => tell(answer, answer_read(&mut store, &read)),
+            Next::Release(answer) => {
+                store.look_again();
+                answer.try_send(()).ok();
+            }
             Next::Close(answer) => {
                 turns.refuse();
                 refuse_rest(&jobs);
@@ -116,6 +131,7 @@ fn work(store: &mut Store, turns: &mut Turns, first: Job, jobs: &Receiver<Job>, 
             Some(Job::Write(Write::Prune { before }, answer)) => turns.prunes.push(Prune { before, done: 0, answer }),
             Some(Job::Write(write, answer)) => batch.push(write, answer),
             Some(Job::Read(read, answer)) => break Next::Read(read, answer),
+            Some(Job::Release(answer)) => break Next::Release(answer),
             Some(Job::Close(answer)) => break Next::Close(answer),
             None => break Next::Nothing,
         }
@@ -190,6 +206,7 @@ fn refuse_rest(jobs: &Receiver<Job>) {
         match job {
             Job::Write(write, answer) => tell(answer, Done::of(Err(closed()), Some(write))),
             Job::Read(_, answer) => tell(answer, Err(closed())),
+            Job::Release(answer) => drop(answer),
             Job::Close(answer) => tell(answer, ()),
         }
     }

@@ -1,12 +1,12 @@
 //! The same through the whole journal: its threads, its waiting lines, its reader, several askers at a time. How many writes
-//! share a commit is a matter of time here, so only every third write fails, but every sync.
+//! share a commit is a matter of time here.
 
 use super::super::place::{Place, options};
 use super::FAULTS;
 use crate::journal::data::{accept, key};
 use hangu::journal::sqlite::SqliteJournal;
 use hangu::journal::{Journal, JournalError, Read, Write};
-use powercut::{Disk, Fault, Operation};
+use powercut::{Disk, Fault};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -19,8 +19,7 @@ async fn no_asker_of_the_whole_journal_is_told_what_is_not_so() {
     let (disk, place) = (Disk::register().unwrap(), Place::new());
     for fault in FAULTS {
         let mut days = 0;
-        let step = if fault.operation == Operation::Sync { 1 } else { 3 };
-        for at in (1..).step_by(step) {
+        for at in 1.. {
             let answers = day(Fault { at, ..fault }, &disk, &place).await;
             if disk.failed() == 0 {
                 break;
