@@ -19,7 +19,7 @@ pub struct JournalConfig {
     #[serde(default = "two_hundred")]
     pub rewrap_per_s: u32,
     /// After a commit of several writes the embedded journal gathers the next ones for so long.
-    #[serde(default = "one_thousand")]
+    #[serde(default = "gather_us")]
     pub gather_us: u64,
     /// The journal that instances share.
     #[serde(default)]
@@ -105,8 +105,8 @@ fn check_postgres(postgres: &PostgresConfig) -> Result<(), ConfigError> {
     Ok(())
 }
 
-const fn one_thousand() -> u64 {
-    1_000
+const fn gather_us() -> u64 {
+    1_200
 }
 const fn two_hundred() -> u32 {
     200

@@ -81,7 +81,7 @@ impl Default for Options {
             writes_waiting_max: 4096,
             reads_waiting_max: 1024,
             batch_max: 256,
-            gather_us: 1_000,
+            gather_us: 1_200,
             patience_ms: 5,
             checkpoint_bytes: 16 << 20,
             log_bytes_max: 256 << 20,
