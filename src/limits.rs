@@ -92,4 +92,5 @@ const _: () = assert!(
 );
 const _: () = assert!(BODY_BYTES_MAX / 1024 < BODIES_KIB_MAX, "the largest body fits");
 const _: () = assert!(IN_FLIGHT_DEFAULT <= IN_FLIGHT_MAX, "the default stays within the maximum");
+const _: () = assert!(SERIAL_MAX < 100_000_000, "a MsgId has eight digits of serial");
 const _: () = assert!(SERIAL_BLOCK as u64 <= SERIAL_MAX, "a block fits into the serial's digits");

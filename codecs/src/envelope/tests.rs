@@ -129,3 +129,17 @@ fn long_ciphertexts_use_the_long_form_of_lengths() {
     assert_eq!(&der[..2], &[0x30, 0x82]);
     assert_eq!(ciphertext_from_der(&der).unwrap(), raw);
 }
+
+/// Against the crate `der`, which reads what is written here.
+#[test]
+fn ciphertexts_of_every_length_of_a_length_are_read_back() {
+    for length in [1, 21, 22, 127, 128, 149, 150, 255, 256, 65_530, 65_535, 65_536] {
+        let raw = RawCiphertext {
+            c1: published(),
+            c3: [7; 32],
+            c2: vec![0x80; length],
+        };
+        let der = ciphertext_to_der(&raw);
+        assert_eq!(ciphertext_from_der(&der).unwrap(), raw, "{length}");
+    }
+}

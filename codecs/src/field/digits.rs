@@ -30,8 +30,11 @@ pub fn push_number(text: &mut String, number: i64) {
     text.extend(digits.into_iter().skip(NUMBER_DIGITS_MAX - count));
 }
 
-/// `2030-01-02`, with what is to stand between. Years before 0 have no texts here.
+/// `2030-01-02`, with what is to stand between. A year before 0 has a sign, which no reader takes.
 pub fn push_date(text: &mut String, day: Date, between: &str) {
+    if day.year() < 0 {
+        text.push('-');
+    }
     push_digits::<4>(text, day.year().unsigned_abs());
     text.push_str(between);
     push_digits::<2>(text, u8::from(day.month()).into());

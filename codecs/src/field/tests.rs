@@ -8,6 +8,7 @@
 
 use super::*;
 use base64ct::{Base64, Encoding};
+use time::Date;
 
 fn rules(kind: Kind, length: &str, bytes_max: Option<usize>) -> Rules {
     Rules {
@@ -171,4 +172,35 @@ fn moments_and_numbers_are_written_as_the_formatter_writes_them() {
         let money = Money::from_fen(number);
         assert_eq!(amount::write_yuan("", money), money.to_string());
     }
+}
+
+/// The short way for what `canonical` writes, against the crate `time` for all else.
+#[test]
+fn moments_are_read_as_rfc_3339_says() {
+    let same = [
+        "2030-01-02T18:30:05+08:00",
+        "2030-01-02T24:00:00+08:00",
+        "2030-01-02T18:60:05+08:00",
+        "2030-01-02T18:30:60+08:00",
+        "2030-02-29T18:30:05+08:00",
+        "2030-01-02t18:30:05+08:00",
+        "2030-01-02 18:30:05+08:00",
+        "0000-01-01T00:00:00+08:00",
+        "2030-01-02T18:30:05Z",
+        "2030-01-02T18:30:05.5+08:00",
+        "2030-01-02T18:30:05+08:00 ",
+        "+08:00",
+        "",
+    ];
+    for text in same {
+        let read = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok();
+        assert_eq!(rfc3339(text), read, "{text}");
+    }
+}
+
+#[test]
+fn a_year_before_0_has_its_sign() {
+    let day = Date::from_calendar_date(-1, time::Month::December, 31).unwrap();
+    assert_eq!(date::write_date8(day), "-00011231");
+    assert_eq!(date::date8(&date::write_date8(day)), None);
 }

@@ -1,4 +1,4 @@
-//! Gathered of a payment: parts of one allocation that everything copied from it shares. No text is changed in place.
+//! Texts of a payment: parts of one allocation that everything copied from it shares. No text is changed in place.
 
 use super::{Attribute, Payment, Value};
 use std::fmt;

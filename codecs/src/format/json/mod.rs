@@ -5,6 +5,9 @@ mod read;
 mod tree;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub(in crate::format) use inside::{read as inside_read, write as inside_write};
 pub(in crate::format) use read::Reading;
 pub(crate) use read::read;

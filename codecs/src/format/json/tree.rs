@@ -49,6 +49,7 @@ pub(in crate::format) fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Jso
     let seed = Seed {
         budget: &budget,
         depth: limits.depth_max,
+        is_root: true,
     };
     let parsed = seed.deserialize(&mut source).and_then(|json| source.end().map(|()| json));
     parsed.map_err(|error| {
@@ -86,12 +87,18 @@ impl Budget {
 struct Seed<'b> {
     budget: &'b Budget,
     depth: usize,
+    /// Of the whole message.
+    is_root: bool,
 }
 
 impl Seed<'_> {
     fn inside<E: Error>(self) -> Result<Self, E> {
         match self.depth.checked_sub(1) {
-            Some(depth) => Ok(Self { depth, ..self }),
+            Some(depth) => Ok(Self {
+                depth,
+                is_root: false,
+                ..self
+            }),
             None => Err(self.budget.fail("limit.depth", "nested too deep")),
         }
     }
@@ -126,7 +133,9 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
         let inside = self.inside()?;
         let mut keys = Keys::default();
-        let mut pairs = Vec::with_capacity(PAIRS);
+        // Only the message itself is sure to have members: thousands of empty objects must not reserve anything.
+        let room = if self.is_root { PAIRS } else { 0 };
+        let mut pairs = Vec::with_capacity(room);
         while let Some(key) = map.next_key()? {
             if !keys.is_new(&key, &pairs) {
                 return Err(self.budget.fail("field.duplicate", "a key stands twice in one object"));
