@@ -13,6 +13,9 @@ pub(crate) struct Log {
     pending: Pending,
 }
 
+// The parent's file behind it is aligned as SQLite's allocation is.
+const _: () = assert!(size_of::<Log>().is_multiple_of(8));
+
 impl Log {
     pub(crate) fn new() -> Self {
         Self {
@@ -42,10 +45,13 @@ unsafe fn flush(file: *mut sqlite3_file) -> c_int {
         if pending.is_empty() {
             return ffi::SQLITE_OK;
         }
+        let mut result = ffi::SQLITE_OK;
         pending.pass_on(|at, bytes| {
             let count = c_int::try_from(bytes.len()).unwrap_or(0);
-            pass_write(file, bytes.as_ptr().cast(), count, at)
-        })
+            result = pass_write(file, bytes.as_ptr().cast(), count, at);
+            result == ffi::SQLITE_OK
+        });
+        result
     }
 }
 
@@ -53,6 +59,9 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, bytes: *const c_void, count:
     // SAFETY: SQLite gives a log that `open` made and `count` readable bytes.
     unsafe {
         let given = slice::from_raw_parts(bytes.cast::<u8>(), usize::try_from(count).unwrap_or(0));
+        if !pending(file).may_begin(at) {
+            return ffi::SQLITE_IOERR_WRITE;
+        }
         if pending(file).take_up(at, given) {
             return ffi::SQLITE_OK;
         }
@@ -61,6 +70,17 @@ unsafe extern "C" fn write(file: *mut sqlite3_file, bytes: *const c_void, count:
             return flushed;
         }
         pass_write(file, bytes, count, at)
+    }
+}
+
+unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
+    // SAFETY: SQLite gives a log that `open` made.
+    unsafe {
+        match flush(file) {
+            ffi::SQLITE_OK if pending(file).is_torn() => ffi::SQLITE_IOERR_FSYNC,
+            ffi::SQLITE_OK => pass_sync(file, flags),
+            failed => failed,
+        }
     }
 }
 
@@ -104,7 +124,6 @@ macro_rules! flushed {
 flushed! {
     read = pass_read(to: *mut c_void, count: c_int, at: i64);
     truncate = pass_truncate(length: i64);
-    sync = pass_sync(flags: c_int);
     file_size = pass_file_size(to: *mut i64);
     control = pass_control(operation: c_int, argument: *mut c_void);
 }

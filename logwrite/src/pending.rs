@@ -7,11 +7,26 @@ const BYTES_MAX: usize = 0x1_ffff;
 pub(crate) struct Pending {
     at: i64,
     bytes: Vec<u8>,
+    /// From here on the file lacks what was written: nothing behind it may count.
+    lost: Option<i64>,
 }
 
 impl Pending {
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+
+    /// Whether the file lacks something that was written.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.lost.is_some()
+    }
+
+    /// Notes that a write begins here; false where it lies behind a gap. One at the gap or before it begins anew.
+    pub(crate) fn may_begin(&mut self, at: i64) -> bool {
+        if self.lost.is_some_and(|lost| at <= lost) {
+            self.lost = None;
+        }
+        self.lost.is_none()
     }
 
     /// Takes bytes that begin where these end, or the first ones; false where those before must go first.
@@ -28,10 +43,13 @@ impl Pending {
         false
     }
 
-    /// Hands them to be written, once: what fails is gone, as if it had never been asked for.
-    pub(crate) fn pass_on<T>(&mut self, write: impl FnOnce(i64, &[u8]) -> T) -> T {
-        let result = write(self.at, &self.bytes);
+    /// Hands them to be written, once; false if that failed.
+    pub(crate) fn pass_on(&mut self, write: impl FnOnce(i64, &[u8]) -> bool) -> bool {
+        let is_written = write(self.at, &self.bytes);
+        if !is_written {
+            self.lost = Some(self.lost.map_or(self.at, |lost| lost.min(self.at)));
+        }
         self.bytes.clear();
-        result
+        is_written
     }
 }

@@ -36,6 +36,7 @@ pub use store::Store;
 use self::worker::Job;
 use super::{Chain, Found, Journal, JournalError, Read, Write, Written};
 use async_trait::async_trait;
+use std::fs::File;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -73,6 +74,8 @@ pub struct Options {
     pub chain: Chain,
     /// SQLite's file layer, by its registered name; `None` is the operating system's. Others are for tests.
     pub vfs: Option<&'static str>,
+    /// Brings copied pages to the disk: `File::sync_data`. Others are for tests.
+    pub sync: fn(&File) -> std::io::Result<()>,
 }
 
 impl Default for Options {
@@ -92,6 +95,7 @@ impl Default for Options {
             pages_max: None,
             chain: Chain::unkeyed("hangu"),
             vfs: None,
+            sync: File::sync_data,
         }
     }
 }
@@ -113,7 +117,8 @@ impl SqliteJournal {
     /// Opens with other bounds than those of production.
     pub fn open_with(path: &Path, options: Options) -> Result<Self, JournalError> {
         let mut writer = Store::open_with(path, options.clone())?;
-        let reader = Store::open_read_only_with(path, options.clone())?;
+        let mut reader = Store::open_read_only_with(path, options.clone())?;
+        reader.follow(&writer);
         let reads = start("journal-reader", reader, options.reads_waiting_max, &options)?;
         let (asked, patience) = (reads.clone(), Duration::from_millis(options.busy_timeout_ms));
         writer.accompany(move || worker::release(&asked, patience))?;

@@ -16,6 +16,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 
+#[cfg(test)]
+mod tests;
+
 /// So few frames are left to the writer: what a few commits write.
 const FRAMES_LEFT: u64 = 128;
 
@@ -45,6 +48,8 @@ struct Shared {
     copying: Mutex<Copying>,
     /// The last step is to be made, or something failed.
     wants_writer: AtomicBool,
+    /// Somebody waits for it to be still: no further round.
+    is_awaited: AtomicBool,
 }
 
 /// The right to make a checkpoint, and what it is made with.
@@ -74,6 +79,7 @@ impl Copier {
         let shared = Shared {
             copying: Mutex::new(copying),
             wants_writer: AtomicBool::new(false),
+            is_awaited: AtomicBool::new(false),
         };
         Self {
             shared: Arc::new(shared),
@@ -129,9 +135,18 @@ impl Copier {
         self.shared.hold().is_open = true;
     }
 
+    /// Ends its thread, then the same.
+    pub(super) fn stop(&mut self) -> bool {
+        self.shared.is_awaited.store(true, Ordering::Release);
+        self.thread = None;
+        self.give_up()
+    }
+
     /// Waits until it is still, and closes its connection; true if it had failed.
     pub(super) fn give_up(&self) -> bool {
+        self.shared.is_awaited.store(true, Ordering::Release);
         let mut copying = self.shared.hold();
+        self.shared.is_awaited.store(false, Ordering::Release);
         self.writer_came();
         copying.connection = None;
         copying.is_open = false;
@@ -161,7 +176,7 @@ impl Shared {
 
     fn work(&self) {
         let mut copying = self.hold();
-        copying.work();
+        copying.work(&self.is_awaited);
         self.wants_writer.store(true, Ordering::Release);
     }
 }
@@ -171,37 +186,55 @@ impl Copying {
         self.failed
     }
 
-    /// Goes on until little is left, or a reader holds it up.
-    fn work(&mut self) {
+    /// Goes on until little is left, or a further round would leave as much: a reader holds it up, or commits are as quick.
+    fn work(&mut self, is_awaited: &AtomicBool) {
         if self.failed || !self.is_open {
             return;
         }
-        let mut copied = None;
+        let mut before = u64::MAX;
         for _ in 0..ROUNDS_MAX {
             match self.round() {
-                Ok(log) if log.frames.saturating_sub(log.copied) <= FRAMES_LEFT || copied == Some(log.copied) => return,
-                Ok(log) => copied = Some(log.copied),
-                Err(failed) => {
-                    self.failed = failed;
+                Ok(left) if left <= FRAMES_LEFT || left > before / 2 || is_awaited.load(Ordering::Acquire) => return,
+                Ok(left) => before = left,
+                Err(trouble) => {
+                    self.failed = trouble.is_doubt;
+                    tracing::warn!(
+                        error = trouble.text,
+                        doubted = trouble.is_doubt,
+                        "the journal's log was not copied"
+                    );
                     return;
                 }
             }
         }
     }
 
-    /// Copies what there is, and waits until it is on the disk. The error says whether the handles must be given up.
-    fn round(&mut self) -> Result<Log, bool> {
+    /// Copies what there is, and waits until it is on the disk; gives the frames that came meanwhile.
+    fn round(&mut self) -> Result<u64, Trouble> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => connect::copier(&self.path, &self.options).map_err(|_| true)?,
+            None => connect::copier(&self.path, &self.options).map_err(|error| Trouble::new(false, &error))?,
         };
-        let copied = checkpoint(&connection, "PRAGMA wal_checkpoint(PASSIVE)").map_err(|error| ends_connection(&error));
-        let synced = copied.and_then(|_| self.file.sync_data().map_err(|_| true));
-        let log = synced.and_then(|()| log(&connection).map_err(|error| ends_connection(&error)));
-        if !matches!(log, Err(true)) {
-            self.connection = Some(connection);
-        }
-        log
+        let copied = checkpoint(&connection, "PRAGMA wal_checkpoint(PASSIVE)");
+        copied.map_err(|error| Trouble::new(ends_connection(&error), &error))?;
+        (self.options.sync)(&self.file).map_err(|error| Trouble::new(true, &error))?;
+        let log = log(&connection).map_err(|error| Trouble::new(false, &error))?;
+        self.connection = Some(connection);
+        Ok(log.frames.saturating_sub(log.copied))
+    }
+}
+
+/// Why a round was not made.
+struct Trouble {
+    /// What counts as copied may not be on the disk.
+    is_doubt: bool,
+    text: String,
+}
+
+impl Trouble {
+    fn new(is_doubt: bool, error: &dyn std::fmt::Display) -> Self {
+        let text = error.to_string();
+        Self { is_doubt, text }
     }
 }
 

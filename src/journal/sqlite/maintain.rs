@@ -118,9 +118,10 @@ impl Store {
 }
 
 fn finish(connection: &Connection, path: &Path, options: &Options) -> rusqlite::Result<()> {
-    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
-    let log = std::fs::metadata(log_name(path));
-    if log.is_ok_and(|log| log.len() > options.log_bytes_max) {
+    let log = checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
+    let file = std::fs::metadata(log_name(path));
+    // While somebody reads what is older, waiting for him would only hold payments up.
+    if log.copied == log.frames && file.is_ok_and(|file| file.len() > options.log_bytes_max) {
         cut_back(connection, options.busy_timeout_ms)?;
     }
     Ok(())

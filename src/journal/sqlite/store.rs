@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The journal on one connection, without a thread. After an input/output error it gives the connection up and opens the
 /// file anew at the next write; it never tries again on the same handle.
@@ -27,8 +28,10 @@ pub struct Store {
     copied: Copied,
     /// Makes the journal's reader give its connection up.
     release_reader: Option<Box<dyn Fn() + Send>>,
+    /// A copy failed, and the log's index still says that it was made: nobody reads by it. Shared with the journal's reader.
+    doubted: Arc<AtomicBool>,
     /// The copier's; see there.
-    _file: Option<Arc<File>>,
+    file: Option<Arc<File>>,
     /// Held, never read: the lock ends with it.
     _lock: Option<File>,
 }
@@ -55,12 +58,10 @@ impl Store {
         let connection = connect::writer(path, &options, Copied::Trusted)?;
         let file = File::open(path).map_err(|error| JournalError::Refused(format!("journal file: {error}")))?;
         let file = Arc::new(file);
-        Ok(Self {
-            copier: Some(Copier::new(path, Arc::clone(&file), &options)),
-            _file: Some(file),
-            _lock: Some(lock),
-            ..Self::new(Place::Writing(path.to_owned()), connection, options)
-        })
+        let copier = Copier::new(path, Arc::clone(&file), &options);
+        let mut store = Self::new(Place::Writing(path.to_owned()), connection, options, Some(lock));
+        (store.copier, store.file) = (Some(copier), Some(file));
+        Ok(store)
     }
 
     /// Opens an existing journal for reading, also while another process writes it.
@@ -70,15 +71,15 @@ impl Store {
 
     pub(super) fn open_read_only_with(path: &Path, options: Options) -> Result<Self, JournalError> {
         let connection = connect::reader(path, &options)?;
-        Ok(Self::new(Place::Reading(path.to_owned()), connection, options))
+        Ok(Self::new(Place::Reading(path.to_owned()), connection, options, None))
     }
 
     /// A journal that lives as long as this value.
     pub fn memory() -> Result<Self, JournalError> {
-        Ok(Self::new(Place::Memory, connect::memory()?, Options::default()))
+        Ok(Self::new(Place::Memory, connect::memory()?, Options::default(), None))
     }
 
-    fn new(place: Place, connection: Connection, options: Options) -> Self {
+    fn new(place: Place, connection: Connection, options: Options, lock: Option<File>) -> Self {
         Self {
             place,
             options,
@@ -88,8 +89,9 @@ impl Store {
             log_kept: None,
             copied: Copied::Trusted,
             release_reader: None,
-            _file: None,
-            _lock: None,
+            doubted: Arc::default(),
+            file: None,
+            _lock: lock,
         }
     }
 
@@ -162,6 +164,12 @@ impl Store {
 
     /// The connection, opened anew if it was given up.
     pub(super) fn connected(&mut self) -> Result<&Connection, JournalError> {
+        if matches!(self.place, Place::Reading(_)) && self.doubted.load(Ordering::Acquire) {
+            self.give_up();
+            return Err(JournalError::Refused(
+                "the disk failed while the log was copied; reading waits for the next write, which copies it again".into(),
+            ));
+        }
         if self.connection.is_none() {
             self.connection = Some(self.opened_anew()?);
             self.copier.iter().for_each(Copier::resume);
@@ -178,12 +186,17 @@ impl Store {
             Place::Reading(path) => return connect::reader(path, &self.options),
             Place::Memory => return Err(JournalError::Damaged("a journal in memory cannot be opened anew".into())),
         };
-        if let (Copied::Doubted, Some(release)) = (self.copied, &self.release_reader) {
-            release();
+        if self.copied == Copied::Doubted {
+            self.release_reader.iter().for_each(|release| release());
+            // The system owes each handle the news of a failure: this one is not to hear of it when all is copied again.
+            self.file.iter().for_each(|file| drop(file.sync_data()));
         }
         let opened = connect::writer(path, &self.options, self.copied);
         // An opening copies the log as well.
         self.copied = if opened.is_ok() { Copied::Trusted } else { Copied::Doubted };
+        if opened.is_ok() {
+            self.doubted.store(false, Ordering::Release);
+        }
         opened
     }
 
@@ -212,7 +225,7 @@ impl Store {
     pub(super) fn give_up(&mut self) {
         self.upkeep = maintain::Upkeep::default();
         if self.copier.as_ref().is_some_and(Copier::give_up) {
-            self.copied = Copied::Doubted;
+            self.doubt();
         }
         let Some(connection) = self.connection.take() else { return };
         if matches!(self.place, Place::Writing(_)) {
@@ -224,8 +237,19 @@ impl Store {
 
     /// The same after a failed copy.
     pub(super) fn give_up_copied(&mut self) {
-        self.copied = Copied::Doubted;
+        self.doubt();
         self.give_up();
+    }
+
+    fn doubt(&mut self) {
+        self.copied = Copied::Doubted;
+        self.doubted.store(true, Ordering::Release);
+        self.release_reader.iter().for_each(|release| release());
+    }
+
+    /// Reads for this writer's journal: nothing while it doubts what was copied.
+    pub(super) fn follow(&mut self, writer: &Self) {
+        self.doubted = Arc::clone(&writer.doubted);
     }
 
     /// Copies beside the writer from here on, and knows how to have the journal's reader out of the way.
@@ -240,6 +264,15 @@ impl Store {
             self.log_kept = None;
         }
         Ok(())
+    }
+}
+
+impl Drop for Store {
+    /// A connection that closes takes for copied what counts as copied, and removes the log.
+    fn drop(&mut self) {
+        if self.copier.as_mut().is_some_and(Copier::stop) {
+            self.give_up_copied();
+        }
     }
 }
 

@@ -77,11 +77,11 @@ pub(super) fn run(mut store: Store, jobs: Receiver<Job>, options: &Options) {
             }
             Next::Close(answer) => {
                 turns.refuse();
-                refuse_rest(&jobs);
+                let others = refuse_rest(&jobs);
                 drop(store);
                 // Whoever is told that it is closed finds no channel any more, so that a later job is certainly refused.
                 drop(jobs);
-                tell(answer, ());
+                others.into_iter().chain([answer]).for_each(|answer| tell(answer, ()));
                 return;
             }
         }
@@ -200,16 +200,18 @@ fn answer_read(store: &mut Store, read: &Read) -> Result<Found, JournalError> {
     store.query(read).inspect_err(|_| store.look_again())
 }
 
-/// What waits behind a close never began.
-fn refuse_rest(jobs: &Receiver<Job>) {
+/// What waits behind a close never began; gives who else wants it closed.
+fn refuse_rest(jobs: &Receiver<Job>) -> Vec<Sender<()>> {
+    let mut closing = Vec::new();
     while let Ok(job) = jobs.try_recv() {
         match job {
             Job::Write(write, answer) => tell(answer, Done::of(Err(closed()), Some(write))),
             Job::Read(_, answer) => tell(answer, Err(closed())),
             Job::Release(answer) => drop(answer),
-            Job::Close(answer) => tell(answer, ()),
+            Job::Close(answer) => closing.push(answer),
         }
     }
+    closing
 }
 
 fn closed() -> JournalError {
