@@ -38,6 +38,8 @@ pub const REVISITS_INSTITUTION_MAX: usize = 16;
 pub const REVISITS_OPERATION_MAX: usize = 32;
 /// Between two looks of the sweeper.
 pub const SWEEP_MS: u64 = 200;
+/// How long the embedded journal's writer gathers, by default.
+pub const GATHER_US: u64 = 1_200;
 /// How long the embedded journal's writer may gather; a payment waits for two or three commits.
 pub const GATHER_US_MAX: u64 = 20_000;
 /// A lease lasts this long; it is renewed well before.

@@ -106,7 +106,7 @@ fn check_postgres(postgres: &PostgresConfig) -> Result<(), ConfigError> {
 }
 
 const fn gather_us() -> u64 {
-    1_200
+    limits::GATHER_US
 }
 const fn two_hundred() -> u32 {
     200

@@ -56,19 +56,11 @@ impl Gateway {
         let messages = received.into_iter().chain([record]).collect();
         let now = millis(self.clock.now());
         let step = Move {
-            id: job.id,
-            epoch: job.epoch,
-            from,
-            to: State::Answered,
-            at: now,
             due: now.saturating_add(REDELIVER_MS),
             outcome: Some(stored(&outcome)),
-            link_out: None,
-            out_key: None,
             messages,
             answers: Some(job.key.clone()),
-            attempt: false,
-            query: false,
+            ..Move::bare(job.id, job.epoch, from, State::Answered, now)
         };
         self.advance(step).await?;
         self.counters.settled(job.request.operation, &outcome);

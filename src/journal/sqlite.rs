@@ -35,6 +35,7 @@ pub use store::Store;
 
 use self::worker::Job;
 use super::{Chain, Found, Journal, JournalError, Read, Write, Written};
+use crate::limits;
 use async_trait::async_trait;
 use std::fs::File;
 use std::path::Path;
@@ -84,7 +85,7 @@ impl Default for Options {
             writes_waiting_max: 4096,
             reads_waiting_max: 1024,
             batch_max: 256,
-            gather_us: 1_200,
+            gather_us: limits::GATHER_US,
             patience_ms: 5,
             checkpoint_bytes: 16 << 20,
             log_bytes_max: 256 << 20,

@@ -11,7 +11,7 @@
     reason = "tests fail by panicking, and the child reports on its standard output"
 )]
 
-use crate::journal::data::{accept, fresh, key, message, step, walk};
+use crate::journal::data::{accept, fresh, key, message, step, unlocked, walk};
 use hangu::journal::sqlite::{Options, SqliteJournal, Store};
 use hangu::journal::{Exchange, Journal, JournalError, Move, Read, Search, State, Write, Written};
 use std::collections::BTreeMap;
@@ -104,7 +104,7 @@ async fn load(path: &Path, round: &str) {
         log_bytes_max: 1 << 19,
         ..Options::default()
     };
-    let journal: Arc<dyn Journal> = Arc::new(opened(|| SqliteJournal::open_with(path, options.clone())));
+    let journal: Arc<dyn Journal> = Arc::new(unlocked(|| SqliteJournal::open_with(path, options.clone())).unwrap());
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let (journal, round) = (Arc::clone(&journal), round.to_owned());
@@ -115,16 +115,6 @@ async fn load(path: &Path, round: &str) {
         });
     }
     tasks.join_all().await;
-}
-
-/// A child that another test is just starting may hold a copy of the lock for a moment.
-fn opened<T>(open: impl Fn() -> Result<T, JournalError>) -> T {
-    loop {
-        match open() {
-            Err(JournalError::Refused(reason)) if reason.contains("another process") => std::thread::yield_now(),
-            opened => return opened.unwrap(),
-        }
-    }
 }
 
 async fn one_exchange(journal: &dyn Journal, serial: &str) {
@@ -157,7 +147,7 @@ async fn one_exchange(journal: &dyn Journal, serial: &str) {
 
 /// Writes until the disk fails, and then some more.
 async fn until_it_fails(path: &Path) {
-    let journal = opened(|| SqliteJournal::open(path));
+    let journal = unlocked(|| SqliteJournal::open(path)).unwrap();
     let mut failures = 0;
     let mut after = 0;
     for number in 0..20_000 {
@@ -232,7 +222,7 @@ impl Promised {
 
     /// Opens what was left, which also checks the file, and looks for everything.
     fn check(&self, path: &Path) {
-        let store = opened(|| Store::open(path));
+        let store = unlocked(|| Store::open(path)).unwrap();
         let search = Search {
             limit: u32::MAX,
             ..Search::default()

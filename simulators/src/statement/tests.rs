@@ -8,6 +8,7 @@
 
 use super::{Break, BreakKind, Breaks, Effect, Layout, Period, Statement, Totals, zip, zlib};
 use crate::report::Book;
+use keys::hex::encode as hex;
 use std::collections::BTreeMap;
 use std::path::Path;
 use time::macros::date;
@@ -86,10 +87,6 @@ fn a_file_transfer_carries_all_files_in_one_text() {
     let long = vec![7; 70_000];
     let stream = zlib(&long);
     assert_eq!((stream.len(), &stream[2..5]), (long.len() + 16, &[0, 0xff, 0xff][..]));
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// Base64, by its definition.

@@ -3,7 +3,7 @@
 use super::services::Postgres;
 use crate::cli::output::{Exit, Failure};
 use hangu::config::Config;
-use hangu::limits::GATHER_US_MAX;
+use hangu::limits::{GATHER_US, GATHER_US_MAX};
 use keys::sm2::Engine;
 use serde_json::{Value, json};
 use simulators::institution::INSTITUTIONS_MAX;
@@ -37,7 +37,7 @@ pub(super) struct Setting {
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=256))]
     pub(super) workers: u16,
     /// The gateway's `journal.gather_us`, with SQLite.
-    #[arg(long, default_value_t = 1_200, value_parser = clap::value_parser!(u64).range(0..=GATHER_US_MAX))]
+    #[arg(long, default_value_t = GATHER_US, value_parser = clap::value_parser!(u64).range(0..=GATHER_US_MAX))]
     pub(super) gather_us: u64,
     /// How many institutions pay.
     #[arg(long, default_value_t = 3, value_parser = institutions)]

@@ -89,11 +89,12 @@ impl Store {
         if is_due(log, &mut self.upkeep, step, idle) {
             copier.call();
         }
-        if log.frames.saturating_sub(log.copied) > self.options.log_bytes_max / PAGE_BYTES {
+        let is_behind = log.frames.saturating_sub(log.copied) > self.options.log_bytes_max / PAGE_BYTES;
+        if is_behind {
             // It grows faster than it is copied: the writer waits, and copies what is left.
             copier.wait();
-            self.finish_copying();
-        } else if self.is_wanted() {
+        }
+        if is_behind || self.is_wanted() {
             self.finish_copying();
         }
     }

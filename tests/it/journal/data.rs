@@ -101,6 +101,16 @@ pub(crate) fn park(source: &str, body: &str) -> Park {
     }
 }
 
+/// Opens a journal when its lock is free: a child that another test is just starting may hold a copy of it for a moment.
+pub(crate) fn unlocked<T>(open: impl Fn() -> Result<T, JournalError>) -> Result<T, JournalError> {
+    loop {
+        match open() {
+            Err(JournalError::Refused(reason)) if reason.contains("another process") => std::thread::yield_now(),
+            opened => return opened,
+        }
+    }
+}
+
 /// A bare move under the first epoch.
 pub(crate) fn step(id: ExchangeId, from: &[State], to: State, at: Millis) -> Move {
     Move {

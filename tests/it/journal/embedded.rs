@@ -1,6 +1,6 @@
 //! What only the embedded journal promises: its file, its lock, its bounds, and what it does when the disk is full.
 
-use super::data::{accept, deliver, fresh, key, message, reserve, stored, take, walk};
+use super::data::{accept, deliver, fresh, key, message, reserve, stored, take, unlocked, walk};
 use hangu::journal::sqlite::{Options, SqliteJournal, Store};
 use hangu::journal::{Accept, Accepted, Journal, JournalError, MessageRecord, Read, SealedRecord, State, Write, Written};
 use std::os::unix::fs::PermissionsExt;
@@ -49,13 +49,7 @@ async fn what_was_answered_is_there_after_reopening() {
 
 /// Dropping a journal ends its threads soon; until then the lock is theirs.
 fn reopened(path: &Path) -> SqliteJournal {
-    loop {
-        match SqliteJournal::open(path) {
-            Ok(journal) => return journal,
-            Err(JournalError::Refused(reason)) if reason.contains("another process") => std::thread::yield_now(),
-            Err(error) => panic!("{error}"),
-        }
-    }
+    unlocked(|| SqliteJournal::open(path)).unwrap()
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A folder with a journal in it, and what a healthy process finds there.
 
 use super::script::Step;
+use crate::journal::data::unlocked;
 use hangu::journal::sqlite::{Options, Store};
 use hangu::journal::{JournalError, Write};
 use powercut::Image;
@@ -42,15 +43,9 @@ impl Place {
         self.folder.path().join(NAME)
     }
 
-    /// Opens the journal on a disk of that name, or on the operating system's. A child that another test is just starting may
-    /// hold a copy of the lock for a moment.
+    /// Opens the journal on a disk of that name, or on the operating system's.
     pub(super) fn open(&self, vfs: Option<&'static str>) -> Result<Store, JournalError> {
-        loop {
-            match Store::open_with(&self.path(), options(vfs)) {
-                Err(JournalError::Refused(reason)) if reason.contains("another process") => std::thread::yield_now(),
-                opened => return opened,
-            }
-        }
+        unlocked(|| Store::open_with(&self.path(), options(vfs)))
     }
 
     pub(super) fn clear(&self) {
