@@ -148,8 +148,11 @@ unsafe extern "C" fn open(
     out: *mut c_int,
 ) -> c_int {
     let shim = vfs.cast::<Shim>();
-    // SAFETY: SQLite gives a name that ends with 0 or none; the VFS is our shim.
-    let before = unsafe { recorded_path(name, flags).map(|path| (found(&path, shim), path)) };
+    // Held until the file is noted: what another thread writes meanwhile would look as if it had been cut off.
+    // SAFETY: the VFS is our shim.
+    let mut recorder = unsafe { recorder(shim) };
+    // SAFETY: SQLite gives a name that ends with 0 or none.
+    let before = unsafe { recorded_path(name, flags).map(|path| (found(&path, &recorder), path)) };
     // SAFETY: SQLite allocated szOsFile bytes, enough for `Open` and the real file behind it; the real VFS is the default one.
     let result = unsafe {
         file.cast::<Open>().write(Open {
@@ -171,9 +174,8 @@ unsafe extern "C" fn open(
         (*file).pMethods = &raw const METHODS;
     }
     if let (ffi::SQLITE_OK, Some((found, path))) = (result, before) {
-        // SAFETY: the VFS is our shim, the file was written above.
+        // SAFETY: the file was written above.
         unsafe {
-            let mut recorder = recorder(shim);
             let ending = recorder.lies_about.unwrap_or("\0");
             (*file.cast::<Open>()).recorded = Some(Recorded {
                 file: recorder.opened(&path, found),
@@ -195,14 +197,12 @@ unsafe fn recorded_path(name: *const c_char, flags: c_int) -> Option<PathBuf> {
     Some(PathBuf::from(unsafe { CStr::from_ptr(name) }.to_str().ok()?))
 }
 
-/// SAFETY: the caller vouches for the shim.
-unsafe fn found(path: &Path, shim: *mut Shim) -> Found {
+fn found(path: &Path, recorder: &Recorder) -> Found {
     let Ok(metadata) = path.metadata() else {
         return Found::Absent;
     };
     // To open and close a database once more would drop SQLite's locks on it: what is known is not read.
-    // SAFETY: see above.
-    if unsafe { recorder(shim) }.knows(path) {
+    if recorder.knows(path) {
         return Found::Known { length: metadata.len() };
     }
     std::fs::read(path).map_or(Found::Absent, Found::Bytes)
